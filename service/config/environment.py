@@ -1,0 +1,99 @@
+"""Reads settings from the environment and refuses, by name, what cannot be right.
+
+No message ever holds a value that may be secret.
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+from dotenv import dotenv_values
+
+DEV, PROD = "dev", "prod"
+
+FLAGS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+# What `manage.py check --deploy` (security.W009) asks of a key. There it is a warning; in prod we
+# don't start with less.
+SECRET_KEY_LENGTH = 50
+SECRET_KEY_DISTINCT = 5
+SECRET_KEY_INSECURE_PREFIX = "django-insecure-"
+
+
+def read_environment(service_dir: Path) -> dict[str, str]:
+    """The process environment over the project's `.env`, if there is one.
+
+    The project is the checkout around the service, or the service's own folder where that was
+    checked out alone. A deployed release has no `.env`: there the environment is all.
+    """
+    candidates = (service_dir / ".env", service_dir.parent / ".env")
+    dotenv = next((path for path in candidates if path.is_file()), None)
+    values = dotenv_values(dotenv) if dotenv else {}
+    return {**values, **os.environ}
+
+
+class Environment:
+    """Typed look-ups. An empty value is an unset one: `.env.sample` lists every name that way."""
+
+    def __init__(self, values: dict[str, str | None]):
+        self._values = values
+
+    def text(self, name: str, default: str = "") -> str:
+        return (self._values.get(name) or "").strip() or default
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value.lower() not in choices:
+            expected = " or ".join(f"`{choice}`" for choice in choices)
+            raise ImproperlyConfigured(f"`{name}`: unknown value `{value}`, expected {expected}")
+        return value.lower()
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name).lower()
+        if not value:
+            return default
+        if value not in FLAGS:
+            raise ImproperlyConfigured(f"`{name}`: unknown value `{value}`, expected `1` or `0`")
+        return FLAGS[value]
+
+    def words(self, name: str) -> list[str]:
+        return [word.strip() for word in self.text(name).split(",") if word.strip()]
+
+    def secret_key(self, name: str, *, production: bool) -> str:
+        key = self.text(name)
+        if not production:
+            # A throw-away key: sessions end with the process, and nobody can deploy it by mistake.
+            return key or get_random_secret_key()
+        problem = secret_key_problem(key)
+        if problem:
+            raise ImproperlyConfigured(
+                f"`{name}` {problem}; in prod set it to {SECRET_KEY_LENGTH} or more random "
+                "characters"
+            )
+        return key
+
+    def allowed_hosts(self, name: str, *, production: bool) -> list[str]:
+        hosts = self.words(name)
+        if production and not hosts:
+            raise ImproperlyConfigured(
+                f"`{name}` is empty; in prod set it to the host names that the service answers "
+                "to, separated by commas"
+            )
+        return hosts or ["localhost", "127.0.0.1", "[::1]"]
+
+
+def secret_key_problem(key: str) -> str | None:
+    """What is wrong with a key that would sign production sessions."""
+    if not key:
+        return "is not set"
+    if key.startswith(SECRET_KEY_INSECURE_PREFIX):
+        return f"starts with `{SECRET_KEY_INSECURE_PREFIX}`"
+    if len(key) < SECRET_KEY_LENGTH:
+        return f"is shorter than {SECRET_KEY_LENGTH} characters"
+    if len(set(key)) < SECRET_KEY_DISTINCT:
+        return f"has fewer than {SECRET_KEY_DISTINCT} different characters"
+    return None

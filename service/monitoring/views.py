@@ -1,0 +1,76 @@
+"""The page, the one action, and the two questions that a health check asks."""
+
+import logging
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST, require_safe
+
+from monitoring import access
+from monitoring.charts import HEIGHT, WIDTH, charts_by_host
+from monitoring.models import Sample
+from monitoring.readiness import is_ready, readiness
+
+logger = logging.getLogger(__name__)
+
+# Two hours of samples, one a minute.
+SAMPLES_SHOWN = 120
+
+
+@require_safe
+@never_cache
+def dashboard(request):
+    if not (access.is_open() or access.has_token(request) or access.is_staff(request)):
+        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
+    hosts = charts_by_host(Sample.objects.all()[:SAMPLES_SHOWN])
+    context = {"hosts": hosts, "width": WIDTH, "height": HEIGHT}
+    return render(request, "monitoring/dashboard.html", context)
+
+
+@csrf_exempt  # A browser's cookie alone is checked below; a token can't be sent by another site.
+@require_POST
+def samples(request):
+    if access.is_open() or access.has_token(request):
+        return enqueue(request)
+    if access.is_staff(request):
+        return csrf_protect(enqueue)(request)
+    return JsonResponse(
+        {"error": "staff login or bearer token wanted"},
+        status=401,
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def enqueue(request):
+    # Imported here: Celery takes as long to import as the rest, and health checks start Django often.
+    from kombu.exceptions import OperationalError
+
+    from monitoring.tasks import take_sample
+
+    try:
+        task = take_sample.delay()
+    except OperationalError:
+        logger.warning("cannot enqueue: the broker does not answer", exc_info=True)
+        return JsonResponse({"error": "the broker does not answer"}, status=503)
+    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+        return redirect("dashboard")  # The page's button was pressed.
+    return JsonResponse({"task": task.id}, status=202)
+
+
+@require_safe
+@never_cache
+def healthz(request):
+    """This process answers. Touches nothing else, so that a lost database restarts nobody."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request):
+    states = readiness()
+    ready = is_ready(states)
+    return JsonResponse({"ready": ready, **states}, status=200 if ready else 503)
