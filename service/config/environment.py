@@ -4,10 +4,10 @@ No message ever holds a value that may be secret.
 """
 
 import os
+import secrets
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.utils import get_random_secret_key
 from dotenv import dotenv_values
 
 DEV, PROD = "dev", "prod"
@@ -19,9 +19,9 @@ FLAGS = {
 
 # What `manage.py check --deploy` (security.W009) asks of a key. There it is a warning; in prod we
 # don't start with less.
-SECRET_KEY_LENGTH = 50
-SECRET_KEY_DISTINCT = 5
-SECRET_KEY_INSECURE_PREFIX = "django-insecure-"
+KEY_LENGTH = 50
+KEY_DISTINCT_CHARACTERS = 5
+INSECURE_PREFIX = "django-insecure-"
 
 
 def read_environment(service_dir: Path) -> dict[str, str]:
@@ -67,12 +67,11 @@ class Environment:
         key = self.text(name)
         if not production:
             # A throw-away key: sessions end with the process, and nobody can deploy it by mistake.
-            return key or get_random_secret_key()
+            return key or secrets.token_urlsafe(KEY_LENGTH)
         problem = secret_key_problem(key)
         if problem:
             raise ImproperlyConfigured(
-                f"`{name}` {problem}; in prod set it to {SECRET_KEY_LENGTH} or more random "
-                "characters"
+                f"`{name}` {problem}; in prod set it to {KEY_LENGTH} or more random characters"
             )
         return key
 
@@ -90,10 +89,10 @@ def secret_key_problem(key: str) -> str | None:
     """What is wrong with a key that would sign production sessions."""
     if not key:
         return "is not set"
-    if key.startswith(SECRET_KEY_INSECURE_PREFIX):
-        return f"starts with `{SECRET_KEY_INSECURE_PREFIX}`"
-    if len(key) < SECRET_KEY_LENGTH:
-        return f"is shorter than {SECRET_KEY_LENGTH} characters"
-    if len(set(key)) < SECRET_KEY_DISTINCT:
-        return f"has fewer than {SECRET_KEY_DISTINCT} different characters"
+    if key.startswith(INSECURE_PREFIX):
+        return f"starts with `{INSECURE_PREFIX}`"
+    if len(key) < KEY_LENGTH:
+        return f"is shorter than {KEY_LENGTH} characters"
+    if len(set(key)) < KEY_DISTINCT_CHARACTERS:
+        return f"has fewer than {KEY_DISTINCT_CHARACTERS} different characters"
     return None

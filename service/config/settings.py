@@ -89,9 +89,9 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATABASE_PATH,
         "OPTIONS": {
-            # Readers don't wait for a writer, and the web processes, the worker and a migration
-            # beside them wait for each other instead of failing with "database is locked":
-            # IMMEDIATE because SQLite doesn't wait when a transaction turns from reading to writing.
+            # Readers don't wait for a writer; the web processes, the worker and a migration wait
+            # for each other instead of failing with "database is locked". IMMEDIATE because SQLite
+            # doesn't wait when a transaction turns from reading to writing.
             "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",

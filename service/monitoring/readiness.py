@@ -27,8 +27,8 @@ def is_ready(states: dict[str, str]) -> bool:
 class Probe:
     """One question on a thread of its own.
 
-    Timeouts of sockets and SQLite don't bound everything, looking up a name for instance. The thread
-    is a daemon, so that one which hangs can't keep the process from ending.
+    Timeouts of sockets and SQLite don't bound everything, looking up a name for instance. The
+    thread is a daemon, so that one which hangs can't keep the process from ending.
     """
 
     def __init__(self, name: str, ask: Callable[[], str]):

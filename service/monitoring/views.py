@@ -46,7 +46,7 @@ def samples(request):
 
 
 def enqueue(request):
-    # Imported here: Celery takes as long to import as the rest, and health checks start Django often.
+    # Imported here: Celery takes as long as much of Django, and health checks start Django often.
     from kombu.exceptions import OperationalError
 
     from monitoring.tasks import take_sample
