@@ -148,21 +148,23 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 
 # A task is acknowledged when it's done, so that one whose worker dies is run again: tasks must
-# bear that. Redis hands it out anew after the visibility timeout, which has to be longer than any
-# task may take.
+# bear being run twice. Redis hands it out anew after the visibility timeout, which has to be longer
+# than any task may take. A worker that loses the broker finishes what it has begun.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 20
 CELERY_TASK_TIME_LIMIT = 30
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 
-# A request fails at once when the broker is away; a worker waits for it.
+# A request fails at once when the broker is away; a worker waits for it, however long.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = BROKER_TIMEOUT
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
+    "max_retries": 0,  # Of connecting, before a message is sent. A worker's are counted above.
     "socket_connect_timeout": BROKER_TIMEOUT,
     "socket_timeout": BROKER_TIMEOUT,
 }

@@ -41,8 +41,8 @@ class Probe:
     def _run(self):
         try:
             self._state = self._ask()
-        except Exception:  # Whatever it is, the part is not usable.
-            logger.warning("%s is not ready", self.name, exc_info=True)
+        except Exception as error:  # Whatever it is, the part is not usable.
+            logger.warning("%s is not ready: %s: %s", self.name, type(error).__name__, error)
             self._state = DOWN
 
     def result(self) -> str:
@@ -67,7 +67,7 @@ def broker() -> str:
     from config.celery import app
 
     with app.connection_for_write() as connection:
-        connection.connect()
+        connection.ensure_connection(max_retries=0)
     return OK
 
 
