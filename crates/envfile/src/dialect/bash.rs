@@ -1,0 +1,118 @@
+//! bash 5.2, `set -a; source .env`: the file is a script. Nothing is executed here; what bash would execute is `Runs`.
+
+use super::{Statement, Variables, statement};
+use crate::Reading;
+use crate::cursor::{Cursor, Text};
+use crate::key::{is_name, is_name_char, is_read_only};
+use crate::quote::EXEC_LIMIT;
+
+mod word;
+
+use word::Word;
+
+pub(super) fn read(text: &Text) -> Vec<Statement> {
+    let mut cursor = Cursor::new(text);
+    let mut variables = Variables::default();
+    let mut statements = Vec::new();
+    loop {
+        cursor.take_while(|c| matches!(c, ' ' | '\t' | '\n'));
+        let start = cursor.clone();
+        match cursor.peek() {
+            None => return statements,
+            Some('#') => _ = cursor.take_line(),
+            Some(_) => {
+                let words = command(&mut cursor, &mut variables);
+                statements.extend(words.into_iter().map(|(key, reading)| statement(&start, &cursor, key, reading)));
+            }
+        }
+    }
+}
+
+/// Reads one command, up to the end of its line, and says what becomes of each variable in it.
+fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<String>, Reading)> {
+    let mut assigned: Vec<(Option<String>, Reading)> = Vec::new();
+    let mut is_exporting = false;
+    let mut runs = false;
+    loop {
+        cursor.take_while(|c| matches!(c, ' ' | '\t'));
+        match cursor.peek() {
+            None | Some('\n') => break,
+            Some('#') => {
+                cursor.take_while(|c| c != '\n');
+                break;
+            }
+            // What follows is another command, a file, an array: read on only to find the end of the line.
+            Some(';' | '&' | '|' | '<' | '>' | '(' | ')') => {
+                cursor.bump();
+                runs = true;
+                continue;
+            }
+            Some('\\') if cursor.peek_nth(1) == Some('\n') => {
+                cursor.pos += 2;
+                continue;
+            }
+            Some(_) => {}
+        }
+        let start = cursor.clone();
+        let target = target(cursor);
+        let Ok(word) = word::read(cursor, variables, target.is_some()) else {
+            // The quote stays open to the end of the file, nothing of which bash executes.
+            cursor.take_while(|_| true);
+            return vec![(target.map(|target| target.key), Reading::Refused)];
+        };
+        match target {
+            _ if runs => {}
+            Some(target) => {
+                let reading = target.reading(&word, variables);
+                variables.insert(&target.key, &reading);
+                assigned.push((Some(target.key), reading));
+            }
+            None if assigned.is_empty() && cursor.text.string(start.pos..cursor.pos) == "export" => is_exporting = true,
+            None if is_exporting && is_name(&cursor.text.string(start.pos..cursor.pos)) => {
+                assigned.push((None, Reading::Unset));
+            }
+            None => runs = true,
+        }
+    }
+    if runs {
+        let key = assigned.into_iter().next().and_then(|(key, _)| key);
+        return vec![(key, Reading::Runs)];
+    }
+    assigned
+}
+
+/// The left side of an assignment.
+struct Target {
+    key: String,
+    is_appended: bool,
+}
+
+/// Takes `KEY=` or `KEY+=`, if that is next.
+fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
+    let start = cursor.pos;
+    let key = cursor.take_while(is_name_char);
+    let key = cursor.text.string(key);
+    let is_appended = cursor.eat('+');
+    if is_name(&key) && cursor.eat('=') {
+        return Some(Target { key, is_appended });
+    }
+    cursor.pos = start;
+    None
+}
+
+impl Target {
+    fn reading(&self, word: &Word, variables: &Variables) -> Reading {
+        if word.runs {
+            return Reading::Runs;
+        }
+        if is_read_only(&self.key) {
+            return Reading::Unset;
+        }
+        let mut value = String::new();
+        if !word.is_known || self.is_appended && variables.append(&self.key, &mut value).is_none() {
+            return Reading::Unknown;
+        }
+        value.push_str(&word.value);
+        if self.key.len() + value.len() + 2 > EXEC_LIMIT { Reading::Refused } else { Reading::Value(value) }
+    }
+}

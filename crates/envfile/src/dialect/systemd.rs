@@ -1,0 +1,138 @@
+//! systemd 252, `EnvironmentFile=`: quotes may start anywhere before the value does, nothing is ever expanded.
+//!
+//! A comment that ends in a backslash goes on in the next line (until systemd 254).
+
+use super::{Statement, statement};
+use crate::Reading;
+use crate::cursor::{Cursor, Text};
+use crate::key::is_name;
+use crate::quote::{EXEC_LIMIT, is_noncharacter};
+
+pub(super) fn read(text: &Text) -> Vec<Statement> {
+    let mut cursor = Cursor::new(text);
+    let mut statements = Vec::new();
+    loop {
+        cursor.take_while(is_white_space);
+        let start = cursor.clone();
+        let Some(c) = cursor.peek() else { return statements };
+        let (key, reading) = if matches!(c, '#' | ';') {
+            comment(&mut cursor);
+            (None, None)
+        } else {
+            assignment(&mut cursor)
+        };
+        let taken = text.string(start.pos..cursor.pos);
+        let is_refused = text.has_invalid(start.pos..cursor.pos) && key.is_some()
+            || taken.contains('\0')
+            || key.is_some() && taken.contains(is_noncharacter);
+        let reading = if is_refused { Some(Reading::Refused) } else { reading };
+        if let Some(reading) = reading {
+            statements.push(statement(&start, &cursor, key, reading));
+        } else if start.line() < cursor.line_before() {
+            // A comment that has swallowed a line.
+            statements.push(statement(&start, &cursor, None, Reading::Unset));
+        }
+    }
+}
+
+fn comment(cursor: &mut Cursor<'_>) {
+    while let Some(c) = cursor.bump() {
+        match c {
+            '\\' => _ = cursor.bump(),
+            '\n' | '\r' => return,
+            _ => {}
+        }
+    }
+}
+
+/// The key and what becomes of it; no reading for a line without `=`, which is skipped.
+fn assignment(cursor: &mut Cursor<'_>) -> (Option<String>, Option<Reading>) {
+    let key = cursor.take_while(|c| !matches!(c, '=' | '\n' | '\r'));
+    let key = cursor.text.string(key).trim_end_matches(is_white_space).to_owned();
+    if !cursor.eat('=') {
+        cursor.bump();
+        return (Some(key), Some(Reading::Unset));
+    }
+    let value = value(cursor);
+    let reading = if !is_name(&key) {
+        Reading::Unset
+    } else if key.len() + value.len() + 2 > EXEC_LIMIT {
+        Reading::Refused
+    } else {
+        Reading::Value(value)
+    };
+    (Some(key), Some(reading))
+}
+
+fn value(cursor: &mut Cursor<'_>) -> String {
+    let mut value = String::new();
+    // Quotes are quotes as long as nothing unquoted has come.
+    while let Some(c) = cursor.bump() {
+        match c {
+            '\n' | '\r' => return value,
+            '\'' => single_quoted(cursor, &mut value),
+            '"' => double_quoted(cursor, &mut value),
+            '\\' => {
+                escaped(cursor, &mut value);
+                return unquoted(cursor, value);
+            }
+            c if is_white_space(c) => {}
+            c => {
+                value.push(c);
+                return unquoted(cursor, value);
+            }
+        }
+    }
+    value
+}
+
+/// The rest of a value in which something unquoted has come; blanks at its end do not count, unless escaped.
+fn unquoted(cursor: &mut Cursor<'_>, mut value: String) -> String {
+    let mut kept = value.len();
+    while let Some(c) = cursor.bump() {
+        match c {
+            '\n' | '\r' => break,
+            '\\' => {
+                escaped(cursor, &mut value);
+                kept = value.len();
+            }
+            c => {
+                value.push(c);
+                if !is_white_space(c) {
+                    kept = value.len();
+                }
+            }
+        }
+    }
+    value.truncate(kept);
+    value
+}
+
+/// What follows a backslash outside quotes; a line break goes with it.
+fn escaped(cursor: &mut Cursor<'_>, value: &mut String) {
+    value.extend(cursor.bump().filter(|c| !matches!(c, '\n' | '\r')));
+}
+
+fn single_quoted(cursor: &mut Cursor<'_>, value: &mut String) {
+    let text = cursor.take_while(|c| c != '\'');
+    value.push_str(&cursor.text.string(text));
+    cursor.bump();
+}
+
+fn double_quoted(cursor: &mut Cursor<'_>, value: &mut String) {
+    while let Some(c) = cursor.bump() {
+        match c {
+            '"' => return,
+            '\\' => match cursor.bump() {
+                Some(c @ ('"' | '\\' | '`' | '$')) => value.push(c),
+                Some('\n') | None => {}
+                Some(c) => value.extend(['\\', c]),
+            },
+            c => value.push(c),
+        }
+    }
+}
+
+fn is_white_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}

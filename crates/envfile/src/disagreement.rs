@@ -1,0 +1,233 @@
+//! Lines that the readers read differently.
+
+use std::fmt;
+
+use crate::class::Class;
+use crate::classify::classify;
+use crate::cursor::Text;
+use crate::dialect::{self, Statement};
+use crate::line::{self, Line};
+use crate::{EnvFile, LineKind, Reader, Reading, edit};
+
+/// A line that the readers do not read alike.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Disagreement {
+    /// The physical line, from 1.
+    pub line: usize,
+    /// The variable that it is about, if one can be told.
+    pub key: Option<String>,
+    /// Why they disagree.
+    pub class: Class,
+    /// What each reader makes of the variable, looking at this line. A reader for which the line is a part of an
+    /// earlier one, which it disagrees on, is not there.
+    pub readings: Vec<(Reader, Reading)>,
+    /// What to write instead, so that all of them read what python-dotenv reads; lines are separated by `\n`. It
+    /// holds the value.
+    pub rewritten: Option<String>,
+}
+
+impl Disagreement {
+    /// Whether a reader refuses the file, misses the variable, or executes the line.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.readings.iter().any(|(_, reading)| matches!(reading, Reading::Refused | Reading::Runs | Reading::Unset))
+    }
+}
+
+/// Shows no value, as it can be a secret.
+impl fmt::Debug for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disagreement")
+            .field("line", &self.line)
+            .field("key", &self.key)
+            .field("class", &self.class)
+            .field("readings", &self.readings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the readers make of a file.
+pub(crate) struct Survey {
+    pub(crate) lines: Vec<Line>,
+    statements: Vec<(Reader, Vec<Statement>)>,
+}
+
+impl Survey {
+    /// Asks `readers` about `file`. Its byte order mark and its CRs are left out: they concern the file, not a line.
+    pub(crate) fn new(file: &EnvFile, readers: &[Reader]) -> Survey {
+        let mut bytes = Vec::new();
+        for line in file.lines() {
+            let is_crlf = line.ending() == b"\r\n";
+            bytes.extend(if is_crlf { line.with_ending(b"\n") } else { line.raw().to_vec() });
+        }
+        let text = Text::new(&bytes);
+        let statements = readers.iter().map(|&reader| (reader, dialect::read(reader, &text))).collect();
+        Survey { lines: line::split(&bytes), statements }
+    }
+
+    /// What each reader makes of `key` on `line`; without those for which it is a part of an earlier line.
+    pub(crate) fn readings(&self, line: &Line, key: Option<&str>) -> Vec<(Reader, Reading)> {
+        let of_reader = |(reader, statements): &(Reader, Vec<Statement>)| {
+            let is_part = statements.iter().any(|statement| swallows(statement, line));
+            (!is_part).then(|| (*reader, reading(statements, line, key)))
+        };
+        self.statements.iter().filter_map(of_reader).collect()
+    }
+
+    /// The first reader for which `line` is a part of an earlier line, and that line.
+    pub(crate) fn swallowed(&self, line: &Line) -> Option<(Reader, usize)> {
+        self.statements.iter().find_map(|(reader, statements)| {
+            let statement = statements.iter().find(|statement| swallows(statement, line))?;
+            Some((*reader, statement.lines.0))
+        })
+    }
+
+    /// The variable on `line`, as the document or else the first reader that sees one says.
+    fn key(&self, line: &Line) -> Option<String> {
+        let of_readers = || {
+            let mut all = self.statements.iter().flat_map(|(_, statements)| statements_on(statements, line));
+            all.find_map(|statement| statement.key.clone())
+        };
+        line.name().map(str::to_owned).or_else(of_readers)
+    }
+}
+
+fn swallows(statement: &Statement, line: &Line) -> bool {
+    statement.lines.0 < line.number() && line.number() <= statement.lines.1
+}
+
+fn statements_on<'a>(statements: &'a [Statement], line: &Line) -> impl Iterator<Item = &'a Statement> {
+    let lines = line.number()..=line.number() + line.text().matches('\n').count();
+    statements.iter().filter(move |statement| lines.contains(&statement.lines.0))
+}
+
+fn reading(statements: &[Statement], line: &Line, key: Option<&str>) -> Reading {
+    let on_line: Vec<&Statement> = statements_on(statements, line).collect();
+    let worst = [Reading::Refused, Reading::Runs];
+    if let Some(worst) = worst.into_iter().find(|worst| on_line.iter().any(|statement| statement.reading == *worst)) {
+        return worst;
+    }
+    let found = on_line.iter().rfind(|statement| statement.key.as_deref() == key);
+    found.map_or(Reading::Unset, |statement| statement.reading.clone())
+}
+
+/// Whether the readers agree, and none of them chokes.
+pub(crate) fn is_agreed(readings: &[(Reader, Reading)]) -> bool {
+    let is_read = |reading: &Reading| !matches!(reading, Reading::Refused | Reading::Runs);
+    readings.iter().all(|(_, reading)| is_read(reading)) && readings.windows(2).all(|pair| pair[0].1 == pair[1].1)
+}
+
+/// Everything that `readers` disagree on, by line.
+pub(crate) fn find(file: &EnvFile, readers: &[Reader]) -> Vec<Disagreement> {
+    let survey = Survey::new(file, readers);
+    let mut found: Vec<Disagreement> = survey.lines.iter().filter_map(|line| on_line(&survey, line, readers)).collect();
+    found.extend(duplicates(&survey));
+    found.extend(byte_order_mark(file, &survey));
+    found.extend(crlf(file, &survey));
+    found.sort_by_key(|disagreement| (disagreement.line, disagreement.class));
+    found
+}
+
+fn on_line(survey: &Survey, line: &Line, readers: &[Reader]) -> Option<Disagreement> {
+    if matches!(line.kind(), LineKind::Comment | LineKind::Blank) {
+        return swallowing_comment(survey, line);
+    }
+    let key = survey.key(line);
+    let readings = survey.readings(line, key.as_deref());
+    if is_agreed(&readings) {
+        return None;
+    }
+    let rewritten = rewritten(line, readers);
+    Some(Disagreement { line: line.number(), key, class: classify(line), readings, rewritten })
+}
+
+/// A comment that goes on in the next line for a reader, if there is more than a comment on that.
+fn swallowing_comment(survey: &Survey, line: &Line) -> Option<Disagreement> {
+    let next = survey.lines.iter().find(|next| next.number() > line.number())?;
+    let swallows = |statement: &Statement| statement.lines.0 == line.number() && statement.lines.1 >= next.number();
+    if matches!(next.kind(), LineKind::Comment | LineKind::Blank) {
+        return on_bytes(survey, line);
+    }
+    let is_swallower = |statements: &[Statement]| statements.iter().any(swallows);
+    if !survey.statements.iter().any(|(_, statements)| is_swallower(statements)) {
+        return on_bytes(survey, line);
+    }
+    let key = survey.key(next);
+    let of_reader = |(reader, statements): &(Reader, Vec<Statement>)| {
+        let is_swallower = is_swallower(statements);
+        (*reader, if is_swallower { Reading::Unset } else { reading(statements, next, key.as_deref()) })
+    };
+    let readings = survey.statements.iter().map(of_reader).collect();
+    Some(Disagreement { line: line.number(), key, class: Class::CommentBackslash, readings, rewritten: None })
+}
+
+/// A comment or a blank line with bytes that make a reader refuse the file, or run it.
+fn on_bytes(survey: &Survey, line: &Line) -> Option<Disagreement> {
+    let readings = survey.readings(line, None);
+    let class = classify(line);
+    let class = if class == Class::Bytes || class == Class::TooLong { class } else { Class::NotAnAssignment };
+    (!is_agreed(&readings)).then_some(Disagreement { line: line.number(), key: None, class, readings, rewritten: None })
+}
+
+/// The line that all `readers` read as python-dotenv reads `line`.
+fn rewritten(line: &Line, readers: &[Reader]) -> Option<String> {
+    let rewritten = edit::rewritten(line)?;
+    let file = EnvFile::parse(rewritten.as_bytes());
+    let survey = Survey::new(&file, readers);
+    let assignment = survey.lines.iter().find(|line| line.key().is_some())?;
+    is_agreed(&survey.readings(assignment, assignment.key())).then_some(rewritten)
+}
+
+/// Variables that are assigned several times, where dotenvy keeps the first value and the others the last.
+fn duplicates(survey: &Survey) -> Vec<Disagreement> {
+    let mut found = Vec::new();
+    for (index, last) in survey.lines.iter().enumerate() {
+        let Some(key) = last.key() else { continue };
+        if survey.lines[index + 1..].iter().any(|line| line.key() == Some(key)) {
+            continue;
+        }
+        let Some(first) = survey.lines[..index].iter().find(|line| line.key() == Some(key)) else { continue };
+        let of_first = survey.readings(first, Some(key));
+        let mut readings = survey.readings(last, Some(key));
+        for reading in readings.iter_mut().filter(|(reader, _)| *reader == Reader::Dotenvy) {
+            if let Some(first) = of_first.iter().find(|(reader, _)| *reader == Reader::Dotenvy) {
+                reading.1 = first.1.clone();
+            }
+        }
+        if !is_agreed(&readings) && readings.iter().any(|(reader, _)| *reader == Reader::Dotenvy) {
+            let (line, key) = (last.number(), Some(key.to_owned()));
+            found.push(Disagreement { line, key, class: Class::DuplicateKey, readings, rewritten: None });
+        }
+    }
+    found
+}
+
+/// The first line, if a reader takes the byte order mark for a part of it.
+fn byte_order_mark(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
+    let first = survey.lines.first().filter(|_| file.has_byte_order_mark())?;
+    let text = Text::new(&[b"\xEF\xBB\xBF", first.raw()].concat());
+    file_level(survey, first, Class::ByteOrderMark, &[Reader::Bash, Reader::Systemd], &text)
+}
+
+/// The first line for which bash reads the CR of CRLF, too.
+fn crlf(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
+    let mut lines = file.lines().zip(&survey.lines).filter(|(line, _)| line.ending() == b"\r\n");
+    lines.find_map(|(raw, line)| {
+        // The line alone, at its place in the file.
+        let above = "\n".repeat(line.number() - 1);
+        let text = Text::new(&[above.as_bytes(), raw.raw()].concat());
+        file_level(survey, line, Class::Crlf, &[Reader::Bash], &text)
+    })
+}
+
+/// A disagreement on `line` that comes from what the affected readers make of it as it stands in `text`.
+fn file_level(survey: &Survey, line: &Line, class: Class, affected: &[Reader], text: &Text) -> Option<Disagreement> {
+    let key = line.name().map(str::to_owned);
+    let before = survey.readings(line, key.as_deref());
+    let mut readings = before.clone();
+    for (reader, found) in readings.iter_mut().filter(|(reader, _)| affected.contains(reader)) {
+        *found = reading(&dialect::read(*reader, text), line, key.as_deref());
+    }
+    (readings != before).then(|| Disagreement { line: line.number(), key, class, readings, rewritten: None })
+}

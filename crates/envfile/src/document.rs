@@ -1,0 +1,143 @@
+//! A document: its lines in order. `EnvFile::parse(bytes).to_bytes() == bytes` for all bytes.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::cursor::{byte_order_mark, split_byte_order_mark};
+use crate::line::{self, Line};
+use crate::quote::{Piece, has_interpolation, pieces};
+use crate::{Change, Disagreement, Reader, Reading, SetError, dialect, disagreement, edit};
+
+/// A `.env` file. Its default is the empty file.
+#[derive(Clone, Default, PartialEq)]
+pub struct EnvFile {
+    has_byte_order_mark: bool,
+    lines: Vec<Line>,
+}
+
+/// A variable of a file.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry<'a> {
+    /// Its name.
+    pub key: &'a str,
+    /// The physical line of its assignment, from 1.
+    pub line: usize,
+    /// Its value.
+    pub value: String,
+}
+
+/// Shows no value, as it can be a secret.
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key).field("line", &self.line).finish_non_exhaustive()
+    }
+}
+
+impl EnvFile {
+    /// Reads a document. What is no assignment, comment or blank line is kept as [`LineKind::Unreadable`](crate::LineKind).
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> EnvFile {
+        let (has_byte_order_mark, bytes) = split_byte_order_mark(bytes);
+        EnvFile { has_byte_order_mark, lines: line::split(bytes) }
+    }
+
+    /// The bytes of the document.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = byte_order_mark(self.has_byte_order_mark).to_vec();
+        for line in &self.lines {
+            bytes.extend_from_slice(line.raw());
+        }
+        bytes
+    }
+
+    /// Its lines.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter()
+    }
+
+    /// The variables it assigns, in order; one that is assigned twice is there twice.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(Line::key)
+    }
+
+    /// The value of a variable as python-dotenv 1.2.4 reads it: the last assignment counts, escapes are resolved, and
+    /// `${NAME}` and `${NAME:-default}` stand for what the file assigned to `NAME` before. The environment, which
+    /// python-dotenv asks first, is not consulted: a variable that the file does not set is empty.
+    ///
+    /// A name without `=` has no value, and takes it from an assignment before.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Entry<'_>> {
+        let last = self.lines.iter().rposition(|line| line.name() == Some(key))?;
+        let assignment = self.lines[last].assignment()?;
+        let value = if has_interpolation(&assignment.value) {
+            interpolate(&assignment.value, &self.values_before(last))
+        } else {
+            assignment.value.clone()
+        };
+        Some(Entry { key: &assignment.key, line: self.lines[last].number(), value })
+    }
+
+    /// What `reader` makes of `key`, having read the whole file: one that gives up on any line refuses all of it.
+    #[must_use]
+    pub fn reading(&self, reader: Reader, key: &str) -> Reading {
+        dialect::outcome(reader, &self.to_bytes(), key)
+    }
+
+    /// What the readers read differently, in order of lines. Lines that `readers` read alike are not there.
+    #[must_use]
+    pub fn disagreements(&self, readers: &[Reader]) -> Vec<Disagreement> {
+        disagreement::find(self, readers)
+    }
+
+    /// Assigns `value` to `key`, in the form that all readers but `docker run` read alike ([`encode`](crate::encode)).
+    ///
+    /// The assignment stays where it is; the first one, if there are several, and the others are removed. A new one
+    /// goes below a line `# KEY=…`, else to the end, together with the comment block that `sample` has directly above
+    /// it. `Ok(None)`: the variable had this value already, on a line that all readers read alike.
+    ///
+    /// # Errors
+    ///
+    /// The name or the value cannot be written so that all readers read it alike, or a line before would swallow the
+    /// assignment, such as one that opens a quote and never closes it. The document is then as it was.
+    pub fn set(&mut self, key: &str, value: &str, sample: Option<&EnvFile>) -> Result<Option<Change>, SetError> {
+        let Some((edited, change)) = edit::set(self, key, value, sample)? else { return Ok(None) };
+        *self = edited;
+        Ok(Some(change))
+    }
+
+    pub(crate) fn has_byte_order_mark(&self) -> bool {
+        self.has_byte_order_mark
+    }
+
+    /// The values of all variables that are assigned on the lines before the one at `index`.
+    fn values_before(&self, index: usize) -> HashMap<&str, String> {
+        let mut values = HashMap::new();
+        for line in &self.lines[..index] {
+            if let Some(name) = line.name() {
+                let value = line.assignment().map(|assignment| interpolate(&assignment.value, &values));
+                values.insert(name, value.unwrap_or_default());
+            }
+        }
+        values
+    }
+}
+
+/// Replaces the variables in `value`. A name without a value counts as an empty one, not as an absent one.
+fn interpolate(value: &str, values: &HashMap<&str, String>) -> String {
+    let piece_text = |piece: Piece<'_>| match piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Variable { name, default } => {
+            values.get(name).cloned().unwrap_or_else(|| default.unwrap_or_default().to_owned())
+        }
+    };
+    pieces(value).into_iter().map(piece_text).collect()
+}
+
+/// Shows no values, as they can be secrets.
+impl fmt::Debug for EnvFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvFile").field("lines", &self.lines).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+//! What can go wrong. No message holds the value of a variable, as it can be a secret.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::Reader;
+
+/// Why a value cannot be written so that all readers read it alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// No reader, or not every one, takes this character: NUL, CR, or a Unicode noncharacter.
+    Character(char),
+    /// So many bytes do not fit into an environment variable.
+    TooLong(usize),
+    /// Each kind of quotes is ruled out by one of these texts, which the value contains.
+    NoForm(Vec<&'static str>),
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Character(c) => write!(f, "a value cannot hold the character U+{:04X}", u32::from(*c)),
+            Self::TooLong(len) => write!(f, "a value of {len} bytes is too long for a variable"),
+            Self::NoForm(texts) => {
+                write!(f, "no reader-independent form for a value with `{}`", texts.join("` and `"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+/// Why [`EnvFile::set`](crate::EnvFile::set) refused; the document is as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetError {
+    /// The name does not match `[A-Za-z_][A-Za-z0-9_]*`.
+    InvalidKey(String),
+    /// bash does not let this name be assigned.
+    ReadOnlyKey(String),
+    /// The value has no form that all readers read alike.
+    Value {
+        /// The variable that was to be set.
+        key: String,
+        /// What is wrong with its value.
+        source: ValueError,
+    },
+    /// A line that stands before would make a reader miss the assignment.
+    Swallowed {
+        /// The variable that was to be set.
+        key: String,
+        /// The line that has to be mended first.
+        line: usize,
+        /// A reader that would miss the assignment.
+        reader: Reader,
+    },
+}
+
+impl fmt::Display for SetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidKey(key) => {
+                write!(
+                    f,
+                    "invalid variable name, expected letters, digits and `_`, not a digit first: `{}`",
+                    key.escape_debug()
+                )
+            }
+            Self::ReadOnlyKey(key) => write!(f, "bash does not let `{key}` be assigned, expected another name"),
+            Self::Value { key, source } => write!(f, "cannot write `{key}`: {source}"),
+            Self::Swallowed { key, line, reader } => {
+                write!(f, "cannot set `{key}`: {reader} would take it for a part of line {line}, mend that line first")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SetError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Value { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// Why a file could not be read or replaced; a file that was there is as it was.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file could not be written.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder of the file could not be locked.
+    Lock {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is something at the path that is no file.
+    NotAFile {
+        /// What was expected to be a file.
+        path: PathBuf,
+    },
+    /// A symbolic link to a file of another user is not followed by root.
+    ForeignTarget {
+        /// The symbolic link.
+        path: PathBuf,
+        /// The file that it leads to.
+        target: PathBuf,
+        /// The user id of its owner.
+        owner: u32,
+    },
+    /// The new file could not be given the owner of the old one.
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// The user id of its owner.
+        owner: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was to be written did not read back as what was meant; nothing was written.
+    ReadBack {
+        /// The file.
+        path: PathBuf,
+        /// The line of the assignment that reads differently, if it is one.
+        line: Option<usize>,
+        /// Its variable.
+        key: Option<String>,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, source } => write!(f, "cannot read `{}`: {source}", path.display()),
+            Self::Write { path, source } => write!(f, "cannot write `{}`: {source}", path.display()),
+            Self::Lock { path, source } => write!(f, "cannot lock the folder `{}`: {source}", path.display()),
+            Self::NotAFile { path } => write!(f, "`{}` is not a file", path.display()),
+            Self::ForeignTarget { path, target, owner } => write!(
+                f,
+                "`{}` is a symbolic link to a file of another user, which root does not follow: `{}` (user {owner})",
+                path.display(),
+                target.display(),
+            ),
+            Self::Owner { path, owner, source } => {
+                write!(f, "cannot replace `{}` and leave it to its owner, user {owner}: {source}", path.display())
+            }
+            Self::ReadBack { path, line: Some(line), key: Some(key) } => write!(
+                f,
+                "`{}` line {line}: `{key}` would not read back as it was set, nothing was written",
+                path.display()
+            ),
+            Self::ReadBack { path, .. } => {
+                write!(f, "`{}` would not be readable any more, nothing was written", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::Lock { source, .. }
+            | Self::Owner { source, .. } => Some(source),
+            Self::NotAFile { .. } | Self::ForeignTarget { .. } | Self::ReadBack { .. } => None,
+        }
+    }
+}

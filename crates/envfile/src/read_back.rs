@@ -1,0 +1,57 @@
+//! The second opinion: what is about to be written is read with dotenvy first.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{EnvFile, Line};
+
+/// What did not read back.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Misread {
+    /// The assignment of `key` on `line` does not have its value.
+    Assignment { line: usize, key: String },
+    /// The document as a whole.
+    Document,
+}
+
+/// Checks that each assignment of `after` that is not in `before` has one value for python-dotenv's rules and for
+/// dotenvy, and that dotenvy can read the document if it could read `before`.
+pub(crate) fn check(before: &EnvFile, after: &EnvFile) -> Result<(), Misread> {
+    let bytes = after.to_bytes();
+    if EnvFile::parse(&bytes) != *after {
+        return Err(Misread::Document);
+    }
+    let values = values(&bytes);
+    if !values.is_complete && self::values(&before.to_bytes()).is_complete {
+        return Err(Misread::Document);
+    }
+    let known: HashSet<&[u8]> = before.lines().map(Line::raw).collect();
+    for line in after.lines().filter(|line| !known.contains(line.raw())) {
+        let Some(key) = line.key() else { continue };
+        let expected = after.get(key).map(|entry| entry.value);
+        if values.of_key.get(key) != expected.as_ref() {
+            return Err(Misread::Assignment { line: line.number(), key: key.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+struct Values {
+    /// The first value of each variable, as dotenvy loads it.
+    of_key: HashMap<String, String>,
+    /// Whether dotenvy read the document to its end.
+    is_complete: bool,
+}
+
+/// What dotenvy reads. It expands `$NAME` from the environment of the process; in what [`encode`](crate::encode)
+/// writes there is nothing to expand, and the values of other lines are not looked at.
+fn values(bytes: &[u8]) -> Values {
+    let (_, bytes) = crate::cursor::split_byte_order_mark(bytes);
+    let mut values = Values { of_key: HashMap::new(), is_complete: true };
+    for item in dotenvy::from_read_iter(bytes) {
+        match item {
+            Ok((key, value)) => _ = values.of_key.entry(key).or_insert(value),
+            Err(_) => values.is_complete = false,
+        }
+    }
+    values
+}

@@ -1,0 +1,43 @@
+//! What one reader makes of one variable.
+
+use std::fmt;
+
+/// What a reader makes of a variable on a line.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// It reads this value. Bytes that are no UTF-8 are shown as U+FFFD.
+    Value(String),
+    /// The file alone does not say: the value depends on the environment of the reader, or on its shell.
+    Unknown,
+    /// For it, there is no such variable.
+    Unset,
+    /// It refuses the file, or everything from this line on.
+    Refused,
+    /// It executes a part of the line as a command.
+    Runs,
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Value(_) => "reads a value",
+            Self::Unknown => "depends on its environment",
+            Self::Unset => "sees no such variable",
+            Self::Refused => "refuses the file",
+            Self::Runs => "executes a part of it",
+        })
+    }
+}
+
+/// Shows no value, as it can be a secret.
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "Value({} bytes)", value.len()),
+            Self::Unknown => f.write_str("Unknown"),
+            Self::Unset => f.write_str("Unset"),
+            Self::Refused => f.write_str("Refused"),
+            Self::Runs => f.write_str("Runs"),
+        }
+    }
+}
