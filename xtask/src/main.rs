@@ -1,1 +1,40 @@
-fn main(){}
+//! `cargo xtask`: installs and looks after the service of a checkout, on its two axes.
+
+mod cli;
+mod detect;
+mod exit;
+mod host;
+mod install;
+mod interrupt;
+mod prompt;
+mod ui;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::host::Host;
+use crate::ui::Ui;
+use crate::world::World;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let host = Host::read();
+    let ui = Ui::new(&host, &cli.common);
+    let exit = run(&cli, &host, &ui).unwrap_or_else(|error| {
+        ui.error(&error);
+        Exit::of(&error)
+    });
+    exit.into()
+}
+
+fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
+    let world = World::open(host, ui, &cli.common)?;
+    match &cli.command {
+        Command::Install(args) => install::run(args, &world),
+        Command::Detect(args) => detect::run(args, &world),
+    }
+}

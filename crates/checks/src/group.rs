@@ -1,0 +1,4 @@
+//! The groups of checks, a file each.
+
+pub mod core;
+pub mod django;

@@ -1,0 +1,161 @@
+//! What `install` settles in `.env` for each combination of the two axes, and what has to hold afterwards.
+
+use detect::{DeployMethod, Environment};
+
+/// Shows tracebacks to whoever asks.
+pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
+/// Signs sessions.
+pub const DJANGO_SECRET_KEY: &str = "DJANGO_SECRET_KEY";
+/// The host names that the service answers to, separated by commas.
+pub const DJANGO_ALLOWED_HOSTS: &str = "DJANGO_ALLOWED_HOSTS";
+/// Where the task queue is.
+pub const CELERY_BROKER_URL: &str = "CELERY_BROKER_URL";
+/// Runs tasks inside the request.
+pub const CELERY_TASK_ALWAYS_EAGER: &str = "CELERY_TASK_ALWAYS_EAGER";
+
+/// How a variable comes by its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Set to this, over whatever stands there.
+    Force(&'static str),
+    /// Asked for; the existing value, else this one, is what Enter takes and what a run without a terminal keeps.
+    Prompt(&'static str),
+    /// As [`Prompt`](Self::Prompt): the existing value, else this one.
+    Default(&'static str),
+    /// A generated secret is offered, and may be declined.
+    OptionalGenerate,
+    /// A generated secret is offered, else one is asked for; an empty answer leaves it unset.
+    PromptGenerate,
+    /// A generated secret is offered, else one is asked for until there is one.
+    RequiredGenerate,
+    /// Asked for until there is an answer; without a terminal, a missing one is an error.
+    Required,
+    /// Asked for; an empty answer leaves it unset.
+    Optional,
+    /// Neither asked for nor touched: the Compose file provides it.
+    Skip,
+}
+
+use Policy::{Default, Force, Optional, OptionalGenerate, Prompt, PromptGenerate, Required, RequiredGenerate, Skip};
+
+/// The hosts of a machine that serves itself.
+const LOOPBACK: &str = "localhost,127.0.0.1";
+
+/// One row a variable, one column a combination.
+#[rustfmt::skip]
+pub const MATRIX: [(&str, [Policy; 4]); 5] = [
+    //                          dev+bare           dev+docker         prod+bare         prod+docker
+    (DJANGO_DEBUG,             [Prompt("1"),       Prompt("1"),       Force("0"),       Prompt("0")      ]),
+    (DJANGO_SECRET_KEY,        [OptionalGenerate,  PromptGenerate,    RequiredGenerate, RequiredGenerate ]),
+    (DJANGO_ALLOWED_HOSTS,     [Default(LOOPBACK), Default(LOOPBACK), Required,         Required         ]),
+    (CELERY_BROKER_URL,        [Optional,          Skip,              Required,         Skip             ]),
+    (CELERY_TASK_ALWAYS_EAGER, [Prompt("1"),       Force("0"),        Force("0"),       Force("0")       ]),
+];
+
+/// The rows of [`MATRIX`] with the policy that holds for this combination.
+pub fn policies(environment: Environment, method: DeployMethod) -> impl Iterator<Item = (&'static str, Policy)> {
+    let column = match (environment, method) {
+        (Environment::Dev, DeployMethod::Bare) => 0,
+        (Environment::Dev, DeployMethod::Docker) => 1,
+        (Environment::Prod, DeployMethod::Bare) => 2,
+        (Environment::Prod, DeployMethod::Docker) => 3,
+    };
+    MATRIX.into_iter().map(move |(variable, policies)| (variable, policies[column]))
+}
+
+/// On or off, from the words that Django's settings take for it.
+#[must_use]
+pub fn parse_switch(value: &str) -> Option<bool> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// On or off, as it is written to `.env`.
+#[must_use]
+pub const fn switch(on: bool) -> &'static str {
+    if on { "1" } else { "0" }
+}
+
+/// Whether this variable is one that [`parse_switch`] reads.
+#[must_use]
+pub fn is_switch(variable: &str) -> bool {
+    matches!(variable, DJANGO_DEBUG | CELERY_TASK_ALWAYS_EAGER)
+}
+
+/// Why a value that was kept is unsafe in this environment, if it is. Says nothing of the value itself.
+#[must_use]
+pub fn unsafe_reason(variable: &str, value: &str, environment: Environment) -> Option<&'static str> {
+    if environment == Environment::Dev {
+        return None;
+    }
+    match variable {
+        DJANGO_DEBUG if parse_switch(value) == Some(true) => Some("shows tracebacks and settings to anybody who asks"),
+        DJANGO_ALLOWED_HOSTS if hosts(value).all(is_loopback) => {
+            Some("has only loopback hosts, so that nobody else is answered")
+        }
+        DJANGO_SECRET_KEY if is_weak_key(value) => Some("is weak: at least 50 random characters are expected"),
+        _ => None,
+    }
+}
+
+fn hosts(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|host| !host.is_empty())
+}
+
+fn is_loopback(host: &str) -> bool {
+    matches!(host, "localhost" | "[::1]" | "::1" | ".localhost") || host.starts_with("127.")
+}
+
+/// The rule of Django's `security.W009`.
+fn is_weak_key(key: &str) -> bool {
+    let distinct = key.chars().collect::<std::collections::HashSet<_>>().len();
+    key.chars().count() < 50 || distinct < 5 || key.starts_with("django-insecure-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_has_a_policy_for_every_variable() {
+        for environment in Environment::ALL {
+            for method in DeployMethod::ALL {
+                let variables: Vec<_> = policies(*environment, *method).map(|(variable, _)| variable).collect();
+                assert_eq!(variables, MATRIX.map(|(variable, _)| variable));
+            }
+        }
+    }
+
+    #[test]
+    fn columns_are_the_combinations_that_they_say() {
+        let broker = |environment, method| {
+            policies(environment, method).find(|(variable, _)| *variable == CELERY_BROKER_URL).map(|(_, policy)| policy)
+        };
+        assert_eq!(broker(Environment::Dev, DeployMethod::Bare), Some(Optional));
+        assert_eq!(broker(Environment::Dev, DeployMethod::Docker), Some(Skip));
+        assert_eq!(broker(Environment::Prod, DeployMethod::Bare), Some(Required));
+        assert_eq!(broker(Environment::Prod, DeployMethod::Docker), Some(Skip));
+    }
+
+    #[track_caller]
+    fn check(variable: &str, value: &str, is_unsafe: bool) {
+        assert_eq!(unsafe_reason(variable, value, Environment::Prod).is_some(), is_unsafe, "{variable}={value}");
+        assert_eq!(unsafe_reason(variable, value, Environment::Dev), None);
+    }
+
+    #[test]
+    fn values_that_are_unsafe_in_prod() {
+        check(DJANGO_DEBUG, "1", true);
+        check(DJANGO_DEBUG, " True ", true);
+        check(DJANGO_DEBUG, "0", false);
+        check(DJANGO_ALLOWED_HOSTS, "localhost, 127.0.0.1", true);
+        check(DJANGO_ALLOWED_HOSTS, "localhost,example.org", false);
+        check(DJANGO_SECRET_KEY, "changeme", true);
+        check(DJANGO_SECRET_KEY, &"abcde".repeat(10), false);
+        check(DJANGO_SECRET_KEY, &"abcd".repeat(20), true);
+        check(CELERY_BROKER_URL, "redis://localhost", false);
+    }
+}

@@ -1,0 +1,91 @@
+//! The questions of [`detect::Probes`], put to the real Docker and systemd.
+
+use std::path::Path;
+use std::time::Duration;
+
+use detect::{Probes, Unanswered};
+
+use crate::Project;
+use crate::command::{Command, CommandError, Finished};
+
+/// How long Docker and systemd have to answer what `.env` did not.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks the Docker engine and the systemd of this machine.
+#[derive(Debug)]
+pub struct SystemProbes<'a> {
+    /// Whose containers and units.
+    pub project: &'a Project,
+    /// Whether systemd is this machine's service manager (see `sd_booted(3)`); it is not asked otherwise.
+    pub has_systemd: bool,
+}
+
+/// A line for each container: its name, and the labels by which Compose knows its own.
+const CONTAINER: &str = "{{.Names}}\t{{.Label \"com.docker.compose.project.working_dir\"}}\t\
+                         {{.Label \"com.docker.compose.project.config_files\"}}";
+
+impl Probes for SystemProbes<'_> {
+    fn running_containers(&self) -> Result<Vec<String>, Unanswered> {
+        let Some(compose_file) = self.project.compose_file() else {
+            return Ok(Vec::new());
+        };
+        let only_services = "label=com.docker.compose.oneoff=False";
+        let list = Command::new("docker", ["ps", "--filter", only_services, "--format", CONTAINER]);
+        let answer = answer("docker", list.run(PROBE_TIMEOUT))?;
+        Ok(containers_of(&compose_file, &answer.unwrap_or_default()))
+    }
+
+    fn installed_unit(&self) -> Result<Option<String>, Unanswered> {
+        if !self.has_systemd {
+            return Ok(None);
+        }
+        let unit = self.project.main_unit();
+        let show = Command::new("systemctl", ["show", "--property=LoadState", "--value", &unit]);
+        let state = answer("systemctl", show.run(PROBE_TIMEOUT))?;
+        // `masked`, `bad-setting` and the like are installed all the same.
+        Ok(state.filter(|state| !matches!(state.trim(), "" | "not-found")).map(|_| unit))
+    }
+}
+
+/// What was printed; nothing if there is no such program.
+fn answer(asked: &'static str, result: Result<Finished, CommandError>) -> Result<Option<String>, Unanswered> {
+    match result {
+        Ok(finished) if finished.is_success() => Ok(Some(finished.stdout)),
+        Ok(finished) => Err(Unanswered { asked, reason: finished.complaint() }),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(Unanswered { asked, reason: error.to_string() }),
+    }
+}
+
+/// The names in `list` whose Compose files include this one. A project may be brought up with several files, and
+/// docker-compose v1 noted them relative to the working folder.
+fn containers_of(compose_file: &Path, list: &str) -> Vec<String> {
+    let is_same = |path: &Path| path == compose_file || path.canonicalize().is_ok_and(|path| path == compose_file);
+    list.lines()
+        .filter_map(|line| {
+            let mut columns = line.split('\t');
+            let (name, working_dir, files) = (columns.next()?, columns.next()?, columns.next()?);
+            files.split(',').any(|file| is_same(&Path::new(working_dir).join(file))).then(|| name.to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(list: &str, expected: &[&str]) {
+        assert_eq!(containers_of(Path::new("/srv/app/compose.yaml"), list), expected);
+    }
+
+    #[test]
+    fn containers_belong_by_their_compose_files() {
+        check("", &[]);
+        check("web-1\t/srv/app\t/srv/app/compose.yaml\n", &["web-1"]);
+        check("web-1\t/srv/app\t/srv/app/compose.yaml,/srv/app/extra.yaml\nb\t/b\t/b/compose.yaml\n", &["web-1"]);
+        check("web-1\t/srv/app\tcompose.yaml\n", &["web-1"]);
+        check("web-1\t/srv/other\tcompose.yaml\n", &[]);
+        check("stray\t\t\n", &[]);
+    }
+}

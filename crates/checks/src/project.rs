@@ -1,0 +1,267 @@
+//! A checkout that is operated: where its parts are, by its own settings or by the defaults.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use detect::ENV_FILE;
+use serde::Deserialize;
+
+/// The commented example that a fresh `.env` is copied from.
+pub const SAMPLE_FILE: &str = ".env.sample";
+
+/// Where the Compose file is looked for when the settings name none, in this order.
+const COMPOSE_FILES: [&str; 4] =
+    ["deploy/docker/compose.yaml", "deploy/docker/docker-compose.yml", "compose.yaml", "docker-compose.yml"];
+
+/// `[workspace.metadata.service]` of the project's `Cargo.toml`; what is absent has the default given here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Names the units and the folders in `/opt` and `/etc`; `server-monitoring`.
+    pub name: String,
+    /// Where `manage.py`, `pyproject.toml` and `uv.lock` are, from the project's root; `.`.
+    pub service_dir: PathBuf,
+    /// The Compose file, from the project's root; else the first that is there of `deploy/docker/compose.yaml`,
+    /// `deploy/docker/docker-compose.yml`, `compose.yaml` and `docker-compose.yml`.
+    pub compose_file: Option<PathBuf>,
+    /// The folder of the unit files, from the project's root; `deploy/systemd`.
+    pub unit_dir: PathBuf,
+    /// Where releases are served from; `/opt/<name>`.
+    pub install_dir: Option<PathBuf>,
+    /// The environment that systemd gives to the units; `/etc/<name>/env`.
+    pub system_env_file: Option<PathBuf>,
+    /// Whom the units run as; `www-data`.
+    pub user: String,
+    /// The path that answers when the service is well; else `/`, where any answer below 500 counts.
+    pub health_path: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            name: "server-monitoring".into(),
+            service_dir: ".".into(),
+            compose_file: None,
+            unit_dir: "deploy/systemd".into(),
+            install_dir: None,
+            system_env_file: None,
+            user: "www-data".into(),
+            health_path: None,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Manifest {
+    #[serde(default)]
+    workspace: Workspace,
+}
+
+#[derive(Deserialize, Default)]
+struct Workspace {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    service: Settings,
+}
+
+/// A checkout with its settings.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The root folder, absolute: where `.env` is.
+    pub root: PathBuf,
+    /// What the project's `Cargo.toml` says of the service.
+    pub settings: Settings,
+}
+
+impl Project {
+    /// The project in this folder. A missing `Cargo.toml` means the defaults.
+    ///
+    /// # Errors
+    /// When there is no such folder, or `Cargo.toml` cannot be read or says something unknown of the service.
+    pub fn open(root: &Path) -> Result<Self, ProjectError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |error| ProjectError::Unreadable { path, error }
+        };
+        let root = root.canonicalize().map_err(unreadable(root))?;
+        if !root.is_dir() {
+            return Err(unreadable(&root)(io::ErrorKind::NotADirectory.into()));
+        }
+        let path = root.join("Cargo.toml");
+        let settings = match fs::read_to_string(&path) {
+            Ok(text) => settings(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Settings::default(),
+            Err(error) => return Err(unreadable(&path)(error)),
+        };
+        Ok(Project { root, settings })
+    }
+
+    /// The `.env` of this project.
+    #[must_use]
+    pub fn env_file(&self) -> PathBuf {
+        self.root.join(ENV_FILE)
+    }
+
+    /// The sample that a fresh `.env` is copied from.
+    #[must_use]
+    pub fn sample_file(&self) -> PathBuf {
+        self.root.join(SAMPLE_FILE)
+    }
+
+    /// The folder of `manage.py`, `pyproject.toml` and `uv.lock`.
+    #[must_use]
+    pub fn service_dir(&self) -> PathBuf {
+        // `root/.` would show as such in messages.
+        match self.settings.service_dir.as_os_str().to_str() {
+            Some("." | "") => self.root.clone(),
+            _ => self.root.join(&self.settings.service_dir),
+        }
+    }
+
+    /// The Compose file, if the project has one.
+    #[must_use]
+    pub fn compose_file(&self) -> Option<PathBuf> {
+        match &self.settings.compose_file {
+            Some(path) => Some(self.root.join(path)),
+            None => COMPOSE_FILES.iter().map(|path| self.root.join(path)).find(|path| path.is_file()),
+        }
+    }
+
+    /// The unit that answers requests.
+    #[must_use]
+    pub fn main_unit(&self) -> String {
+        format!("{}.service", self.settings.name)
+    }
+
+    /// What this tool keeps in the project: tools that it installed. Not part of the project's own files.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.root.join(".xtask")
+    }
+
+    /// A path as a person in the root folder would write it.
+    #[must_use]
+    pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}
+
+fn settings(text: &str) -> Result<Settings, ProjectError> {
+    let manifest: Manifest = toml::from_str(text).map_err(|error| ProjectError::Settings {
+        line: line_of(text, error.span()),
+        message: error.message().to_owned(),
+    })?;
+    Ok(manifest.workspace.metadata.service)
+}
+
+/// The line, counted from 1, on which a span begins.
+pub(crate) fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
+    let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+/// A project that cannot be operated.
+#[derive(Debug)]
+pub enum ProjectError {
+    /// A file or folder that cannot be read.
+    Unreadable {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// `Cargo.toml` is no TOML, or has an unknown key or a wrong type in `[workspace.metadata.service]`.
+    Settings {
+        /// The line of `Cargo.toml`, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+impl fmt::Display for ProjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProjectError::Unreadable { path, error } => write!(f, "cannot read `{}`: {error}", path.display()),
+            ProjectError::Settings { line, message } => {
+                write!(f, "`Cargo.toml` line {line}, `[workspace.metadata.service]`: {message}")
+            }
+        }
+    }
+}
+
+impl Error for ProjectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ProjectError::Unreadable { error, .. } => Some(error),
+            ProjectError::Settings { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Settings) {
+        assert_eq!(settings(text).expect("valid"), expected);
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default() {
+        check("", Settings::default());
+        check("[package]\nname = 'x'\n", Settings::default());
+        check("[workspace.metadata.other]\nname = 1\n", Settings::default());
+        check(
+            "[workspace.metadata.service]\nname = 'shop'\nhealth-path = '/up'\n",
+            Settings { name: "shop".into(), health_path: Some("/up".into()), ..Settings::default() },
+        );
+    }
+
+    #[track_caller]
+    fn check_error(text: &str, expected: &str) {
+        assert_eq!(settings(text).expect_err("invalid").to_string(), expected);
+    }
+
+    #[test]
+    fn an_unknown_key_or_a_wrong_type_is_named_with_its_line() {
+        check_error(
+            "[workspace.metadata.service]\nnam = 'shop'\n",
+            "`Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `nam`, expected one of `name`, \
+             `service-dir`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`",
+        );
+        check_error(
+            "\n[workspace.metadata.service]\n\nname = 1\n",
+            "`Cargo.toml` line 4, `[workspace.metadata.service]`: invalid type: integer `1`, expected a string",
+        );
+    }
+
+    #[test]
+    fn the_compose_file_is_the_first_that_is_there() {
+        let root = tempfile::tempdir().expect("a folder");
+        let project = |settings| Project { root: root.path().to_owned(), settings };
+        assert_eq!(project(Settings::default()).compose_file(), None);
+        fs::write(root.path().join("docker-compose.yml"), "").expect("written");
+        assert_eq!(project(Settings::default()).compose_file(), Some(root.path().join("docker-compose.yml")));
+        fs::write(root.path().join("compose.yaml"), "").expect("written");
+        assert_eq!(project(Settings::default()).compose_file(), Some(root.path().join("compose.yaml")));
+        let named = Settings { compose_file: Some("x.yaml".into()), ..Settings::default() };
+        assert_eq!(project(named).compose_file(), Some(root.path().join("x.yaml")));
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = Project::open(Path::new("/no/such/folder")).expect_err("there is none");
+        assert_eq!(error.to_string(), "cannot read `/no/such/folder`: No such file or directory (os error 2)");
+    }
+}

@@ -1,0 +1,92 @@
+//! Finding a Python interpreter that fits the project.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+use crate::Uv;
+use crate::command::Command;
+
+/// The names that interpreters usually have, the plain ones first.
+const NAMES: [&str; 8] =
+    ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"];
+
+const PRINT_VERSION: &str = "import platform; print(platform.python_version())";
+
+/// An interpreter that fits.
+#[derive(Debug, Clone)]
+pub struct Python {
+    /// How it is started.
+    pub program: String,
+    /// What it says it is.
+    pub version: Version,
+}
+
+/// Finds an interpreter: by its usual names on PATH, then with uv's help, which also knows those it manages itself.
+///
+/// # Errors
+/// When none fits; the error tells which were found.
+pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, timeout: Duration) -> Result<Python, PythonError> {
+    let mut unfit = Vec::new();
+    for name in NAMES {
+        match version_of(name, timeout) {
+            Some(version) if requires.contains(&version) => return Ok(Python { program: name.into(), version }),
+            Some(version) => unfit.push((name.to_owned(), version)),
+            None => {}
+        }
+    }
+    let managed = uv.and_then(|uv| {
+        let finished = uv.command(["python", "find", "--no-project", &requires.to_string()]).run(timeout).ok()?;
+        let program = finished.stdout.trim().to_owned();
+        let version = finished.is_success().then(|| version_of(&program, timeout))??;
+        requires.contains(&version).then_some(Python { program, version })
+    });
+    managed.ok_or_else(|| PythonError { requires: requires.to_string(), unfit })
+}
+
+/// What an interpreter says it is. A name that is on PATH only as a version manager's shim fails, and does not count.
+fn version_of(program: &str, timeout: Duration) -> Option<Version> {
+    let finished = Command::new(program, ["-c", PRINT_VERSION]).run(timeout).ok()?;
+    finished.is_success().then(|| finished.stdout.trim().parse().ok())?
+}
+
+/// No interpreter fits.
+#[derive(Debug)]
+pub struct PythonError {
+    requires: String,
+    unfit: Vec<(String, Version)>,
+}
+
+impl fmt::Display for PythonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no Python {} found", self.requires)?;
+        for (index, (name, version)) in self.unfit.iter().enumerate() {
+            write!(f, "{} `{name}` is {version}", if index == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for PythonError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn the_first_that_fits_is_taken() {
+        let python = find_python(&">=3.0".parse().expect("a specifier"), None, TIMEOUT).expect("a Python is here");
+        assert_eq!(python.program, "python3");
+    }
+
+    #[test]
+    fn those_that_do_not_fit_are_named() {
+        let error = find_python(&">=9".parse().expect("a specifier"), None, TIMEOUT).expect_err("not yet");
+        let message = error.to_string();
+        assert!(message.starts_with("no Python >=9 found: `python3` is 3."), "{message}");
+    }
+}

@@ -1,0 +1,117 @@
+//! What must not be shown: which variables hold secrets, and how they are covered in values and in other text.
+
+use envfile::EnvFile;
+
+/// What stands in the place of a secret.
+pub const MASK: &str = "********";
+
+/// A shorter value is left alone in running text: covering every `1` would make nonsense of a log.
+const SHORTEST: usize = 4;
+
+/// Words that make a variable's name that of a secret.
+const WORDS: [&str; 10] =
+    ["SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASS", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "DSN"];
+
+/// Whether a variable of this name holds a secret, such as `DJANGO_SECRET_KEY` or `MONITORING_TOKEN`.
+#[must_use]
+pub fn is_secret(variable: &str) -> bool {
+    variable.to_ascii_uppercase().split('_').any(|word| WORDS.contains(&word))
+}
+
+/// A variable's value as it may be shown: a secret is covered, and so is the password in a URL.
+#[must_use]
+pub fn shown(variable: &str, value: &str) -> String {
+    if value.is_empty() {
+        return String::new();
+    }
+    if is_secret(variable) {
+        return MASK.to_owned();
+    }
+    match url_password(value) {
+        Some(password) => value.replacen(&format!(":{password}@"), &format!(":{MASK}@"), 1),
+        None => value.to_owned(),
+    }
+}
+
+/// The password in `scheme://user:password@host`.
+#[must_use]
+pub fn url_password(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    (!password.is_empty()).then_some(password)
+}
+
+/// The secrets of a project, to be covered wherever other programs' words are shown.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The secrets that stand in these files.
+    #[must_use]
+    pub fn of<'a>(files: impl IntoIterator<Item = &'a EnvFile>) -> Self {
+        let mut secrets = Vec::new();
+        for file in files {
+            for key in file.keys() {
+                let Some(entry) = file.get(key) else { continue };
+                if is_secret(key) {
+                    secrets.extend(entry.value.lines().map(str::to_owned));
+                }
+                secrets.extend(url_password(&entry.value).map(str::to_owned));
+            }
+        }
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        // The longest first, so that a secret within another one does not leave the rest standing.
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        secrets.dedup();
+        Secrets(secrets)
+    }
+
+    /// The text with every secret covered.
+    #[must_use]
+    pub fn cover(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        for name in ["DJANGO_SECRET_KEY", "MONITORING_TOKEN", "db_password", "AWS_ACCESS_KEY_ID", "SENTRY_DSN"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["DJANGO_DEBUG", "DJANGO_ALLOWED_HOSTS", "CELERY_BROKER_URL", "MONKEY", "KEYBOARD_LAYOUT"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[track_caller]
+    fn check(variable: &str, value: &str, expected: &str) {
+        assert_eq!(shown(variable, value), expected);
+    }
+
+    #[test]
+    fn values_as_they_may_be_shown() {
+        check("DJANGO_SECRET_KEY", "abc", "********");
+        check("DJANGO_SECRET_KEY", "", "");
+        check("DJANGO_DEBUG", "1", "1");
+        check("CELERY_BROKER_URL", "redis://localhost:6379/0", "redis://localhost:6379/0");
+        check("CELERY_BROKER_URL", "redis://:hunter2@db:6379/0", "redis://:********@db:6379/0");
+        check("CELERY_BROKER_URL", "redis://me:p@ss@db/0", "redis://me:********@db/0");
+        check("PAGE", "https://example.org/a:b@c", "https://example.org/a:b@c");
+    }
+
+    #[test]
+    fn secrets_are_covered_in_other_programs_words() {
+        let file = EnvFile::parse(b"A_TOKEN=abcd\nB_TOKEN=abcdef\nC_KEY=x\nURL=amqp://u:hunter2@q\nD=plain\n");
+        let secrets = Secrets::of([&file]);
+        assert_eq!(
+            secrets.cover("abcdef and abcd, x, plain; amqp://u:hunter2@q refused"),
+            "******** and ********, x, plain; amqp://u:********@q refused"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! An answer together with how we know it.
+
+use std::fmt;
+
+use envfile::EnvFile;
+
+use crate::words::Alternatives;
+use crate::{ENV_FILE, Unanswered, UnknownWord};
+
+/// A detected value, where it comes from, and what was passed over on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detected<T> {
+    /// The answer.
+    pub value: T,
+    /// What gave the answer.
+    pub source: Source,
+    /// A value in `.env` that is none of the axis's words; detection went on as if it were absent.
+    pub rejected: Option<Rejected>,
+    /// The question that got no answer, so that the value had to come from elsewhere.
+    pub unanswered: Option<Unanswered>,
+}
+
+/// What gave an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A line of `.env`, counted from 1.
+    EnvFile {
+        /// The line on which the assignment begins.
+        line: usize,
+    },
+    /// Containers of this Compose project are running; their names, sorted.
+    RunningContainers(Vec<String>),
+    /// This systemd unit is installed.
+    InstalledUnit(String),
+    /// Nothing said otherwise.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::EnvFile { line } => write!(f, "{ENV_FILE}:{line}"),
+            Source::RunningContainers(names) => write!(f, "running containers: {}", names.join(", ")),
+            Source::InstalledUnit(unit) => write!(f, "installed unit: {unit}"),
+            Source::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value in `.env` that is none of the words of its variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The variable.
+    pub variable: &'static str,
+    /// The line of `.env` that it stands on, counted from 1.
+    pub line: usize,
+    /// What stands there and what was expected.
+    pub error: UnknownWord,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{ENV_FILE}` line {}: unknown value `{}` for `{}`, expected {}",
+            self.line,
+            self.error.word,
+            self.variable,
+            Alternatives(self.error.expected)
+        )
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+/// What `.env` says of an axis.
+pub(crate) enum Said<T> {
+    Nothing,
+    Word(T, Source),
+    Unknown(Rejected),
+}
+
+/// Reads an axis from `.env`. An empty value says nothing, as for Django's settings.
+pub(crate) fn said<T>(env: &EnvFile, variable: &'static str) -> Said<T>
+where
+    T: std::str::FromStr<Err = UnknownWord>,
+{
+    let Some(entry) = env.get(variable).filter(|entry| !entry.value.trim().is_empty()) else {
+        return Said::Nothing;
+    };
+    let line = entry.line;
+    match entry.value.parse() {
+        Ok(value) => Said::Word(value, Source::EnvFile { line }),
+        Err(error) => Said::Unknown(Rejected { variable, line, error }),
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask detect`: the axes and how we know them.
+
+use std::fmt::Display;
+
+use detect::{Detected, deploy_method, environment, mode};
+use serde_json::{Value, json};
+
+use crate::cli::{self, Format, Question};
+use crate::exit::{Exit, Problem};
+use crate::ui::{BOLD, DIM};
+use crate::world::World;
+
+pub(crate) fn run(args: &cli::Detect, world: &World<'_>) -> anyhow::Result<Exit> {
+    let file = envfile::read(&world.project.env_file())?.unwrap_or_default();
+    let probes = world.probes();
+
+    // Each question asks the outside for no more than it needs.
+    let environment = environment(&file);
+    if args.question == Some(Question::Env) {
+        return Ok(answer(args.format, &environment, world));
+    }
+    let method = deploy_method(&file, &probes);
+    if args.question == Some(Question::Method) {
+        return Ok(answer(args.format, &method, world));
+    }
+    let mode = mode(&environment, &method, &probes);
+    if args.question == Some(Question::Mode) {
+        return Ok(answer(args.format, &mode, world));
+    }
+
+    remarks(&environment, world);
+    remarks(&method, world);
+    remarks(&mode, world);
+    match args.format {
+        Format::Json => world.ui.result(json!({
+            "schema": 1,
+            "environment": as_json(&environment),
+            "deploy_method": as_json(&method),
+            "mode": as_json(&mode),
+        })),
+        Format::Human => {
+            line("environment", &environment, world);
+            line("deploy method", &method, world);
+            line("mode", &mode, world);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn answer<T: Display>(format: Format, detected: &Detected<T>, world: &World<'_>) -> Exit {
+    remarks(detected, world);
+    match format {
+        Format::Human => world.ui.result(&detected.value),
+        Format::Json => world.ui.result(as_json(detected)),
+    }
+    Exit::Done
+}
+
+/// What was passed over on the way to the answer.
+fn remarks<T>(detected: &Detected<T>, world: &World<'_>) {
+    if let Some(rejected) = &detected.rejected {
+        world.ui.warning(&Problem::new(rejected.to_string()));
+    }
+    if let Some(unanswered) = &detected.unanswered {
+        world.ui.warning(&Problem::new(unanswered.to_string()));
+    }
+}
+
+fn line<T: Display>(title: &str, detected: &Detected<T>, world: &World<'_>) {
+    let value = world.ui.out().style(BOLD, format_args!("{:<8}", detected.value));
+    world.ui.result(format_args!("{title:<14} {value} {}", world.ui.out().style(DIM, &detected.source)));
+}
+
+fn as_json<T: Display>(detected: &Detected<T>) -> Value {
+    json!({ "value": detected.value.to_string(), "source": detected.source.to_string() })
+}

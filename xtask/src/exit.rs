@@ -1,0 +1,83 @@
+//! The exit codes, and the errors that carry one.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    /// Failed, or unhealthy.
+    Failed = 1,
+    /// Wrong usage or input; nothing was changed.
+    Usage = 2,
+    /// Something that the work needs is not there; nothing was changed, or a step is still to be done.
+    NotMet = 3,
+    /// Interrupted, after undoing.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The exit code that an error carries; [`Exit::Failed`] if it carries none.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        error.downcast_ref::<Failure>().map_or(Exit::Failed, |failure| failure.exit)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// What is wrong and what to do about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) message: String,
+    /// A command to type.
+    pub(crate) hint: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Problem { message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// An end that is not [`Exit::Done`]: everything that is wrong, at once.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, problem: Problem) -> Self {
+        Failure { exit, problems: vec![problem] }
+    }
+
+    /// Wrong usage or input.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Failure::new(Exit::Usage, Problem::new(message))
+    }
+
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Failure::new(Exit::Interrupted, Problem::new(message))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let messages: Vec<_> = self.problems.iter().map(|problem| problem.message.as_str()).collect();
+        f.write_str(&messages.join("; "))
+    }
+}
+
+impl Error for Failure {}

@@ -1,0 +1,41 @@
+//! The facts of this machine and this call, read once. Nothing else reads the environment.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+/// The facts of this machine and this call.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts, each of its own")]
+pub(crate) struct Host {
+    /// Where the caller stands.
+    pub(crate) current_dir: io::Result<PathBuf>,
+    /// The folder of this package, when cargo has started us.
+    pub(crate) manifest_dir: Option<PathBuf>,
+    /// Whether the caller can be asked: prompts are read from standard input and written to standard error.
+    pub(crate) can_ask: bool,
+    pub(crate) stdout_has_color: bool,
+    pub(crate) stderr_has_color: bool,
+    pub(crate) stderr_is_terminal: bool,
+    /// Whether systemd is the service manager here, as `sd_booted(3)` tells it.
+    pub(crate) has_systemd: bool,
+}
+
+impl Host {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub(crate) fn read() -> Self {
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        // https://no-color.org: present and not empty.
+        let wants_color = !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let stderr_is_terminal = io::stderr().is_terminal();
+        Host {
+            current_dir: env::current_dir(),
+            manifest_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
+            can_ask: io::stdin().is_terminal() && stderr_is_terminal,
+            stdout_has_color: wants_color && io::stdout().is_terminal(),
+            stderr_has_color: wants_color && stderr_is_terminal,
+            stderr_is_terminal,
+            has_systemd: Path::new("/run/systemd/system").is_dir(),
+        }
+    }
+}

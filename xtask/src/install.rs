@@ -1,0 +1,125 @@
+//! `cargo xtask install`: from a fresh checkout to a running service.
+
+mod answers;
+mod axes;
+mod env_file;
+mod key;
+mod preflight;
+mod settle;
+mod steps;
+mod summary;
+
+use checks::secret::Secrets;
+use detect::{DeployMethod, ENV_FILE, Environment};
+use envfile::{Saved, Undo};
+
+use crate::cli;
+use crate::exit::{Exit, Failure, Problem};
+use crate::interrupt::Deferred;
+use crate::prompt;
+use crate::ui::BOLD;
+use crate::world::World;
+use axes::Axes;
+use env_file::Preview;
+use preflight::Tools;
+use settle::Files;
+use steps::Bench;
+use summary::Summary;
+
+pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit> {
+    let World { ui, project, .. } = world;
+    let existing = envfile::read(&project.env_file())?;
+    let sample = envfile::read(&project.sample_file())?.unwrap_or_default();
+    let files = Files { existing: existing.as_ref(), sample: &sample };
+    let given = answers::collect(args)?;
+
+    let axes = axes::ask(&given, existing.as_ref(), world)?;
+    let tools = preflight::run(axes, args.no_deploy, world)?;
+    let settings = settle::run(axes, &given, &files, world)?;
+    let preview = Preview::of(&settings, &files)?;
+    if world.common.dry_run {
+        print_plan(axes, tools.as_ref(), &preview, &files, world);
+        return Ok(Exit::Done);
+    }
+
+    if preview.is_unchanged() {
+        ui.done(ENV_FILE, "as it should be");
+    } else {
+        for line in preview.diff(&files, ui.err()) {
+            ui.note(line);
+        }
+    }
+    let uv = match &tools {
+        Some(Tools { uv: Some(uv), .. }) => Some(uv.clone()),
+        Some(tools) => Some(steps::install_uv(tools, project, ui)?),
+        None => None,
+    };
+
+    // From here on there is something to undo.
+    let deferred = Deferred::begin()?;
+    let saved = env_file::write(project, &settings, &files)?;
+    let done = match (&tools, uv) {
+        (Some(tools), Some(uv)) => {
+            let secrets = Secrets::of([&preview.after]);
+            let bench = Bench { project, ui, environment: axes.environment, tools, env_file: &preview.after, secrets };
+            match steps::run(&bench, uv, &deferred) {
+                Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(undo(saved, &error)),
+                result => Some(result?),
+            }
+        }
+        _ => None,
+    };
+    drop(deferred);
+
+    summary::print(&Summary { axes, settings: &settings, preview: &preview, done: done.as_ref() }, world);
+    hand_over(axes, args.no_deploy, world)
+}
+
+/// What `--dry-run` shows: the file, the commands, and what comes after them.
+fn print_plan(axes: Axes, tools: Option<&Tools>, preview: &Preview, files: &Files<'_>, world: &World<'_>) {
+    let World { ui, project, .. } = world;
+    ui.result(ui.out().style(BOLD, format_args!("Plan for {axes} in {}", project.root.display())));
+    if preview.is_unchanged() {
+        ui.result(format_args!("{ENV_FILE}: as it should be"));
+    } else {
+        for line in preview.diff(files, ui.out()) {
+            ui.result(line);
+        }
+    }
+    if let Some(tools) = tools {
+        let dir = project.service_dir();
+        let title = format!("Commands in {}; what is already so is not done again", dir.display());
+        ui.result(ui.out().style(BOLD, title));
+        for line in steps::plan(tools, project, axes.environment) {
+            ui.result(format_args!("  {line}"));
+        }
+    }
+}
+
+/// Puts `.env` back after an interrupted step.
+fn undo(saved: Saved, error: &anyhow::Error) -> anyhow::Error {
+    let outcome = match saved.undo() {
+        Ok(Undo::Restored | Undo::Nothing) => format!("`{ENV_FILE}` is as it was"),
+        Ok(Undo::Removed) => format!("the new `{ENV_FILE}` is removed again"),
+        Ok(Undo::ChangedSince) => format!("`{ENV_FILE}` was changed by somebody else meanwhile, and is left"),
+        Err(undo_error) => format!("`{ENV_FILE}` could not be put back: {undo_error}"),
+    };
+    Failure::interrupted(format!("{error}: {outcome}")).into()
+}
+
+/// Goes on with the deployer. Neither is part of this version: that is said, not passed over.
+fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
+    let deployer = match (axes.method, axes.environment) {
+        _ if no_deploy => return Ok(Exit::Done),
+        (DeployMethod::Docker, _) => "deploy-docker",
+        (DeployMethod::Bare, Environment::Prod) => "deploy-systemd",
+        (DeployMethod::Bare, Environment::Dev) => return Ok(Exit::Done),
+    };
+    let is_offer = axes.method == DeployMethod::Bare;
+    if is_offer && world.is_interactive() && !prompt::confirm(&format!("Go on with {deployer}?"))? {
+        return Ok(Exit::Done);
+    }
+    let message = format!("`{deployer}` is still to come: everything above is done, and nothing was deployed");
+    let problem = Problem::new(message).hint("to stop here without this error: cargo xtask install --no-deploy");
+    Err(Failure::new(Exit::NotMet, problem).into())
+}

@@ -1,0 +1,140 @@
+//! The answers that come with the call: `--env`, `--method`, `--set` and `--answers`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::str::FromStr;
+
+use checks::{matrix, secret};
+use detect::{DEPLOY_METHOD, DJANGO_ENV, UnknownWord};
+use envfile::{EnvFile, LineKind};
+
+use crate::cli;
+use crate::exit::{Exit, Failure, Problem};
+
+/// One answer and where it was given.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) value: String,
+    origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    Flag(&'static str),
+    Set,
+    File { name: String, line: usize },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(flag) => write!(f, "`{flag}`"),
+            Origin::Set => f.write_str("`--set`"),
+            Origin::File { name, line } => write!(f, "`{name}` line {line}"),
+        }
+    }
+}
+
+impl Answer {
+    /// Something that is wrong with this answer.
+    pub(super) fn problem(&self, variable: &str, message: impl fmt::Display) -> Problem {
+        Problem::new(format!("{}: `{variable}` {message}", self.origin))
+    }
+}
+
+/// The answers by variable.
+pub(super) type Answers = BTreeMap<String, Answer>;
+
+/// Collects the answers. `--set` goes before `--answers`, as the command line goes before files everywhere; an axis
+/// that is given twice must be the same.
+pub(super) fn collect(args: &cli::Install) -> anyhow::Result<Answers> {
+    let mut answers = match &args.answers {
+        Some(file) => from_file(file)?,
+        None => Answers::new(),
+    };
+    let mut problems = Vec::new();
+    for assignment in &args.set {
+        match from_set(assignment) {
+            Ok((variable, answer)) => {
+                answers.insert(variable, answer);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for (variable, answer) in &mut answers {
+        if !matrix::is_switch(variable) {
+            continue;
+        }
+        match matrix::parse_switch(&answer.value) {
+            Some(on) => matrix::switch(on).clone_into(&mut answer.value),
+            None => problems.push(answer.problem(variable, format_args!("is 1 or 0, not: {}", answer.value))),
+        }
+    }
+    let env = args.env.map(|env| (DJANGO_ENV, "--env", env.as_str()));
+    let method = args.method.map(|method| (DEPLOY_METHOD, "--method", method.as_str()));
+    for (variable, flag, word) in [env, method].into_iter().flatten() {
+        let answer = Answer { value: word.to_owned(), origin: Origin::Flag(flag) };
+        if let Some(other) = answers.insert(variable.to_owned(), answer)
+            && !other.value.trim().eq_ignore_ascii_case(word)
+        {
+            problems.push(other.problem(variable, format_args!("contradicts `{flag} {word}`: {}", other.value)));
+        }
+    }
+    if problems.is_empty() { Ok(answers) } else { Err(Failure { exit: Exit::Usage, problems }.into()) }
+}
+
+/// The word that was given for an axis.
+pub(super) fn axis<T>(answers: &Answers, variable: &str) -> anyhow::Result<Option<T>>
+where
+    T: FromStr<Err = UnknownWord>,
+{
+    let Some(answer) = answers.get(variable) else { return Ok(None) };
+    let word = answer
+        .value
+        .parse()
+        .map_err(|error: UnknownWord| Failure::new(Exit::Usage, answer.problem(variable, error)))?;
+    Ok(Some(word))
+}
+
+fn from_set(assignment: &str) -> Result<(String, Answer), Problem> {
+    let Some((variable, value)) = assignment.split_once('=') else {
+        // Not repeated: what was meant to be a value may stand there.
+        return Err(Problem::new("`--set` expects KEY=VALUE, there is no `=`"));
+    };
+    if secret::is_secret(variable) || secret::url_password(value).is_some() {
+        return Err(Problem::new(format!(
+            "`--set`: `{variable}` holds a secret, which others would see in the process list"
+        ))
+        .hint(format!("echo \"{variable}=$VALUE\" | cargo xtask install --answers -")));
+    }
+    Ok((variable.to_owned(), Answer { value: value.to_owned(), origin: Origin::Set }))
+}
+
+fn from_file(path: &Path) -> anyhow::Result<Answers> {
+    let (name, bytes) = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        ("standard input".to_owned(), io::stdin().read_to_end(&mut bytes).map(|_| bytes))
+    } else {
+        (path.display().to_string(), fs::read(path))
+    };
+    let bytes = bytes.map_err(|error| Failure::usage(format!("cannot read the answers from `{name}`: {error}")))?;
+    let file = EnvFile::parse(&bytes);
+    let unreadable = file.lines().filter(|line| line.kind() == LineKind::Unreadable);
+    let problems: Vec<_> = unreadable
+        .map(|line| {
+            Problem::new(format!("`{name}` line {}: expected `KEY=VALUE`, a comment or nothing", line.number()))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Usage, problems }.into());
+    }
+    let answers = file.keys().filter_map(|key| {
+        let entry = file.get(key)?;
+        let origin = Origin::File { name: name.clone(), line: entry.line };
+        Some((key.to_owned(), Answer { value: entry.value, origin }))
+    });
+    Ok(answers.collect())
+}

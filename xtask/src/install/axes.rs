@@ -1,0 +1,77 @@
+//! The two questions: which environment, and which deployment method.
+
+use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, Environment, deploy_method, environment};
+use envfile::EnvFile;
+
+use super::answers::{self, Answers};
+use crate::exit::{Exit, Failure, Problem};
+use crate::prompt;
+use crate::ui::{BOLD, DIM};
+use crate::world::World;
+
+/// A combination of answers to the two questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Axes {
+    pub(super) environment: Environment,
+    pub(super) method: DeployMethod,
+}
+
+impl std::fmt::Display for Axes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}+{}", self.environment, self.method)
+    }
+}
+
+/// Asks both questions, one after the other. What was given with the call, else what `.env` says, else what detection
+/// finds, is the default of the question, and the answer where nobody is asked.
+pub(super) fn ask(given: &Answers, existing: Option<&EnvFile>, world: &World<'_>) -> anyhow::Result<Axes> {
+    let none = EnvFile::default();
+    let env_file = existing.unwrap_or(&none);
+    let environment = settle(answers::axis(given, DJANGO_ENV)?, "--env", || environment(env_file))?;
+    let method = settle(answers::axis(given, DEPLOY_METHOD)?, "--method", || deploy_method(env_file, &world.probes()))?;
+    if !world.is_interactive() {
+        return Ok(Axes { environment, method });
+    }
+
+    offer(
+        world,
+        "Which environment is this?",
+        Environment::ALL.iter().map(|environment| match environment {
+            Environment::Dev => (environment.as_str(), "development: tracebacks in the browser, throw-away data"),
+            Environment::Prod => {
+                (environment.as_str(), "production: real users, real data, nothing shown to strangers")
+            }
+        }),
+    );
+    let environment = prompt::choose("Environment:", Environment::ALL, environment)?;
+    offer(
+        world,
+        "How is it deployed?",
+        DeployMethod::ALL.iter().map(|method| match method {
+            DeployMethod::Bare => (method.as_str(), "on this machine: uv, and in prod systemd"),
+            DeployMethod::Docker => (method.as_str(), "in containers: Docker Compose"),
+        }),
+    );
+    let method = prompt::choose("Deployment method:", DeployMethod::ALL, method)?;
+    Ok(Axes { environment, method })
+}
+
+/// The given answer, else the detected one. A word in `.env` that means nothing is refused, not passed over.
+fn settle<T>(given: Option<T>, flag: &str, detect: impl FnOnce() -> Detected<T>) -> anyhow::Result<T> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let detected = detect();
+    let Some(rejected) = detected.rejected else { return Ok(detected.value) };
+    let problem = Problem::new(rejected.to_string())
+        .hint(format!("cargo xtask install {flag} {}", rejected.error.expected.join("|")));
+    Err(Failure::new(Exit::Usage, problem).into())
+}
+
+fn offer<'a>(world: &World<'_>, question: &str, choices: impl Iterator<Item = (&'a str, &'a str)>) {
+    let ui = world.ui;
+    ui.note(ui.err().style(BOLD, question));
+    for (index, (word, meaning)) in choices.enumerate() {
+        ui.note(format_args!("  {}) {word:<7} {}", index + 1, ui.err().style(DIM, meaning)));
+    }
+}

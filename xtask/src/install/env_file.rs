@@ -1,0 +1,112 @@
+//! The `.env` of an install: what would change, shown with secrets covered, and written once.
+
+use anyhow::Context;
+use checks::secret::{self, MASK, Secrets};
+use checks::{Project, SAMPLE_FILE};
+use detect::ENV_FILE;
+use envfile::{Change, EnvFile, LineKind, Saved};
+
+use super::settle::{Files, Setting};
+use crate::exit::Failure;
+use crate::ui::{BOLD, DIM, GREEN, Ink, RED};
+
+/// The edits, made on a copy.
+pub(super) struct Preview {
+    /// The document as it would be written.
+    pub(super) after: EnvFile,
+    changes: Vec<Change>,
+    is_new: bool,
+}
+
+impl Preview {
+    /// Tries all edits. A value that no line can hold is an error here, before anything is written.
+    pub(super) fn of(settings: &[Setting], files: &Files<'_>) -> anyhow::Result<Self> {
+        let mut after = files.existing.unwrap_or(files.sample).clone();
+        let changes = apply(settings, &mut after, files.sample)?;
+        Ok(Preview { after, changes, is_new: files.existing.is_none() })
+    }
+
+    /// Whether the file already says all this.
+    pub(super) fn is_unchanged(&self) -> bool {
+        !self.is_new && self.changes.is_empty()
+    }
+
+    /// What happens to the file, in a few words.
+    pub(super) fn summary(&self) -> String {
+        match (self.is_new, self.changes.len()) {
+            (true, _) => "created, only you can read it".to_owned(),
+            (false, 0) => "unchanged".to_owned(),
+            (false, 1) => "1 change".to_owned(),
+            (false, changes) => format!("{changes} changes"),
+        }
+    }
+
+    /// Every change as lines that go and lines that come, secrets covered.
+    pub(super) fn diff(&self, files: &Files<'_>, ink: Ink) -> Vec<String> {
+        let secrets = Secrets::of([files.existing.unwrap_or(files.sample), &self.after]);
+        let title = match (self.is_new, files.sample.lines().next().is_some()) {
+            (false, _) => ENV_FILE.to_owned(),
+            (true, true) => {
+                format!("{ENV_FILE} (new, only you can read it; a copy of {SAMPLE_FILE} with these changes)")
+            }
+            (true, false) => format!("{ENV_FILE} (new, only you can read it)"),
+        };
+        let mut lines = vec![ink.style(BOLD, title)];
+        for change in &self.changes {
+            let number = format!("{:>4}", change.line);
+            let line = |sign, style, raw: &String| {
+                format!("{number} {}", ink.style(style, format_args!("{sign}{}", covered(raw, &secrets))))
+            };
+            lines.extend(change.before.iter().map(|raw| line('-', RED, raw)));
+            lines.extend(change.after.iter().map(|raw| line('+', GREEN, raw)));
+            lines.extend(change.notes.iter().map(|note| format!("     {}", ink.style(DIM, format_args!("({note})")))));
+        }
+        lines
+    }
+}
+
+/// Writes the settings, on top of whatever the file holds by now.
+pub(super) fn write(project: &Project, settings: &[Setting], files: &Files<'_>) -> anyhow::Result<Saved> {
+    let (_, saved) = envfile::update(&project.env_file(), files.sample, |file| apply(settings, file, files.sample))
+        .with_context(|| format!("`{ENV_FILE}` is as it was"))?;
+    Ok(saved)
+}
+
+fn apply(settings: &[Setting], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for (variable, value) in settings.iter().filter_map(Setting::edit) {
+        let change = file
+            .set(variable, value, Some(sample))
+            .map_err(|error| Failure::usage(format!("`{ENV_FILE}`: {error}")))?;
+        changes.extend(change);
+    }
+    changes.sort_by_key(|change| change.line);
+    Ok(changes)
+}
+
+/// A raw line as it may be shown.
+fn covered(raw: &str, secrets: &Secrets) -> String {
+    let file = EnvFile::parse(raw.as_bytes());
+    let is_secret = file.lines().any(|line| line.kind() == LineKind::Assignment)
+        && file.keys().any(|key| secret::is_secret(key) && file.get(key).is_none_or(|entry| !entry.value.is_empty()));
+    match raw.split_once('=') {
+        Some((key, _)) if is_secret => format!("{key}={MASK}"),
+        _ => secrets.cover(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_lines_are_covered() {
+        let secrets = Secrets::of([&EnvFile::parse(b"URL=redis://:hunter2@db\n")]);
+        let check = |raw, expected| assert_eq!(covered(raw, &secrets), expected);
+        check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY=********");
+        check("DJANGO_SECRET_KEY=", "DJANGO_SECRET_KEY=");
+        check("URL=redis://:hunter2@db", "URL=redis://:********@db");
+        check("DJANGO_DEBUG=1", "DJANGO_DEBUG=1");
+        check("# DJANGO_DEBUG=1", "# DJANGO_DEBUG=1");
+    }
+}

@@ -1,0 +1,136 @@
+//! What has to be there before anything is changed; all that is missing, at once.
+
+use std::time::Duration;
+
+use checks::command::Command;
+use checks::{Pyproject, Python, Uv, find_python, find_uv};
+use detect::{DeployMethod, Environment};
+
+use super::axes::Axes;
+use crate::exit::{Exit, Failure, Problem};
+use crate::prompt;
+use crate::world::World;
+
+/// How long a program has to say its version.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The uv that is installed where there is none: a version known to work with this tool.
+pub(super) const UV_VERSION: &str = "0.13.9";
+
+/// What the steps on this machine are done with.
+pub(super) struct Tools {
+    pub(super) python: Python,
+    /// Absent: to be installed into the project's tool folder.
+    pub(super) uv: Option<Uv>,
+    pub(super) pyproject: Pyproject,
+}
+
+/// Looks for everything that this combination needs. With `docker` there are no tools: everything is done in
+/// containers.
+pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Option<Tools>> {
+    let mut problems = Vec::new();
+    let tools = match axes.method {
+        DeployMethod::Bare => tools(world, &mut problems),
+        DeployMethod::Docker => None,
+    };
+    let mut deployer_problems = match (axes.method, axes.environment) {
+        (DeployMethod::Docker, _) => docker(),
+        // Only the offer to deploy needs it, and that can be declined.
+        (DeployMethod::Bare, Environment::Prod) if !world.host.has_systemd => {
+            world.ui.warning(&Problem::new("systemd does not run here: `deploy-systemd` will need it"));
+            Vec::new()
+        }
+        (DeployMethod::Bare, _) => Vec::new(),
+    };
+    if no_deploy {
+        deployer_problems.drain(..).for_each(|problem| world.ui.warning(&problem));
+    }
+    problems.append(&mut deployer_problems);
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::NotMet, problems }.into());
+    }
+    if tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
+        consent_to_uv(world)?;
+    }
+    Ok(tools)
+}
+
+fn tools(world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
+    let uv = find_uv(&world.project, TIMEOUT);
+    let pyproject = match Pyproject::read(&world.project.service_dir()) {
+        Ok(pyproject) => pyproject,
+        Err(error) => {
+            problems.push(Problem::new(error.to_string()));
+            return None;
+        }
+    };
+    match find_python(&pyproject.requires_python, uv.as_ref(), TIMEOUT) {
+        Ok(python) => Some(Tools { python, uv, pyproject }),
+        Err(error) => {
+            problems.push(Problem::new(error.to_string()).hint("install such a Python, and have it on PATH"));
+            None
+        }
+    }
+}
+
+fn consent_to_uv(world: &World<'_>) -> anyhow::Result<()> {
+    if !world.is_interactive() {
+        return Ok(());
+    }
+    let dir = world.project.uv_dir();
+    let dir = world.project.relative(&dir).display().to_string();
+    if prompt::confirm(&format!("uv is not here. Install uv {UV_VERSION} from PyPI into {dir}?"))? {
+        return Ok(());
+    }
+    let problem = Problem::new("command not found: `uv`").hint("install uv, and run this again");
+    Err(Failure::new(Exit::NotMet, problem).into())
+}
+
+/// What is wrong with Docker, both the engine and Compose.
+fn docker() -> Vec<Problem> {
+    let ask = |args: &[&str]| Command::new("docker", args).run(TIMEOUT);
+    let engine = match ask(&["version", "--format", "{{.Server.Version}}"]) {
+        Ok(finished) if finished.is_success() => None,
+        Ok(finished) => Some(
+            Problem::new(format!("the Docker engine does not answer: {}", finished.complaint()))
+                .hint("start the engine, or go on without deploying: cargo xtask install --no-deploy"),
+        ),
+        Err(error) => {
+            // Without the program there is no Compose to ask for either.
+            return vec![
+                Problem::new(error.to_string())
+                    .hint("install Docker, or go on without deploying: cargo xtask install --no-deploy"),
+            ];
+        }
+    };
+    let compose = match ask(&["compose", "version", "--short"]) {
+        Ok(finished) if finished.is_success() && is_v2(&finished.stdout) => None,
+        Ok(finished) if finished.is_success() => {
+            Some(Problem::new(format!("Docker Compose v2 is needed, this is: {}", finished.stdout.trim())))
+        }
+        Ok(_) => Some(Problem::new("Docker Compose v2 is not installed: `docker compose version` fails")),
+        Err(error) => Some(Problem::new(error.to_string())),
+    };
+    engine.into_iter().chain(compose.map(|problem| problem.hint("install the Compose plugin of Docker"))).collect()
+}
+
+/// Whether this is version 2 or later: `2.26.1` or `v2.26.1-3`.
+fn is_v2(version: &str) -> bool {
+    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    major.parse::<u32>().is_ok_and(|major| major >= 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_v2;
+
+    #[test]
+    fn versions_of_compose() {
+        for version in ["2.26.1\n", "v2.29.7", "2.26.1-4", "5.0.0"] {
+            assert!(is_v2(version), "{version}");
+        }
+        for version in ["1.29.2", "", "dev"] {
+            assert!(!is_v2(version), "{version}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! From the policies of a combination to the values of `.env`.
+
+use std::fmt;
+
+use checks::matrix::{self, Policy, policies, unsafe_reason};
+use checks::secret;
+use detect::{DEPLOY_METHOD, DJANGO_ENV};
+use envfile::EnvFile;
+
+use super::answers::{Answer, Answers};
+use super::axes::Axes;
+use super::key;
+use crate::exit::{Exit, Failure, Problem};
+use crate::prompt;
+use crate::world::World;
+
+/// A variable and what becomes of it.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) variable: String,
+    /// Its value from now on, if `install` has a say in it.
+    pub(super) value: Option<String>,
+    pub(super) origin: Origin,
+}
+
+impl Setting {
+    /// What has to be written. The operator's own line stays as it is, down to the last byte.
+    pub(super) fn edit(&self) -> Option<(&str, &str)> {
+        let value = self.value.as_deref().filter(|_| self.origin != Origin::Kept)?;
+        Some((&self.variable, value))
+    }
+}
+
+/// Why a variable has its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The table leaves no choice.
+    Forced,
+    /// Answered, on the command line, in a file or at a prompt.
+    Answered,
+    /// The operator's earlier value.
+    Kept,
+    /// The table's default.
+    Default,
+    Generated,
+    /// Nobody asked for one.
+    Unset,
+    /// The Compose file's business.
+    Compose,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Origin::Forced => "always so here",
+            Origin::Answered => "as answered",
+            Origin::Kept => "kept",
+            Origin::Default => "default",
+            Origin::Generated => "generated",
+            Origin::Unset => "not set",
+            Origin::Compose => "Compose provides it",
+        })
+    }
+}
+
+/// The `.env` that answers come from and go to.
+pub(super) struct Files<'a> {
+    /// The operator's `.env`, if there is one. Its values are answers; those of a sample are not.
+    pub(super) existing: Option<&'a EnvFile>,
+    /// What a fresh `.env` starts as.
+    pub(super) sample: &'a EnvFile,
+}
+
+impl Files<'_> {
+    /// What the operator has said of this variable before.
+    fn said(&self, variable: &str) -> Option<String> {
+        let entry = self.existing?.get(variable)?;
+        Some(entry.value).filter(|value| !value.trim().is_empty())
+    }
+
+    /// Leaves a variable unset. A fresh `.env` must not have the sample's example in its place.
+    fn unset(&self) -> Option<String> {
+        self.existing.is_none().then(String::new)
+    }
+}
+
+/// Settles every variable: the axes first, the table's rows, then whatever else was given.
+pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Vec<Setting>> {
+    let mut settings =
+        vec![axis(DJANGO_ENV, axes.environment.as_str(), files), axis(DEPLOY_METHOD, axes.method.as_str(), files)];
+    let mut missing = Vec::new();
+    let mut problems = Vec::new();
+    for (variable, policy) in policies(axes.environment, axes.method) {
+        let given = given.get(variable);
+        match settle(variable, policy, given, files, world)? {
+            Settled::As(value, origin) => {
+                settings.push(Setting { variable: variable.to_owned(), value, origin });
+            }
+            Settled::Missing => missing.push(variable),
+            Settled::Conflict(answer, forced) => {
+                problems.push(answer.problem(variable, format_args!("is always {forced} in {axes}")));
+            }
+        }
+    }
+    if !missing.is_empty() {
+        problems.push(missing_problem(&missing, axes, world));
+    }
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Usage, problems }.into());
+    }
+    let more = given.iter().filter(|(variable, _)| settings.iter().all(|setting| setting.variable != **variable));
+    let more: Vec<_> = more.map(|(variable, answer)| answered(variable, answer.value.clone())).collect();
+    settings.extend(more);
+    warn(&settings, axes, files, world);
+    Ok(settings)
+}
+
+fn axis(variable: &str, word: &str, files: &Files<'_>) -> Setting {
+    let is_kept = files.said(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(word));
+    let origin = if is_kept { Origin::Kept } else { Origin::Answered };
+    Setting { variable: variable.to_owned(), value: Some(word.to_owned()), origin }
+}
+
+fn answered(variable: &str, value: String) -> Setting {
+    Setting { variable: variable.to_owned(), value: Some(value), origin: Origin::Answered }
+}
+
+enum Settled<'a> {
+    As(Option<String>, Origin),
+    /// Required, and nobody there to ask.
+    Missing,
+    /// The answer contradicts what the table forces.
+    Conflict(&'a Answer, &'static str),
+}
+
+/// Applies one cell of the table.
+fn settle<'a>(
+    variable: &str,
+    policy: Policy,
+    given: Option<&'a Answer>,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    let is_required = matches!(policy, Policy::Required | Policy::RequiredGenerate);
+    let is_answer = |answer: &Answer| !is_required || !answer.value.trim().is_empty();
+    match (policy, given) {
+        (Policy::Force(forced), Some(answer)) if answer.value != forced => Ok(Settled::Conflict(answer, forced)),
+        (Policy::Force(forced), _) => Ok(Settled::As(Some(forced.to_owned()), Origin::Forced)),
+        (Policy::Skip, given) => {
+            if let Some(answer) = given {
+                world.ui.warning(&answer.problem(variable, "is not used: the Compose file provides it"));
+            }
+            Ok(Settled::As(None, Origin::Compose))
+        }
+        (_, Some(answer)) if is_answer(answer) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
+        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, world),
+        (Policy::OptionalGenerate, _) => generated(variable, None, files, world),
+        (Policy::PromptGenerate | Policy::RequiredGenerate, _) => generated(variable, Some(is_required), files, world),
+        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, world),
+    }
+}
+
+fn default_or_asked<'a>(
+    variable: &str,
+    default: &str,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    let existing = files.said(variable);
+    let origin = if existing.is_some() { Origin::Kept } else { Origin::Default };
+    let offered = existing.unwrap_or_else(|| default.to_owned());
+    if !world.is_interactive() {
+        return Ok(Settled::As(Some(offered), origin));
+    }
+    let message = format!("{variable}:");
+    let answer = if matrix::is_switch(variable) {
+        prompt::switch(&message, &offered)?
+    } else {
+        prompt::text(&message, Some(&offered), str::to_owned, true)?
+    };
+    let origin = if answer == offered { origin } else { Origin::Answered };
+    Ok(Settled::As(Some(answer), origin))
+}
+
+/// A secret that is there, or generated, or asked for: `ask` says whether to ask when the offer is declined, and
+/// whether there has to be an answer.
+fn generated<'a>(
+    variable: &str,
+    ask: Option<bool>,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    if let Some(existing) = files.said(variable) {
+        return Ok(Settled::As(Some(existing), Origin::Kept));
+    }
+    if !world.is_interactive() || prompt::confirm(&format!("{variable} is not set. Generate one?"))? {
+        return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
+    }
+    let answer = match ask {
+        Some(is_required) => prompt::secret(&format!("{variable}:"), is_required)?,
+        None => String::new(),
+    };
+    Ok(answered_or_unset(answer, files))
+}
+
+fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Settled<'a>> {
+    let existing = files.said(variable);
+    if !world.is_interactive() {
+        return Ok(match existing {
+            Some(existing) => Settled::As(Some(existing), Origin::Kept),
+            None if is_required => Settled::Missing,
+            None => Settled::As(None, Origin::Unset),
+        });
+    }
+    let shown = |value: &str| secret::shown("", value);
+    let answer = prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required)?;
+    if existing.is_some_and(|existing| existing == answer) {
+        return Ok(Settled::As(Some(answer), Origin::Kept));
+    }
+    Ok(answered_or_unset(answer, files))
+}
+
+fn answered_or_unset<'a>(answer: String, files: &Files<'_>) -> Settled<'a> {
+    if answer.is_empty() {
+        Settled::As(files.unset(), Origin::Unset)
+    } else {
+        Settled::As(Some(answer), Origin::Answered)
+    }
+}
+
+fn missing_problem(missing: &[&str], axes: Axes, world: &World<'_>) -> Problem {
+    let names: Vec<_> = missing.iter().map(|variable| format!("`{variable}`")).collect();
+    let (are, why) = (if missing.len() == 1 { "is" } else { "are" }, world.why_not_asked());
+    let sets: Vec<_> = missing.iter().map(|variable| format!("--set {variable}=…")).collect();
+    Problem::new(format!("{} {are} required in {axes}, {why}", names.join(" and "))).hint(format!(
+        "cargo xtask install --env {} --method {} {}, or a file with them: --answers FILE",
+        axes.environment,
+        axes.method,
+        sets.join(" ")
+    ))
+}
+
+/// Says what was changed by force, and what was kept though it is unsafe here.
+fn warn(settings: &[Setting], axes: Axes, files: &Files<'_>, world: &World<'_>) {
+    for Setting { variable, value, origin } in settings {
+        let Some(value) = value else { continue };
+        let before = files.said(variable);
+        if *origin == Origin::Forced
+            && let Some(before) = before.filter(|before| before != value)
+        {
+            world.ui.warning(&Problem::new(format!("`{variable}` is always {value} in {axes}: was {before}")));
+        }
+        if let Some(reason) = unsafe_reason(variable, value, axes.environment) {
+            world.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")));
+        }
+    }
+}

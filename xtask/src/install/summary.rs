@@ -1,0 +1,79 @@
+//! The end of an install: what is set, how to start it, what to do next.
+
+use std::path::Path;
+
+use checks::secret;
+use detect::{ENV_FILE, Environment};
+
+use super::axes::Axes;
+use super::env_file::Preview;
+use super::settle::Setting;
+use super::steps::Done;
+use crate::ui::{BOLD, DIM};
+use crate::world::World;
+
+/// Where `runserver` listens when it is not told otherwise.
+const RUNSERVER_URL: &str = "http://127.0.0.1:8000";
+
+/// What an install has come to.
+pub(super) struct Summary<'a> {
+    pub(super) axes: Axes,
+    pub(super) settings: &'a [Setting],
+    pub(super) preview: &'a Preview,
+    /// What was done on this machine; nothing with `docker`.
+    pub(super) done: Option<&'a Done>,
+}
+
+/// Prints the summary.
+pub(super) fn print(summary: &Summary<'_>, world: &World<'_>) {
+    let Summary { axes, settings, preview, done } = summary;
+    let (ui, ink) = (world.ui, world.ui.out());
+    let is_changed = !preview.is_unchanged() || done.is_some_and(|done| done.is_changed);
+    let verdict = if is_changed { "" } else { ": nothing had to be changed" };
+    ui.result(ink.style(BOLD, format_args!("{axes} in {}{verdict}", world.project.root.display())));
+    ui.result(format_args!("  {ENV_FILE}: {}", preview.summary()));
+    let width = settings.iter().map(|setting| setting.variable.len()).max().unwrap_or_default();
+    for Setting { variable, value, origin } in *settings {
+        let value = secret::shown(variable, value.as_deref().unwrap_or_default());
+        let separator = if value.is_empty() { "" } else { "  " };
+        ui.result(format_args!("    {variable:<width$}  {value}{separator}{}", ink.style(DIM, origin)));
+    }
+    if let (Some(done), Environment::Dev) = (done, axes.environment) {
+        ui.result(ink.style(BOLD, "Start it:"));
+        for line in start_commands(done, world) {
+            ui.result(format_args!("  {line}"));
+        }
+        let path = world.project.settings.health_path.as_deref().unwrap_or("/");
+        ui.result(ink.style(BOLD, "Look at it:"));
+        ui.result(format_args!("  {RUNSERVER_URL}/, or: curl {RUNSERVER_URL}{path}"));
+    }
+    ui.result(ink.style(BOLD, "Go on from here:"));
+    ui.result("  cargo xtask detect                                            what this checkout is, and how we know");
+    ui.result("  cargo xtask install --env dev|prod --method bare|docker       another combination");
+}
+
+/// How to start the development server from the root folder.
+fn start_commands(done: &Done, world: &World<'_>) -> Vec<String> {
+    let project = &world.project;
+    let service = project.service_dir();
+    let service = project.relative(&service);
+    let uv = project.relative(Path::new(&done.uv.program)).display();
+    // A service that does not read the file by itself needs somebody to hand it over.
+    let env_file = if done.reads_env_file { "" } else { "--env-file .env " };
+    let is_here = world.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
+    let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root)));
+    let run = if service == Path::new("") || service == project.root {
+        format!("{uv} run {env_file}manage.py runserver")
+    } else {
+        let (project, manage) = (quoted(service), quoted(&service.join("manage.py")));
+        format!("{uv} run --project {project} {env_file}{manage} runserver")
+    };
+    cd.into_iter().chain([run]).collect()
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,41 @@
+//! Ctrl-C and TERM: the end at once, or, where something would have to be undone, noted and acted upon.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::exit::Exit;
+
+/// While this lives, a signal no longer ends the program: [`Deferred::is_interrupted`] tells of it instead.
+///
+/// Programs that we have started from the terminal get its Ctrl-C themselves, so that the wait for them ends.
+pub(crate) struct Deferred {
+    interrupted: Arc<AtomicBool>,
+    exit_at_once: Arc<AtomicBool>,
+}
+
+impl Deferred {
+    pub(crate) fn begin() -> anyhow::Result<Self> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let exit_at_once = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&exit_at_once))
+                .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
+                .context("cannot listen for signals")?;
+        }
+        Ok(Deferred { interrupted, exit_at_once })
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        self.exit_at_once.store(true, Ordering::Relaxed);
+    }
+}

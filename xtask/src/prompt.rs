@@ -1,0 +1,100 @@
+//! Questions to the operator, on a terminal only.
+
+use std::fmt;
+
+use checks::matrix;
+use inquire::validator::Validation;
+use inquire::{Confirm, CustomType, InquireError, Password, PasswordDisplayMode, Text};
+
+use crate::exit::Failure;
+
+/// One of a few: answered by its number or its word.
+pub(crate) fn choose<T>(message: &str, choices: &'static [T], default: T) -> anyhow::Result<T>
+where
+    T: Copy + fmt::Display + std::str::FromStr,
+{
+    let words = || choices.iter().enumerate().map(|(index, choice)| format!("{} or {choice}", index + 1));
+    let expected = format!("please type {}", words().collect::<Vec<_>>().join(", "));
+    let parse = |text: &str| {
+        let by_number = text.trim().parse::<usize>().ok().and_then(|number| choices.get(number.checked_sub(1)?));
+        by_number.copied().or_else(|| text.parse().ok()).ok_or(())
+    };
+    let question =
+        CustomType::<T>::new(message).with_parser(&parse).with_default(default).with_error_message(&expected).prompt();
+    answered(question)
+}
+
+/// Yes or no; Enter is yes.
+pub(crate) fn confirm(message: &str) -> anyhow::Result<bool> {
+    answered(Confirm::new(message).with_default(true).prompt())
+}
+
+/// On or off, as `1` or `0`; `default`, which Enter takes, is shown and given back as it stands.
+pub(crate) fn switch(message: &str, default: &str) -> anyhow::Result<String> {
+    let validator = |text: &str| match matrix::parse_switch(text) {
+        Some(_) => Ok(Validation::Valid),
+        None => Ok(Validation::Invalid("please type 1 (on) or 0 (off)".into())),
+    };
+    let question = Text::new(message).with_default(default).with_validator(validator).prompt();
+    let answer = answered(question)?;
+    Ok(match matrix::parse_switch(&answer) {
+        Some(on) if answer != default => matrix::switch(on).to_owned(),
+        _ => answer,
+    })
+}
+
+/// Text; Enter takes the default, which is shown as `shown_default`: it may hold a password.
+pub(crate) fn text(
+    message: &str,
+    default: Option<&str>,
+    shown: fn(&str) -> String,
+    is_required: bool,
+) -> anyhow::Result<String> {
+    let help = match default {
+        Some(default) => format!("Enter keeps {}", shown(default)),
+        None if is_required => "required".to_owned(),
+        None => "optional, Enter leaves it unset".to_owned(),
+    };
+    let is_missing = move |text: &str| is_required && text.trim().is_empty();
+    let has_default = default.is_some();
+    let validator = move |text: &str| {
+        if is_missing(text) && !has_default {
+            return Ok(Validation::Invalid("an answer is required".into()));
+        }
+        Ok(Validation::Valid)
+    };
+    let formatter = |text: &str| match default {
+        Some(default) if text.trim().is_empty() => shown(default),
+        _ => shown(text),
+    };
+    let question =
+        Text::new(message).with_help_message(&help).with_validator(validator).with_formatter(&formatter).prompt();
+    let answer = answered(question)?.trim().to_owned();
+    Ok(if answer.is_empty() { default.unwrap_or_default().to_owned() } else { answer })
+}
+
+/// A secret: never shown.
+pub(crate) fn secret(message: &str, is_required: bool) -> anyhow::Result<String> {
+    let validator = move |text: &str| {
+        if is_required && text.trim().is_empty() {
+            return Ok(Validation::Invalid("an answer is required".into()));
+        }
+        Ok(Validation::Valid)
+    };
+    let question = Password::new(message)
+        .without_confirmation()
+        .with_display_mode(PasswordDisplayMode::Masked)
+        .with_validator(validator)
+        .prompt();
+    Ok(answered(question)?.trim().to_owned())
+}
+
+/// Ctrl-C, Ctrl-D and Esc end the run.
+fn answered<T>(question: Result<T, InquireError>) -> anyhow::Result<T> {
+    question.map_err(|error| match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            Failure::interrupted("interrupted: nothing was changed").into()
+        }
+        error => anyhow::Error::new(error).context("cannot ask on this terminal"),
+    })
+}

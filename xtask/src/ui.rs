@@ -1,0 +1,182 @@
+//! All that is printed: results to standard output, everything else to standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use checks::secret::Secrets;
+use checks::{Outcome, Status};
+use indicatif::{ProgressBar, ProgressStyle};
+use xshell::Cmd;
+
+use crate::cli::{Color, Common};
+use crate::exit::{Exit, Failure, Problem};
+use crate::host::Host;
+
+/// How many lines of a failed step's output are shown.
+const LAST_LINES: usize = 40;
+const SPINNER_TICK: Duration = Duration::from_millis(100);
+
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const RED: Style = AnsiColor::Red.on_default();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// Where and how things are printed.
+pub(crate) struct Ui {
+    out: Ink,
+    err: Ink,
+    stderr_is_terminal: bool,
+    verbose: bool,
+}
+
+impl Ui {
+    pub(crate) fn new(host: &Host, common: &Common) -> Self {
+        let decide = |detected| match common.color {
+            Color::Auto => detected,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        Ui {
+            out: Ink { has_color: decide(host.stdout_has_color) },
+            err: Ink { has_color: decide(host.stderr_has_color) },
+            stderr_is_terminal: host.stderr_is_terminal,
+            verbose: common.verbose,
+        }
+    }
+
+    /// A line of the result.
+    #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
+    pub(crate) fn result(&self, line: impl Display) {
+        // Whoever reads us may have had enough (`| head`); that is no reason to fail.
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+
+    /// The ink of standard output.
+    pub(crate) fn out(&self) -> Ink {
+        self.out
+    }
+
+    /// The ink of standard error.
+    pub(crate) fn err(&self) -> Ink {
+        self.err
+    }
+
+    /// A line that tells how things go.
+    #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
+    pub(crate) fn note(&self, line: impl Display) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
+    pub(crate) fn warning(&self, problem: &Problem) {
+        self.problem("warning", YELLOW, problem);
+    }
+
+    /// An error with everything that it holds.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        match error.downcast_ref::<Failure>() {
+            Some(failure) => failure.problems.iter().for_each(|problem| self.problem("error", RED, problem)),
+            None => self.problem("error", RED, &Problem::new(format!("{error:#}"))),
+        }
+    }
+
+    fn problem(&self, label: &str, style: Style, problem: &Problem) {
+        self.note(format_args!("{} {}", self.err.style(style.bold(), format_args!("{label}:")), problem.message));
+        if let Some(hint) = &problem.hint {
+            self.note(format_args!("{} {hint}", self.err.style(BOLD, "hint:")));
+        }
+    }
+
+    /// A step that is done, or was done already.
+    pub(crate) fn done(&self, title: impl Display, detail: impl Display) {
+        self.mark(Status::Ok, title, detail);
+    }
+
+    /// A line for a check.
+    pub(crate) fn outcome(&self, outcome: &Outcome) {
+        let mut lines = outcome.message.lines();
+        self.mark(outcome.status, outcome.name, lines.next().unwrap_or_default());
+        for line in lines {
+            self.note(format_args!("       {line}"));
+        }
+        if let (Status::Warn | Status::Err, Some(hint)) = (outcome.status, &outcome.hint) {
+            self.note(format_args!("       {} {hint}", self.err.style(BOLD, "hint:")));
+        }
+    }
+
+    fn mark(&self, status: Status, title: impl Display, detail: impl Display) {
+        let style = match status {
+            Status::Ok => GREEN,
+            Status::Warn => YELLOW,
+            Status::Err => RED,
+            Status::Skip => DIM,
+        };
+        let mark = self.err.style(style, format_args!("{status:>4}"));
+        self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
+    }
+
+    /// Runs a program to its end, with a spinner and the elapsed time on a terminal, and shows what it printed if it
+    /// fails, or with `-v`.
+    pub(crate) fn step(&self, title: &str, cmd: Cmd<'_>, secrets: &Secrets) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let output = self.while_waiting(title, || cmd.quiet().ignore_status().output())?;
+        let elapsed = seconds(started.elapsed());
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = secrets.cover(&String::from_utf8_lossy(&printed));
+        let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
+        if output.status.success() {
+            self.done(title, elapsed);
+            if self.verbose {
+                self.quote(&lines);
+            }
+            return Ok(());
+        }
+        self.mark(Status::Err, title, elapsed);
+        self.quote(if self.verbose { &lines } else { &lines[lines.len().saturating_sub(LAST_LINES)..] });
+        let problem = Problem::new(format!("`{title}` failed: {}", output.status));
+        Err(Failure::new(Exit::Failed, problem).into())
+    }
+
+    /// Does something that takes a while; a terminal shows that it is being done.
+    pub(crate) fn while_waiting<T>(&self, title: &str, work: impl FnOnce() -> T) -> T {
+        let spinner = self.stderr_is_terminal.then(|| {
+            let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
+            // The template is a literal; should it be wrong, the default one does as well.
+            if let Ok(style) = ProgressStyle::with_template("{spinner:>4}   {msg}  {elapsed}") {
+                spinner.set_style(style);
+            }
+            spinner.enable_steady_tick(SPINNER_TICK);
+            spinner
+        });
+        let result = work();
+        if let Some(spinner) = spinner {
+            spinner.finish_and_clear();
+        }
+        result
+    }
+
+    fn quote(&self, lines: &[&str]) {
+        for line in lines {
+            self.note(format_args!("     {} {line}", self.err.style(DIM, "|")));
+        }
+    }
+}
+
+/// Whether a stream takes colours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ink {
+    has_color: bool,
+}
+
+impl Ink {
+    /// The text in a style, where the stream takes it.
+    pub(crate) fn style(self, style: Style, text: impl Display) -> String {
+        if self.has_color { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+}
+
+pub(crate) fn seconds(elapsed: Duration) -> String {
+    format!("{:.1} s", elapsed.as_secs_f64())
+}

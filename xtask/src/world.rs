@@ -1,0 +1,70 @@
+//! What a command works with: this machine, the terminal, the project and the common options.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use checks::{Project, SystemProbes};
+
+use crate::cli::Common;
+use crate::exit::{Exit, Failure, Problem};
+use crate::host::Host;
+use crate::ui::Ui;
+
+/// What a command works with.
+pub(crate) struct World<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) ui: &'a Ui,
+    pub(crate) common: &'a Common,
+    pub(crate) project: Project,
+}
+
+impl<'a> World<'a> {
+    /// Finds and opens the project.
+    pub(crate) fn open(host: &'a Host, ui: &'a Ui, common: &'a Common) -> anyhow::Result<Self> {
+        let root = match &common.project {
+            Some(dir) => dir.clone(),
+            None => find_root(host)?,
+        };
+        let project = Project::open(&root).map_err(|error| Failure::usage(error.to_string()))?;
+        let manage = project.service_dir().join("manage.py");
+        if !manage.is_file() {
+            let problem = Problem::new(format!("no Django project here: `{}` is not there", manage.display())).hint(
+                "name the checkout with --project DIR, and its folder of manage.py with `service-dir` in Cargo.toml",
+            );
+            return Err(Failure::new(Exit::Usage, problem).into());
+        }
+        Ok(World { host, ui, common, project })
+    }
+
+    /// Docker and systemd, asked when `.env` does not answer.
+    pub(crate) fn probes(&self) -> SystemProbes<'_> {
+        SystemProbes { project: &self.project, has_systemd: self.host.has_systemd }
+    }
+
+    /// Whether the operator is there and wants to be asked.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.host.can_ask && !self.common.yes
+    }
+
+    /// Why nobody was asked.
+    pub(crate) fn why_not_asked(&self) -> &'static str {
+        if self.host.can_ask { "and `--yes` asks for nothing" } else { "and there is no terminal to ask on" }
+    }
+}
+
+/// The checkout that cargo has built us from; without cargo, the nearest one around the current folder.
+fn find_root(host: &Host) -> anyhow::Result<PathBuf> {
+    if let Some(root) = host.manifest_dir.as_deref().and_then(Path::parent) {
+        return Ok(root.to_owned());
+    }
+    let current_dir = host.current_dir.as_ref().map_err(|error| std::io::Error::from(error.kind()));
+    let current_dir = current_dir.context("cannot tell the current folder")?;
+    let is_root = |dir: &&Path| dir.join(".cargo/config.toml").is_file() || dir.join("manage.py").is_file();
+    let around: Vec<&Path> = current_dir.ancestors().filter(is_root).collect();
+    // The folder of manage.py may itself be inside a checkout that says so in its Cargo.toml.
+    let root = around.iter().find(|dir| dir.join("Cargo.toml").is_file()).or(around.first());
+    root.map(|dir| (*dir).to_owned()).ok_or_else(|| {
+        let problem = Problem::new(format!("no checkout around `{}`", current_dir.display())).hint("--project DIR");
+        Failure::new(Exit::Usage, problem).into()
+    })
+}

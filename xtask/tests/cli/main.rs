@@ -1,0 +1,8 @@
+//! The command line as people and scripts meet it: whole outputs, exit codes, and what is left in the project.
+
+mod combinations;
+mod detect;
+mod install;
+mod sandbox;
+mod tidy;
+mod tty;

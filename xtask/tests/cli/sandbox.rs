@@ -1,0 +1,92 @@
+//! A project in a temporary folder, and the real binary in an emptied environment with a PATH of shims.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use snapbox::cmd::{Command, OutputAssert};
+use snapbox::{Assert, IntoData, Redactions};
+use tempfile::TempDir;
+
+/// Where the committed stand-ins for other programs are, a folder a set.
+const SHIMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shims");
+
+pub(crate) struct Sandbox {
+    dir: TempDir,
+    shims: Vec<&'static str>,
+}
+
+impl Sandbox {
+    /// An empty folder, and the shims of uv and Python.
+    pub(crate) fn empty() -> Self {
+        let dir = tempfile::Builder::new().prefix("xtask test é ").tempdir().expect("a temporary folder");
+        Sandbox { dir, shims: vec!["tools"] }
+    }
+
+    /// The smallest project that can be installed, with a sample like ours.
+    pub(crate) fn project() -> Self {
+        Sandbox::empty()
+            .file("manage.py", "")
+            .file("pyproject.toml", "[project]\nname = 'x'\nrequires-python = '>=3.11'\n")
+            .file("compose.yaml", "services: {}\n")
+            .file(".env.sample", include_str!("../../../.env.sample"))
+    }
+
+    pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.write(name, content);
+        self
+    }
+
+    /// The sets of shims that are on PATH, instead of `tools`.
+    pub(crate) fn shims(mut self, shims: &[&'static str]) -> Self {
+        self.shims = shims.to_vec();
+        self
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.root().join(name);
+        fs::create_dir_all(path.parent().expect("inside the sandbox")).expect("a folder");
+        fs::write(path, content).expect("written");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.root().join(name).exists()
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn path(&self) -> String {
+        let dirs: Vec<PathBuf> = self.shims.iter().map(|shims| Path::new(SHIMS).join(shims)).collect();
+        dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(":")
+    }
+
+    /// A call of the binary from the project's folder, without a terminal.
+    pub(crate) fn xtask(&self, args: &str) -> Command {
+        Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(args.split_whitespace())
+            .arg("--project")
+            .arg(self.root())
+            .current_dir(self.root())
+            .env_clear()
+            .env("PATH", self.path())
+            .with_assert(self.assert())
+    }
+
+    /// Runs it and compares exit code, standard output and standard error, whole.
+    #[track_caller]
+    pub(crate) fn check(&self, args: &str, code: i32, stdout: impl IntoData, stderr: impl IntoData) -> OutputAssert {
+        self.xtask(args).assert().code(code).stdout_eq(stdout).stderr_eq(stderr)
+    }
+
+    fn assert(&self) -> Assert {
+        let mut redactions = Redactions::new();
+        let root = self.root().canonicalize().expect("the sandbox");
+        redactions.insert("[ROOT]", root.display().to_string()).expect("a placeholder");
+        Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).redact_with(redactions)
+    }
+}

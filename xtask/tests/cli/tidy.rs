@@ -1,0 +1,41 @@
+//! What every source file keeps to: it says what it is for, and it can be read in a sitting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const MOST_LINES: usize = 400;
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a folder of this workspace") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default();
+        if path.is_dir() && name != "target" && name != "node_modules" && !name.to_string_lossy().starts_with('.') {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_source_file_opens_with_its_purpose_and_ends_in_time() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut files = Vec::new();
+    for part in ["crates", "xtask", "fuzz"] {
+        sources(&root.join(part), &mut files);
+    }
+    assert!(files.len() > 20, "found only {files:?}");
+    let mut complaints = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        let name = file.strip_prefix(root).expect("inside").display().to_string();
+        if !text.starts_with("//!") {
+            complaints.push(format!("{name}: does not open with `//!`"));
+        }
+        let lines = text.lines().count();
+        if lines > MOST_LINES {
+            complaints.push(format!("{name}: {lines} lines, {MOST_LINES} at most"));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}

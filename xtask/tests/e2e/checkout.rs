@@ -1,0 +1,97 @@
+//! Checkouts in temporary folders, and the binary in an environment without uv.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use duct::{Expression, cmd};
+use tempfile::TempDir;
+
+/// A project in a temporary folder, whose path has a blank and a letter that is not ASCII.
+pub(crate) struct Checkout {
+    _dir: TempDir,
+    pub(crate) root: PathBuf,
+}
+
+impl Checkout {
+    pub(crate) fn empty() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let root = dir.path().join("fresh checkout é");
+        fs::create_dir(&root).expect("a folder");
+        Checkout { root: root.canonicalize().expect("the folder"), _dir: dir }
+    }
+
+    /// What Git tracks of this workspace, as it stands in the working tree, in a repository of its own.
+    pub(crate) fn of_this_workspace() -> Self {
+        let checkout = Checkout::empty();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let tracked = cmd!("git", "-C", workspace, "ls-files", "-z").read().expect("git lists the files");
+        for name in tracked.split('\0').filter(|name| !name.is_empty()) {
+            let (from, to) = (workspace.join(name), checkout.root.join(name));
+            fs::create_dir_all(to.parent().expect("inside")).expect("a folder");
+            match fs::copy(&from, &to) {
+                Ok(_) => {}
+                // Deleted in the working tree.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+        checkout
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        let path = self.root.join(name);
+        fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
+        fs::write(path, content).expect("written");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A call of the binary on this checkout.
+    pub(crate) fn xtask<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Expression {
+        let root = self.root.to_str().expect("UTF-8").to_owned();
+        let args = args.into_iter().map(str::to_owned).chain(["--project".to_owned(), root]);
+        without_uv(cmd(env!("CARGO_BIN_EXE_xtask"), args)).dir(&self.root)
+    }
+
+    /// Runs the binary; both outputs, and the exit code.
+    pub(crate) fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> (String, i32) {
+        let output = self.xtask(args).stderr_to_stdout().stdout_capture().stdin_null().unchecked().run();
+        let output = output.expect("the binary starts");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("an exit code"))
+    }
+
+    /// Installs, and expects it to work.
+    #[track_caller]
+    pub(crate) fn install<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> String {
+        let (output, code) = self.run(["install", "--yes"].into_iter().chain(args));
+        assert_eq!(code, 0, "{output}");
+        output
+    }
+
+    /// The uv of the tool folder, run in the service folder with the `.env` alone.
+    pub(crate) fn uv<'a>(&self, service_dir: &str, args: impl IntoIterator<Item = &'a str>) -> Expression {
+        let uv = self.root.join(".xtask/tools/uv/bin/uv");
+        without_uv(cmd(uv, args)).dir(self.root.join(service_dir))
+    }
+
+    /// The value in `.env`, as python-dotenv reads it.
+    pub(crate) fn value(&self, variable: &str) -> Option<String> {
+        let file = envfile::read(&self.root.join(".env")).expect("readable")?;
+        file.get(variable).map(|entry| entry.value)
+    }
+}
+
+/// A PATH without the folders that have a uv, and none of the variables that a test run of ours would leak.
+#[expect(clippy::disallowed_methods, reason = "the tests choose the environment of what they start")]
+pub(crate) fn without_uv(command: Expression) -> Expression {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = std::env::split_paths(&path).filter(|dir| !dir.join("uv").exists());
+    let path = std::env::join_paths(dirs).expect("they were a PATH before");
+    ["DJANGO_ENV", "DEPLOY_METHOD", "DJANGO_SECRET_KEY", "CARGO_MANIFEST_DIR", "VIRTUAL_ENV"]
+        .into_iter()
+        .fold(command, |command, name| command.env_remove(name))
+        .env("PATH", path)
+}

@@ -1,0 +1,69 @@
+//! The engines that the cases run on, and whether this machine has them.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use duct::cmd;
+
+/// Something real that a case needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Engine {
+    Git,
+    /// With `venv`, and PyPI in reach.
+    Python,
+    Redis,
+    Docker,
+    Compose,
+    /// Makes the image that containers are started from: there is no registry to count on.
+    Debootstrap,
+}
+
+impl Engine {
+    /// What is missing, if it is.
+    pub(crate) fn missing(self) -> Option<String> {
+        let (command, what) = match self {
+            Engine::Git => (cmd!("git", "--version"), "git is not installed"),
+            Engine::Python => (cmd!("python3", "-c", "import ensurepip, venv"), "python3 with venv is not installed"),
+            Engine::Redis => (cmd!("redis-server", "--version"), "redis-server is not installed"),
+            Engine::Docker => (cmd!("docker", "info"), "no Docker engine answers"),
+            Engine::Compose => (cmd!("docker", "compose", "version"), "Docker Compose v2 is not installed"),
+            Engine::Debootstrap => {
+                (cmd!("debootstrap", "--version"), "debootstrap is not installed, and root is needed for it")
+            }
+        };
+        let output = command.stdout_null().stderr_null().unchecked().run();
+        let works = output.is_ok_and(|output| output.status.success());
+        (!works).then(|| what.to_owned())
+    }
+}
+
+/// Whether a missing engine is a failure.
+#[expect(clippy::disallowed_methods, reason = "the switch of the end-to-end tests")]
+pub(crate) fn is_required() -> bool {
+    std::env::var_os("E2E").is_some_and(|value| value == "require")
+}
+
+/// The image with systemd in it, made once on a machine and kept there.
+pub(crate) const IMAGE: &str = "xtask-e2e-systemd:bookworm";
+
+/// Makes [`IMAGE`] if it is not there.
+pub(crate) fn image() {
+    static MADE: OnceLock<()> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let inspect = cmd!("docker", "image", "inspect", IMAGE).stdout_null().stderr_null().unchecked();
+        if inspect.run().is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let root = dir.path().join("root");
+        let args = ["--variant=minbase", "--include=systemd,dbus", "bookworm"].map(Path::new);
+        cmd("debootstrap", args.into_iter().chain([root.as_path()]))
+            .stdout_null()
+            .run()
+            .expect("debootstrap makes a system");
+        cmd!("tar", "-C", &root, "-c", ".")
+            .pipe(cmd!("docker", "import", "-", IMAGE).stdout_null())
+            .run()
+            .expect("the system becomes an image");
+    });
+}

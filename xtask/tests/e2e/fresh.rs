@@ -1,0 +1,139 @@
+//! This repository as a newcomer finds it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use duct::cmd;
+
+use crate::checkout::{Checkout, without_uv};
+use crate::server::Server;
+
+/// The main job, typed as the README says: cargo, an alias, and nothing else but Python.
+pub(crate) fn serves() {
+    let checkout = Checkout::of_this_workspace();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fresh-checkout");
+    let install = || {
+        let command = cmd!("cargo", "xtask", "install", "--yes").env("CARGO_TARGET_DIR", &target);
+        // From a folder deep inside, not from the root.
+        let command = without_uv(command).dir(checkout.root.join("service/config"));
+        let output = command.stderr_to_stdout().stdout_capture().stdin_null().unchecked().run().expect("cargo starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        text
+    };
+
+    install();
+    let mode = checkout.root.join(".env").metadata().expect("written").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(checkout.value("DJANGO_ENV").as_deref(), Some("dev"));
+    assert_eq!(checkout.value("DEPLOY_METHOD").as_deref(), Some("bare"));
+    cmd!("git", "init", "-q").dir(&checkout.root).run().expect("git answers");
+    let would_add = cmd!("git", "add", "--dry-run", ".").dir(&checkout.root).read().expect("git answers");
+    for own in [".env'", ".xtask", ".venv", "db.sqlite3"] {
+        assert!(!would_add.contains(own), "{own} is not ignored by Git: {would_add}");
+    }
+
+    let before = checkout.read(".env");
+    let second = install();
+    assert!(second.contains("nothing had to be changed"), "{second}");
+    assert_eq!(checkout.read(".env"), before);
+
+    let server = Server::start(|address| {
+        checkout.uv(".", ["run", "--project", "service", "service/manage.py", "runserver", "--noreload", address])
+    });
+    assert_eq!(server.get("/healthz").0, 200);
+    let (status, ready) = server.get("/readyz");
+    assert_eq!(status, 200, "{ready}");
+    assert_eq!(server.request("POST", "/samples").0, 202);
+    let count = "from monitoring.models import Sample; print(Sample.objects.count())";
+    let rows = checkout.uv("service", ["run", "--no-sync", "manage.py", "shell", "-v0", "-c", count]).read();
+    assert_eq!(rows.expect("the database answers"), "1");
+    let (status, page) = server.get("/");
+    assert_eq!(status, 200);
+    assert!(page.contains("<svg"), "{page}");
+}
+
+/// The same checkout goes through all four combinations, and back.
+pub(crate) fn every_combination() {
+    let checkout = Checkout::of_this_workspace();
+    checkout.install([]);
+    let key = checkout.value("DJANGO_SECRET_KEY").expect("generated");
+    assert_eq!(key.len(), 64);
+
+    let prod = ["--env", "prod", "--no-deploy", "--set", "DJANGO_ALLOWED_HOSTS=example.org"];
+    let output = checkout.install(prod.into_iter().chain([
+        "--method",
+        "bare",
+        "--set",
+        "CELERY_BROKER_URL=redis://localhost:6379/0",
+    ]));
+    for (variable, value) in [
+        ("DJANGO_ENV", "prod"),
+        ("DJANGO_DEBUG", "0"),
+        ("DJANGO_SECRET_KEY", &key),
+        ("DJANGO_ALLOWED_HOSTS", "example.org"),
+        ("CELERY_BROKER_URL", "redis://localhost:6379/0"),
+        ("CELERY_TASK_ALWAYS_EAGER", "0"),
+    ] {
+        assert_eq!(checkout.value(variable).as_deref(), Some(value), "{variable}");
+    }
+    assert!(!output.contains(&key), "the key is shown: {output}");
+    assert!(checkout.root.join("service/.venv/bin/gunicorn").exists(), "the extra `prod` is not installed");
+    assert!(!checkout.root.join("service/.venv/bin/pytest").exists(), "development tools are installed in prod");
+    assert!(checkout.root.join("service/staticfiles").is_dir(), "static files are not collected");
+
+    checkout.install(prod.into_iter().chain(["--method", "docker"]));
+    assert_eq!(checkout.value("DEPLOY_METHOD").as_deref(), Some("docker"));
+    checkout.install(["--env", "dev", "--method", "docker", "--no-deploy"]);
+    assert_eq!(checkout.value("DJANGO_ENV").as_deref(), Some("dev"));
+    checkout.install(["--env", "dev", "--method", "bare"]);
+    assert_eq!(checkout.run(["detect", "mode"]).0, "dev\n");
+}
+
+/// A signal during a step ends with the `.env` of before.
+pub(crate) fn interrupted() {
+    let checkout = Checkout::of_this_workspace();
+    let before = "# mine\nDJANGO_DEBUG=1\n";
+    checkout.write(".env", before);
+    // Django's start raises the signal in the installer, so that it comes in the middle of a step for certain.
+    let settings = checkout.read("service/config/settings.py");
+    let raise = "import os, signal, subprocess\n\
+                 _out = subprocess.check_output(['pgrep', '-f', 'xtask install .*' + os.environ['E2E_MARK']], text=True)\n\
+                 [os.kill(int(pid), signal.SIGINT) for pid in _out.split()]\n";
+    checkout.write("service/config/settings.py", &format!("{raise}{settings}"));
+    let mark = checkout.root.parent().and_then(Path::file_name).expect("a name").to_string_lossy().into_owned();
+    let command = checkout.xtask(["install", "--yes"]).env("E2E_MARK", mark);
+    let output = command.stderr_to_stdout().stdout_capture().stdin_null().unchecked().run().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("`.env` is as it was"), "{text}");
+    assert_eq!(checkout.read(".env"), before);
+}
+
+/// What a failing program prints is shown, but for the secrets in it.
+pub(crate) fn failing_step() {
+    let checkout = Checkout::of_this_workspace();
+    let migration = "import os\nraise RuntimeError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n";
+    checkout.write("service/monitoring/migrations/9999_broken.py", migration);
+    let (output, code) = checkout.run(["install", "--yes"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("no way with ********"), "{output}");
+    let key = checkout.value("DJANGO_SECRET_KEY").expect("the answers are kept");
+    assert!(!output.contains(&key), "the key is shown: {output}");
+}
+
+/// The service's own tests, with a real Redis and a real worker.
+pub(crate) fn tests_of_the_service() {
+    let checkout = Checkout::of_this_workspace();
+    checkout.install([]);
+    for args in [
+        ["run", "--no-sync", "pytest", "-q"].as_slice(),
+        &["run", "--no-sync", "ruff", "check", "."],
+        &["run", "--no-sync", "ruff", "format", "--check", "."],
+        &["run", "--no-sync", "manage.py", "makemigrations", "--check", "--dry-run"],
+    ] {
+        let command = checkout.uv("service", args.iter().copied()).stderr_to_stdout().stdout_capture().unchecked();
+        let output = command.run().expect("uv starts");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}

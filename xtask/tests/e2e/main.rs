@@ -1,0 +1,46 @@
+//! End to end on real engines: uv from PyPI, Django, Redis, Docker Compose, systemd as PID 1.
+//!
+//! A case whose engine is missing is reported as ignored, with the reason; with `E2E=require` it fails instead.
+
+mod checkout;
+mod docker;
+mod engine;
+mod foreign;
+mod fresh;
+mod server;
+mod systemd;
+
+use std::process::ExitCode;
+
+use engine::Engine;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+fn main() -> ExitCode {
+    let trials = vec![
+        trial("fresh_checkout_to_running_service", &[Engine::Git, Engine::Python], fresh::serves),
+        trial("every_combination_on_one_checkout", &[Engine::Git, Engine::Python], fresh::every_combination),
+        trial("interrupted_install_leaves_env_as_it_was", &[Engine::Git, Engine::Python], fresh::interrupted),
+        trial("failing_step_shows_its_output_without_secrets", &[Engine::Git, Engine::Python], fresh::failing_step),
+        trial("tests_of_the_service", &[Engine::Git, Engine::Python, Engine::Redis], fresh::tests_of_the_service),
+        trial("foreign_checkout_to_running_service", &[Engine::Python], foreign::serves),
+        trial(
+            "running_containers_are_detected",
+            &[Engine::Docker, Engine::Compose, Engine::Debootstrap],
+            docker::detected,
+        ),
+        trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn trial(name: &str, needs: &'static [Engine], case: fn()) -> Trial {
+    Trial::ignorable_test(name, move || {
+        let missing: Vec<String> = needs.iter().filter_map(|engine| engine.missing()).collect();
+        if missing.is_empty() {
+            case();
+            return Ok(Completion::Completed);
+        }
+        let missing = missing.join("; ");
+        if engine::is_required() { Err(Failed::from(missing)) } else { Ok(Completion::ignored_with(missing)) }
+    })
+}
