@@ -40,16 +40,17 @@ pub(crate) fn read(reader: Reader, text: &Text) -> Vec<Statement> {
 pub(crate) fn outcome(reader: Reader, bytes: &[u8], key: &str) -> Reading {
     let takes_byte_order_mark = matches!(reader, Reader::Bash | Reader::Systemd);
     let text = if takes_byte_order_mark { bytes } else { split_byte_order_mark(bytes).1 };
-    let statements = read(reader, &Text::new(text));
-    let mut of_key = statements.iter().filter(|statement| statement.key.as_deref() == Some(key));
-    let found = if reader == Reader::Dotenvy { of_key.next() } else { of_key.next_back() };
-    let is_refused = statements.iter().any(|statement| statement.reading == Reading::Refused);
-    match found {
-        // bash has set what stands above the line at which it stops.
-        Some(statement) if reader == Reader::Bash || !is_refused => statement.reading.clone(),
-        _ if is_refused => Reading::Refused,
-        _ => Reading::Unset,
+    let mut statements = read(reader, &Text::new(text));
+    let refused = statements.iter().position(|statement| statement.reading == Reading::Refused);
+    if let Some(refused) = refused {
+        // These two have set what stands above the line at which they stop.
+        let kept = if matches!(reader, Reader::Bash | Reader::Dotenvy) { refused } else { 0 };
+        statements.truncate(kept);
     }
+    let mut of_key = statements.into_iter().filter(|statement| statement.key.as_deref() == Some(key));
+    let found = if reader == Reader::Dotenvy { of_key.next() } else { of_key.next_back() };
+    let absent = if refused.is_some() { Reading::Refused } else { Reading::Unset };
+    found.map_or(absent, |statement| statement.reading)
 }
 
 /// A statement that starts at `start` and ends before `cursor`.

@@ -79,7 +79,8 @@ impl EnvFile {
         Some(Entry { key: &assignment.key, line: self.lines[last].number(), value })
     }
 
-    /// What `reader` makes of `key`, having read the whole file: one that gives up on any line refuses all of it.
+    /// What `reader` makes of `key`, having read the whole file. Most that give up on a line refuse the whole file;
+    /// bash and dotenvy have set what stands above that line.
     #[must_use]
     pub fn reading(&self, reader: Reader, key: &str) -> Reading {
         dialect::outcome(reader, &self.to_bytes(), key)

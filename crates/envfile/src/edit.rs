@@ -246,3 +246,97 @@ fn goes_on(line: &Line) -> bool {
 fn ends_in_escape(text: &[u8]) -> bool {
     text.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sets `K` to `v` in `before`.
+    #[track_caller]
+    fn check(before: &str, after: &str, notes: &[Note]) {
+        check_with("", before, after, notes);
+    }
+
+    #[track_caller]
+    fn check_with(sample: &str, before: &str, after: &str, notes: &[Note]) {
+        let mut file = EnvFile::parse(before.as_bytes());
+        let sample = EnvFile::parse(sample.as_bytes());
+        let change = file.set("K", "v", Some(&sample)).unwrap().expect("a change");
+        assert_eq!(String::from_utf8(file.to_bytes()).unwrap(), after);
+        assert_eq!(change.notes, notes);
+        assert_eq!(file.get("K").map(|entry| entry.line), Some(change.line));
+        assert_eq!(change.after.last().map(|line| line.trim_start()), Some("K=v"));
+        assert_eq!(file.set("K", "v", Some(&sample)), Ok(None));
+    }
+
+    #[track_caller]
+    fn check_error(before: &str, key: &str, value: &str, message: &str) {
+        let mut file = EnvFile::parse(before.as_bytes());
+        assert_eq!(file.set(key, value, None).unwrap_err().to_string(), message);
+        assert_eq!(file.to_bytes(), before.as_bytes());
+    }
+
+    #[test]
+    fn in_place() {
+        check("A=1\nK=old\nB=2\n", "A=1\nK=v\nB=2\n", &[]);
+        check("A=1\r\n\tK='a\nb'\r\nB=2", "A=1\r\n\tK=v\r\nB=2", &[]);
+        check("\u{FEFF}K=old", "\u{FEFF}K=v", &[]);
+    }
+
+    #[test]
+    fn normalised() {
+        check("export K=old\n", "K=v\n", &[Note::ExportDropped]);
+        check("K = old\n", "K=v\n", &[Note::BlanksRemoved]);
+        check("'K'=old\n", "K=v\n", &[Note::NameUnquoted]);
+        check(" K=old # why\r\nZ=1\n", " # why\r\n K=v\r\nZ=1\n", &[Note::CommentMoved]);
+        check("K=\"v\" # why \\", "# why \\ \nK=v", &[Note::CommentMoved, Note::Requoted]);
+        check("K\n", "K=v\n", &[]);
+    }
+
+    #[test]
+    fn one_is_left() {
+        check("K=1\nA=$K\nK=2\nK\n", "K=v\nA=$K\n", &[Note::OthersRemoved(2)]);
+        check("K=1\n# \\\nK=2\nA=1\n", "K=v\n# \\\n\nA=1\n", &[Note::OthersRemoved(1)]);
+    }
+
+    #[test]
+    fn inserted() {
+        check("", "K=v\n", &[]);
+        check("A=1", "A=1\nK=v\n", &[Note::LineBreakAdded]);
+        check("A=1\r\nB=2", "A=1\r\nB=2\r\nK=v\r\n", &[Note::LineBreakAdded]);
+        check("# K=old\n#export K = x\nA=1\n", "# K=old\n#export K = x\nK=v\nA=1\n", &[]);
+        check("# note \\\n", "# note \\\n\nK=v\n", &[Note::BlankLineAdded]);
+        check("# note \\\nK=old\n", "# note \\\n\nK=v\n", &[Note::BlankLineAdded]);
+        check("# note \\\\\n", "# note \\\\\nK=v\n", &[]);
+    }
+
+    #[test]
+    fn with_the_comment_of_the_sample() {
+        let sample = "# other\n\n# about K\n# more \\\nK=\n";
+        check_with(sample, "A=1\n", "A=1\n\n# about K\n# more \\ \nK=v\n", &[]);
+        check_with(sample, "A=1\r\n\r\n", "A=1\r\n\r\n# about K\r\n# more \\ \r\nK=v\r\n", &[]);
+        check_with("# about\n#K=\n", "A=1\n", "A=1\n\n# about\nK=v\n", &[]);
+        check_with(sample, "A=1\n#K=\nB=2\n", "A=1\n#K=\nK=v\nB=2\n", &[]);
+    }
+
+    #[test]
+    fn refused() {
+        let name = "invalid variable name, expected letters, digits and `_`, not a digit first";
+        check_error("", "1K", "v", &format!("{name}: `1K`"));
+        check_error("", "A\nB", "v", &format!("{name}: `A\\nB`"));
+        check_error("", "UID", "0", "bash does not let `UID` be assigned, expected another name");
+        let no_form = "cannot write `K`: no reader-independent form for a value with `'` and `$`";
+        check_error("K=1\n", "K", "it's $5", no_form);
+    }
+
+    #[test]
+    fn swallowed() {
+        let by = |reader: &str, line: usize| {
+            format!("cannot set `K`: {reader} would take it for a part of line {line}, mend that line first")
+        };
+        check_error("A=1\nB='open\nC=2\n", "K", "a b", &by("python-dotenv", 2));
+        check_error("A=1\nB=\"open\nC=2\n", "K", "v", &by("compose", 2));
+        check_error("A=1\nB='open\nK=1\n", "K", "2", &by("compose", 2));
+        check_error("A=1\nB=a\\", "K", "2", &by("systemd", 2));
+    }
+}

@@ -17,7 +17,7 @@ pub(super) fn read(text: &Text) -> Vec<Statement> {
         let len = text.offset(line.end) - text.offset(line.start);
         let is_refused = len > LINE_LIMIT || text.has_invalid(line.clone());
         let line = text.string(line);
-        let line = line.trim_start();
+        let line = line.strip_suffix('\r').unwrap_or(&line).trim_start();
         if is_refused {
             statements.push(statement(&start, &cursor, None, Reading::Refused));
         } else if !line.is_empty() && !line.starts_with('#') {

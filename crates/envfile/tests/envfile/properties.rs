@@ -1,0 +1,124 @@
+//! What holds for all documents and all values.
+
+use envfile::{EnvFile, LineKind, Reader, Reading, encode};
+use proptest::prelude::*;
+
+/// Documents from what has a meaning to some reader, rather than from all characters alike.
+fn document() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        "[KZ]",
+        "[ \t'\"\\\\$`#=\n]",
+        Just("K=".to_owned()),
+        Just("\n".to_owned()),
+        Just("\r\n".to_owned()),
+        Just("\r".to_owned()),
+        Just("export ".to_owned()),
+        Just("${K:-".to_owned()),
+        Just("# K=".to_owned()),
+        Just(" #".to_owned()),
+        "[a-z;&|<>(){}!~*:.+-]",
+        "\\PC",
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~]{0,12}", "['\"\\\\$`#{}a \n\t-]{0,8}", ".{0,6}"]
+}
+
+/// A document on which one can build: each line is an assignment that all readers read alike, a comment, or blank.
+fn sound_document() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        ("[A-Z]{1,2}", "[a-z0-9]{0,3}").prop_map(|(key, value)| format!("{key}={value}\n")),
+        "# [a-z=A-Z ]{0,6}\\\\?\n",
+        Just("\n".to_owned()),
+    ];
+    prop::collection::vec(line, 0..8).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parse_and_print_is_the_identity(bytes in prop::collection::vec(any::<u8>(), 0..64), document in document()) {
+        for bytes in [bytes, document] {
+            let file = EnvFile::parse(&bytes);
+            prop_assert_eq!(file.to_bytes(), &*bytes);
+            prop_assert!(file.lines().all(|line| !line.raw().is_empty()));
+        }
+    }
+
+    #[test]
+    fn nothing_panics(bytes in document(), value in value()) {
+        let mut file = EnvFile::parse(&bytes);
+        for key in file.keys() {
+            for reader in Reader::ALL {
+                let _ = file.reading(*reader, key);
+            }
+            let _ = file.get(key);
+        }
+        for disagreement in file.disagreements(Reader::ALL) {
+            prop_assert!(disagreement.line >= 1);
+        }
+        let before = file.clone();
+        match file.set("K", &value, Some(&before)) {
+            Ok(Some(_)) => prop_assert_eq!(file.get("K").map(|entry| entry.value), Some(value)),
+            _ => prop_assert_eq!(file, before),
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_exactly_by_all(value in value()) {
+        if let Ok(encoded) = encode(&value) {
+            let file = EnvFile::parse(format!("K={encoded}\n").as_bytes());
+            for reader in Reader::QUOTING {
+                let reading = file.reading(*reader, "K");
+                prop_assert!(reading == Reading::Value(value.clone()), "{reader}: {encoded}");
+            }
+            prop_assert_eq!(file.disagreements(Reader::QUOTING), vec![]);
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_read_and_the_rest_stays(document in sound_document(), key in "[A-Z]{1,2}", value in value()) {
+        let before = EnvFile::parse(document.as_bytes());
+        let mut file = before.clone();
+        let changed = file.set(&key, &value, None);
+        prop_assert_eq!(changed.is_ok(), encode(&value).is_ok());
+        if changed.is_err() {
+            return Ok(());
+        }
+        for reader in Reader::QUOTING {
+            prop_assert!(file.reading(*reader, &key) == Reading::Value(value.clone()), "{reader}");
+        }
+        let others = |file: &EnvFile| -> Vec<Vec<u8>> {
+            let is_other = |line: &&envfile::Line| line.kind() != LineKind::Blank && line.key() != Some(&key);
+            file.lines().filter(is_other).map(|line| line.raw().to_vec()).collect()
+        };
+        prop_assert_eq!(others(&before), others(&file));
+        prop_assert_eq!(file.keys().filter(|other| *other == key).count(), 1);
+        prop_assert_eq!(file.set(&key, &value, None), Ok(None), "a second time, there is nothing to do");
+    }
+
+    #[test]
+    fn set_touches_one_line(value in "[a-z ]{1,8}") {
+        let text = "# first\r\nA=1\r\n\tK='X'\nexport B = 2 # odd\n\u{ff}\nC=\"d\ne\"";
+        let mut file = EnvFile::parse(text.as_bytes());
+        file.set("K", &value, None).unwrap();
+        let encoded = encode(&value).unwrap();
+        prop_assert_eq!(file.to_bytes(), text.replace("\tK='X'", &format!("\tK={encoded}")).into_bytes());
+    }
+
+    #[test]
+    fn the_model_of_dotenvy_is_dotenvy(document in document()) {
+        // The names of variables are not taken from the environment: none of them is in it.
+        let file = EnvFile::parse(&document);
+        let mut real = dotenvy::from_read_iter(document.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&document));
+        let found = real.by_ref().take_while(Result::is_ok).flatten().find(|(key, _)| key == "K");
+        match (file.reading(Reader::Dotenvy, "K"), found) {
+            (Reading::Value(model), Some((_, real))) => prop_assert_eq!(model, real),
+            (Reading::Unknown, Some(_)) | (Reading::Unset | Reading::Refused, None) => {}
+            (model, found) => prop_assert!(false, "the model says {model:?}, dotenvy {found:?}"),
+        }
+    }
+}
