@@ -1,0 +1,129 @@
+"""What the environment may say, and how a wrong value is refused."""
+
+import re
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from config.environment import Environment, read_environment
+from tests.variables import GOOD_KEY, VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "dev"), ("", "dev"), ("  ", "dev"), ("dev", "dev"), (" PROD ", "prod")],
+)
+def test_choice(value, expected):
+    env = Environment({"DJANGO_ENV": value})
+    assert env.choice("DJANGO_ENV", ("dev", "prod"), default="dev") == expected
+
+
+def test_unknown_choice_is_refused_by_name():
+    env = Environment({"DJANGO_ENV": "production"})
+    with pytest.raises(
+        ImproperlyConfigured,
+        match=r"^`DJANGO_ENV`: unknown value `production`, expected `dev` or `prod`$",
+    ):
+        env.choice("DJANGO_ENV", ("dev", "prod"), default="dev")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((value, True) for value in ("1", "true", "YES", " on ")),
+        *((value, False) for value in ("0", "False", "no", "off")),
+    ],
+)
+def test_flag(value, expected):
+    assert Environment({"FLAG": value}).flag("FLAG", default=not expected) is expected
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_empty_flag_is_the_default(default):
+    assert Environment({"FLAG": " "}).flag("FLAG", default=default) is default
+
+
+def test_unknown_flag_is_refused_by_name():
+    with pytest.raises(ImproperlyConfigured, match="`FLAG`: unknown value `maybe`"):
+        Environment({"FLAG": "maybe"}).flag("FLAG", default=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("", "is not set"),
+        ("too-short", "is shorter than 50 characters"),
+        ("abcd" * 20, "has fewer than 5 different characters"),
+        ("django-insecure-" + GOOD_KEY, "starts with `django-insecure-`"),
+    ],
+)
+def test_weak_key_is_refused_in_prod_and_never_shown(key, problem):
+    env = Environment({"DJANGO_SECRET_KEY": key})
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.secret_key("DJANGO_SECRET_KEY", production=True)
+    assert f"`DJANGO_SECRET_KEY` {problem}; in prod set it to 50" in str(error.value)
+    assert not key or key not in str(error.value)
+
+
+def test_good_key_is_taken():
+    env = Environment({"DJANGO_SECRET_KEY": GOOD_KEY})
+    assert env.secret_key("DJANGO_SECRET_KEY", production=True) == GOOD_KEY
+
+
+def test_dev_takes_any_key_and_makes_one_up():
+    weak = Environment({"DJANGO_SECRET_KEY": "weak"})
+    assert weak.secret_key("DJANGO_SECRET_KEY", production=False) == "weak"
+    made_up = {Environment({}).secret_key("DJANGO_SECRET_KEY", production=False) for _ in range(2)}
+    assert len(made_up) == 2
+
+
+def test_allowed_hosts():
+    env = Environment({"DJANGO_ALLOWED_HOSTS": " a.example.org, ,b.example.org "})
+    hosts = env.allowed_hosts("DJANGO_ALLOWED_HOSTS", production=True)
+    assert hosts == ["a.example.org", "b.example.org"]
+
+
+def test_no_hosts_are_this_machine_in_dev_and_refused_in_prod():
+    env = Environment({"DJANGO_ALLOWED_HOSTS": " , "})
+    assert "localhost" in env.allowed_hosts("DJANGO_ALLOWED_HOSTS", production=False)
+    with pytest.raises(ImproperlyConfigured, match="`DJANGO_ALLOWED_HOSTS` is empty"):
+        env.allowed_hosts("DJANGO_ALLOWED_HOSTS", production=True)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    monkeypatch.delenv("MONITORING_TOKEN")
+    (tmp_path / "service").mkdir()
+    return tmp_path
+
+
+def test_dotenv_of_the_checkout_is_read(checkout):
+    (checkout / ".env").write_text("MONITORING_TOKEN='from the file'\n")
+    assert read_environment(checkout / "service")["MONITORING_TOKEN"] == "from the file"
+
+
+def test_dotenv_of_a_service_that_is_its_own_project_is_read(checkout):
+    (checkout / "service" / ".env").write_text("MONITORING_TOKEN=own\n")
+    assert read_environment(checkout / "service")["MONITORING_TOKEN"] == "own"
+
+
+@pytest.mark.parametrize("value", ["from the environment", ""])
+def test_environment_wins_over_dotenv(checkout, monkeypatch, value):
+    (checkout / ".env").write_text("MONITORING_TOKEN=file\n")
+    monkeypatch.setenv("MONITORING_TOKEN", value)
+    assert read_environment(checkout / "service")["MONITORING_TOKEN"] == value
+
+
+def test_no_dotenv_is_no_error(checkout):
+    assert "MONITORING_TOKEN" not in read_environment(checkout / "service")
+
+
+def test_tests_know_every_variable():
+    text = (settings.BASE_DIR / "config" / "settings.py").read_text()
+    assert set(re.findall(r'env\.\w+\(\s*"(\w+)"', text)) == set(VARIABLES)
+
+
+def test_sample_lists_every_variable():
+    text = (settings.BASE_DIR.parent / ".env.sample").read_text()
+    assert set(VARIABLES) <= set(re.findall(r"^(\w+)=", text, re.MULTILINE))

@@ -1,0 +1,111 @@
+"""From asking for a sample to the row."""
+
+import socket
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+from monitoring.models import Sample
+from monitoring.tasks import take_sample
+from tests.variables import TOKEN
+
+pytestmark = pytest.mark.django_db
+
+
+def test_eager_task_stores_this_host():
+    take_sample.delay()
+    sample = Sample.objects.get()
+    assert sample.host == socket.gethostname()
+    for percent in (sample.cpu_percent, sample.memory_percent, sample.disk_percent):
+        assert 0 <= percent <= 100
+
+
+def test_command_takes_a_sample(capsys):
+    call_command("take_sample")
+    assert Sample.objects.count() == 1
+    assert len(capsys.readouterr().out.strip()) == 36  # The task's id.
+
+
+def test_post_in_dev_is_open_to_plain_curl(client):
+    response = client.post("/samples", headers={"accept": "*/*"})
+    assert response.status_code == 202
+    assert set(response.json()) == {"task"}
+    assert Sample.objects.count() == 1
+
+
+def test_button_of_the_page_leads_back_to_it(client):
+    response = client.post("/samples", headers={"accept": "text/html,application/xml;q=0.9,*/*"})
+    assert (response.status_code, response["Location"]) == (302, "/")
+    assert Sample.objects.count() == 1
+
+
+def test_only_post(client):
+    response = client.get("/samples")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+
+
+def test_post_without_broker(client, dead_broker):
+    response = client.post("/samples")
+    assert response.status_code == 503
+    assert response.json() == {"error": "the broker does not answer"}
+
+
+@pytest.mark.usefixtures("production")
+class TestInProduction:
+    @pytest.fixture
+    def csrf_client(self):
+        return Client(enforce_csrf_checks=True)
+
+    @pytest.mark.parametrize(
+        "authorization",
+        ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"],
+    )
+    def test_anonymous(self, csrf_client, authorization):
+        response = csrf_client.post("/samples", headers={"authorization": authorization})
+        assert response.status_code == 401
+        assert response["WWW-Authenticate"] == "Bearer"
+        assert response.json() == {"error": "staff login or bearer token wanted"}
+        assert not Sample.objects.exists()
+
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+    def test_token_needs_no_csrf(self, csrf_client, scheme):
+        response = csrf_client.post("/samples", headers={"authorization": f"{scheme} {TOKEN}"})
+        assert response.status_code == 202
+
+    @pytest.mark.parametrize("authorization", ["Bearer", "Bearer "])
+    def test_unset_token_lets_nobody_in(self, csrf_client, settings, authorization):
+        settings.MONITORING_TOKEN = ""
+        response = csrf_client.post("/samples", headers={"authorization": authorization})
+        assert response.status_code == 401
+
+    def test_login_alone_is_not_enough(self, csrf_client, admin_user):
+        csrf_client.force_login(admin_user)
+        assert csrf_client.post("/samples").status_code == 403
+        assert not Sample.objects.exists()
+
+    def test_login_and_csrf(self, csrf_client, admin_user):
+        csrf_client.force_login(admin_user)
+        csrf_client.get("/")  # The form on the page sets the cookie.
+        token = csrf_client.cookies["csrftoken"].value
+        response = csrf_client.post("/samples", headers={"x-csrftoken": token})
+        assert response.status_code == 202
+        assert Sample.objects.count() == 1
+
+    def test_user_who_is_not_staff(self, csrf_client, django_user_model):
+        csrf_client.force_login(django_user_model.objects.create_user("visitor"))
+        assert csrf_client.post("/samples").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("pragma", "expected"),
+    [("journal_mode", "wal"), ("busy_timeout", 20_000), ("synchronous", 1)],
+)
+def test_pragma(pragma, expected):
+    with connection.cursor() as cursor:
+        assert cursor.execute(f"PRAGMA {pragma}").fetchone() == (expected,)
+
+
+def test_transactions_are_immediate():
+    assert connection.transaction_mode == "IMMEDIATE"
