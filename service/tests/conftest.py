@@ -1,6 +1,5 @@
 """What several test files need."""
 
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from monitoring.models import Sample
-from tests.variables import TOKEN, UNSET
+from tests.variables import TOKEN, process_environment
 
 
 @pytest.fixture
@@ -43,10 +42,6 @@ def manage(tmp_path):
         )
 
     return run
-
-
-def process_environment(variables):
-    return {"PATH": os.environ["PATH"], **UNSET, **variables}
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from tests.variables import UNSET
 
 _folder = tempfile.TemporaryDirectory(prefix="monitoring-tests-")  # Goes with the process.
 
-# Empty is unset, and the environment wins over `.env`.
 os.environ.update(UNSET, DATABASE_PATH=f"{_folder.name}/db.sqlite3")
 
 from config.settings import *  # noqa: E402, F403

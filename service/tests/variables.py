@@ -1,5 +1,7 @@
 """The variables that the service reads, and values of them that a production would have."""
 
+import os
+
 VARIABLES = (
     "CELERY_BROKER_URL",
     "CELERY_TASK_ALWAYS_EAGER",
@@ -11,6 +13,7 @@ VARIABLES = (
     "MONITORING_TOKEN",
 )
 
+# Said to a process, keeps a developer's `.env` out: the environment wins, and empty is unset.
 UNSET = dict.fromkeys(VARIABLES, "")
 
 GOOD_KEY = "4th-test-key-which-is-long-enough-and-varied-enough-0123456789"
@@ -22,3 +25,8 @@ PROD = {
     "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
     "MONITORING_TOKEN": TOKEN,
 }
+
+
+def process_environment(variables):
+    """All that a process of the tests gets to see."""
+    return {"PATH": os.environ["PATH"], **UNSET, **variables}

@@ -1,0 +1,182 @@
+"""The whole way with nothing replaced: gunicorn, a real Redis, a real worker, in prod.
+
+Skipped where there is no `redis-server`, unless `E2E=require` is set.
+"""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.variables import PROD, TOKEN, process_environment
+
+# How long anything may take to happen, in seconds. Only a failing test waits that long.
+PATIENCE = 30
+
+
+@pytest.fixture(scope="module", autouse=True)
+def redis_server():
+    program = shutil.which("redis-server")
+    if not program and os.environ.get("E2E") == "require":
+        pytest.fail("`redis-server` is not on PATH, and E2E=require wants it")
+    if not program:
+        pytest.skip("`redis-server` is not on PATH")
+    return program
+
+
+class Service:
+    """The service in a folder of its own, its processes started and stopped by the test."""
+
+    def __init__(self, folder: Path, redis_server: str, processes: ExitStack):
+        self._folder = folder
+        self._redis_server = redis_server
+        self._processes = processes
+        self._redis_socket = folder / "redis.sock"
+        self._environment = process_environment(
+            {
+                **PROD,
+                "CELERY_BROKER_URL": f"redis+socket://{self._redis_socket}",
+                "DATABASE_PATH": str(folder / "db.sqlite3"),
+            }
+        )
+        subprocess.run([sys.executable, "manage.py", "migrate"], **self._options(), check=True)
+
+    def start_redis(self):
+        options = ("--port", "0", "--unixsocket", str(self._redis_socket), "--save", "")
+        process = self._start(self._redis_server, *options)
+        wait_until(self._redis_answers)
+        return process
+
+    def start_web(self):
+        # The socket is ours and handed on: no port to guess, and it answers from the start.
+        listener = self._processes.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self._port = listener.getsockname()[1]
+        module = ("-m", "gunicorn", "--no-control-socket", "--bind", f"fd://{listener.fileno()}")
+        self._start(sys.executable, *module, "config.wsgi", pass_fds=[listener.fileno()])
+
+    def start_worker(self):
+        options = ("--concurrency", "1", "--without-gossip", "--without-mingle")
+        return self._start(sys.executable, "-m", "celery", "--app", "config", "worker", *options)
+
+    def request(self, method, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    def row_count(self):
+        database = sqlite3.connect(self._folder / "db.sqlite3")
+        try:
+            return database.execute("SELECT count(*) FROM monitoring_sample").fetchone()[0]
+        finally:
+            database.close()
+
+    def _redis_answers(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self._redis_socket)) == 0
+
+    def _start(self, *command, **options):
+        return self._processes.enter_context(running(*command, **self._options(), **options))
+
+    def _options(self):
+        return {
+            "cwd": settings.BASE_DIR,
+            "env": self._environment,
+            "stdout": subprocess.DEVNULL,
+        }
+
+
+@contextmanager
+def running(*command, **options):
+    process = subprocess.Popen(command, **options)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process):
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_until(happened):
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, f"{happened.__name__} did not come true"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def service(tmp_path, redis_server):
+    with ExitStack() as processes:
+        yield Service(tmp_path, redis_server, processes)
+
+
+def test_post_becomes_a_row(service):
+    service.start_redis()
+    service.start_web()
+    service.start_worker()
+    status, body = service.request("POST", "/samples")
+    assert (status, set(json.loads(body))) == (202, {"task"})
+
+    def row_is_there():
+        return service.row_count() == 1
+
+    wait_until(row_is_there)
+    assert service.request("GET", "/")[1].count(b"<svg") == 3
+
+
+def test_warm_stop_of_a_worker_loses_no_task(service):
+    service.start_redis()
+    service.start_web()
+    for _ in range(10):
+        assert service.request("POST", "/samples")[0] == 202
+    first = service.start_worker()
+
+    def first_worker_is_at_work():
+        return service.row_count() > 0
+
+    def all_rows_are_there():
+        return service.row_count() == 10
+
+    wait_until(first_worker_is_at_work)
+    stop(first)
+    assert not all_rows_are_there()  # It was stopped in the middle of the queue.
+    service.start_worker()
+    wait_until(all_rows_are_there)
+
+
+@pytest.mark.parametrize("failure", [signal.SIGTERM, signal.SIGSTOP], ids=["gone", "hanging"])
+def test_without_redis_requests_are_refused_and_health_is_told(service, failure):
+    redis = service.start_redis()
+    service.start_web()
+    assert json.loads(service.request("GET", "/readyz")[1]) == {
+        "ready": True,
+        "database": "ok",
+        "broker": "ok",
+    }
+    redis.send_signal(failure)
+    if failure == signal.SIGTERM:
+        redis.wait(PATIENCE)
+    assert service.request("POST", "/samples") == (503, b'{"error": "the broker does not answer"}')
+    status, body = service.request("GET", "/readyz")
+    assert status == 503
+    assert json.loads(body)["broker"] != "ok"
+    assert service.request("GET", "/healthz") == (200, b"ok\n")
