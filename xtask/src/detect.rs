@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use detect::{Detected, deploy_method, environment, mode};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::{self, Format, Question};
 use crate::exit::{Exit, Problem};
@@ -17,27 +17,25 @@ pub(crate) fn run(args: &cli::Detect, world: &World<'_>) -> anyhow::Result<Exit>
     // Each question asks the outside for no more than it needs.
     let environment = environment(&file);
     if args.question == Some(Question::Env) {
-        return Ok(answer(args.format, &environment, world));
+        return answer(args.format, &environment, world);
     }
     let method = deploy_method(&file, &probes);
     if args.question == Some(Question::Method) {
-        return Ok(answer(args.format, &method, world));
+        return answer(args.format, &method, world);
     }
     let mode = mode(&environment, &method, &probes);
     if args.question == Some(Question::Mode) {
-        return Ok(answer(args.format, &mode, world));
+        return answer(args.format, &mode, world);
     }
 
     remarks(&environment, world);
     remarks(&method, world);
     remarks(&mode, world);
     match args.format {
-        Format::Json => world.ui.result(json!({
-            "schema": 1,
-            "environment": as_json(&environment),
-            "deploy_method": as_json(&method),
-            "mode": as_json(&mode),
-        })),
+        Format::Json => {
+            let (environment, deploy_method, mode) = ((&environment).into(), (&method).into(), (&mode).into());
+            world.ui.result(serde_json::to_string(&Report { schema: 1, environment, deploy_method, mode })?);
+        }
         Format::Human => {
             line("environment", &environment, world);
             line("deploy method", &method, world);
@@ -47,13 +45,13 @@ pub(crate) fn run(args: &cli::Detect, world: &World<'_>) -> anyhow::Result<Exit>
     Ok(Exit::Done)
 }
 
-fn answer<T: Display>(format: Format, detected: &Detected<T>, world: &World<'_>) -> Exit {
+fn answer<T: Display>(format: Format, detected: &Detected<T>, world: &World<'_>) -> anyhow::Result<Exit> {
     remarks(detected, world);
     match format {
         Format::Human => world.ui.result(&detected.value),
-        Format::Json => world.ui.result(as_json(detected)),
+        Format::Json => world.ui.result(serde_json::to_string(&Answer::from(detected))?),
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 /// What was passed over on the way to the answer.
@@ -71,6 +69,23 @@ fn line<T: Display>(title: &str, detected: &Detected<T>, world: &World<'_>) {
     world.ui.result(format_args!("{title:<14} {value} {}", world.ui.out().style(DIM, &detected.source)));
 }
 
-fn as_json<T: Display>(detected: &Detected<T>) -> Value {
-    json!({ "value": detected.value.to_string(), "source": detected.source.to_string() })
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    environment: Answer,
+    deploy_method: Answer,
+    mode: Answer,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    value: String,
+    source: String,
+}
+
+impl<T: Display> From<&Detected<T>> for Answer {
+    fn from(detected: &Detected<T>) -> Self {
+        Answer { value: detected.value.to_string(), source: detected.source.to_string() }
+    }
 }

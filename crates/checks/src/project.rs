@@ -213,18 +213,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Settings) {
-        assert_eq!(settings(text).expect("valid"), expected);
+    fn check(text: &str, expected: &Settings) {
+        assert_eq!(settings(text).as_ref().ok(), Some(expected));
     }
 
     #[test]
     fn what_is_absent_has_its_default() {
-        check("", Settings::default());
-        check("[package]\nname = 'x'\n", Settings::default());
-        check("[workspace.metadata.other]\nname = 1\n", Settings::default());
+        check("", &Settings::default());
+        check("[package]\nname = 'x'\n", &Settings::default());
+        check("[workspace.metadata.other]\nname = 1\n", &Settings::default());
         check(
             "[workspace.metadata.service]\nname = 'shop'\nhealth-path = '/up'\n",
-            Settings { name: "shop".into(), health_path: Some("/up".into()), ..Settings::default() },
+            &Settings { name: "shop".into(), health_path: Some("/up".into()), ..Settings::default() },
         );
     }
 

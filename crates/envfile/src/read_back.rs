@@ -24,8 +24,10 @@ pub(crate) fn check(before: &EnvFile, after: &EnvFile) -> Result<(), Misread> {
     if !values.is_complete && self::values(&before.to_bytes()).is_complete {
         return Err(Misread::Document);
     }
-    let known: HashSet<&[u8]> = before.lines().map(Line::raw).collect();
-    for line in after.lines().filter(|line| !known.contains(line.raw())) {
+    // Without their endings: a last line that only got its missing line break is the operator's as it was.
+    let content = |line: &Line| line.with_ending(b"");
+    let known: HashSet<Vec<u8>> = before.lines().map(content).collect();
+    for line in after.lines().filter(|line| !known.contains(&content(line))) {
         let Some(key) = line.key() else { continue };
         let expected = after.get(key).map(|entry| entry.value);
         if values.of_key.get(key) != expected.as_ref() {

@@ -92,10 +92,9 @@ where
     T: FromStr<Err = UnknownWord>,
 {
     let Some(answer) = answers.get(variable) else { return Ok(None) };
-    let word = answer
-        .value
-        .parse()
-        .map_err(|error: UnknownWord| Failure::new(Exit::Usage, answer.problem(variable, error)))?;
+    let word = answer.value.parse().map_err(|error: UnknownWord| {
+        Failure::new(Exit::Usage, answer.problem(variable, format_args!("has an {error}")))
+    })?;
     Ok(Some(word))
 }
 

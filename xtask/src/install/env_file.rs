@@ -52,13 +52,15 @@ impl Preview {
             (true, false) => format!("{ENV_FILE} (new, only you can read it)"),
         };
         let mut lines = vec![ink.style(BOLD, title)];
+        // The assignment is the last of its lines, and its number is the one that is known.
+        let line = |number: Option<usize>, sign, style, raw: &String| {
+            let number = number.map(|number| number.to_string()).unwrap_or_default();
+            format!("{number:>4} {}", ink.style(style, format_args!("{sign}{}", covered(raw, &secrets))))
+        };
         for change in &self.changes {
-            let number = format!("{:>4}", change.line);
-            let line = |sign, style, raw: &String| {
-                format!("{number} {}", ink.style(style, format_args!("{sign}{}", covered(raw, &secrets))))
-            };
-            lines.extend(change.before.iter().map(|raw| line('-', RED, raw)));
-            lines.extend(change.after.iter().map(|raw| line('+', GREEN, raw)));
+            let first = change.line.saturating_sub(change.after.len().saturating_sub(1));
+            lines.extend(change.before.iter().map(|raw| line(None, '-', RED, raw)));
+            lines.extend((first..).zip(&change.after).map(|(number, raw)| line(Some(number), '+', GREEN, raw)));
             lines.extend(change.notes.iter().map(|note| format!("     {}", ink.style(DIM, format_args!("({note})")))));
         }
         lines

@@ -43,7 +43,10 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
         (DeployMethod::Bare, _) => Vec::new(),
     };
     if no_deploy {
-        deployer_problems.drain(..).for_each(|problem| world.ui.warning(&problem));
+        // The hint would be the flag that was given.
+        for problem in deployer_problems.drain(..) {
+            world.ui.warning(&Problem::new(problem.message));
+        }
     }
     problems.append(&mut deployer_problems);
     if !problems.is_empty() {

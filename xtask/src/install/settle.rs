@@ -86,8 +86,10 @@ impl Files<'_> {
 
 /// Settles every variable: the axes first, the table's rows, then whatever else was given.
 pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Vec<Setting>> {
-    let mut settings =
-        vec![axis(DJANGO_ENV, axes.environment.as_str(), files), axis(DEPLOY_METHOD, axes.method.as_str(), files)];
+    let mut settings = vec![
+        axis(DJANGO_ENV, axes.environment.as_str(), given, files, world),
+        axis(DEPLOY_METHOD, axes.method.as_str(), given, files, world),
+    ];
     let mut missing = Vec::new();
     let mut problems = Vec::new();
     for (variable, policy) in policies(axes.environment, axes.method) {
@@ -115,9 +117,13 @@ pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<
     Ok(settings)
 }
 
-fn axis(variable: &str, word: &str, files: &Files<'_>) -> Setting {
+fn axis(variable: &str, word: &str, given: &Answers, files: &Files<'_>, world: &World<'_>) -> Setting {
     let is_kept = files.said(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(word));
-    let origin = if is_kept { Origin::Kept } else { Origin::Answered };
+    let origin = match (is_kept, given.contains_key(variable) || world.is_interactive()) {
+        (true, _) => Origin::Kept,
+        (false, true) => Origin::Answered,
+        (false, false) => Origin::Default,
+    };
     Setting { variable: variable.to_owned(), value: Some(word.to_owned()), origin }
 }
 

@@ -112,9 +112,7 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv, deferred: &Deferred) -> anyhow::Res
     let mut is_changed = false;
 
     let lock = core::lock(project, &uv, &sync_args, UV_TIMEOUT);
-    if lock.status == Status::Ok {
-        ui.done("dependencies", &lock.message);
-    } else {
+    if lock.status != Status::Ok {
         is_changed = true;
         step(bench, &uv, "uv sync", [&["sync"], sync_args.as_slice()].concat(), deferred)?;
     }

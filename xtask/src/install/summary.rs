@@ -15,6 +15,9 @@ use crate::world::World;
 /// Where `runserver` listens when it is not told otherwise.
 const RUNSERVER_URL: &str = "http://127.0.0.1:8000";
 
+/// A longer value pushes its own remark aside, not everybody's.
+const WIDEST_VALUE: usize = 40;
+
 /// What an install has come to.
 pub(super) struct Summary<'a> {
     pub(super) axes: Axes,
@@ -32,11 +35,16 @@ pub(super) fn print(summary: &Summary<'_>, world: &World<'_>) {
     let verdict = if is_changed { "" } else { ": nothing had to be changed" };
     ui.result(ink.style(BOLD, format_args!("{axes} in {}{verdict}", world.project.root.display())));
     ui.result(format_args!("  {ENV_FILE}: {}", preview.summary()));
-    let width = settings.iter().map(|setting| setting.variable.len()).max().unwrap_or_default();
-    for Setting { variable, value, origin } in *settings {
-        let value = secret::shown(variable, value.as_deref().unwrap_or_default());
-        let separator = if value.is_empty() { "" } else { "  " };
-        ui.result(format_args!("    {variable:<width$}  {value}{separator}{}", ink.style(DIM, origin)));
+    let rows: Vec<_> = settings
+        .iter()
+        .map(|Setting { variable, value, origin }| {
+            (variable, secret::shown(variable, value.as_deref().unwrap_or_default()), origin)
+        })
+        .collect();
+    let names = rows.iter().map(|(variable, ..)| variable.chars().count()).max().unwrap_or_default();
+    let values = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default().min(WIDEST_VALUE);
+    for (variable, value, origin) in rows {
+        ui.result(format_args!("    {variable:<names$}  {value:<values$}  {}", ink.style(DIM, origin)));
     }
     if let (Some(done), Environment::Dev) = (done, axes.environment) {
         ui.result(ink.style(BOLD, "Start it:"));
@@ -48,8 +56,8 @@ pub(super) fn print(summary: &Summary<'_>, world: &World<'_>) {
         ui.result(format_args!("  {RUNSERVER_URL}/, or: curl {RUNSERVER_URL}{path}"));
     }
     ui.result(ink.style(BOLD, "Go on from here:"));
-    ui.result("  cargo xtask detect                                            what this checkout is, and how we know");
-    ui.result("  cargo xtask install --env dev|prod --method bare|docker       another combination");
+    ui.result("  cargo xtask detect                                        what this checkout is, and how we know");
+    ui.result("  cargo xtask install --env dev|prod --method bare|docker   another combination");
 }
 
 /// How to start the development server from the root folder.

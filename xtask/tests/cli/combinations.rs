@@ -19,7 +19,7 @@ const COMBINATIONS: [(&str, &str); 4] = [
 fn results(sandbox: impl Fn() -> Sandbox) -> String {
     let mut results = Vec::new();
     for (name, args) in COMBINATIONS {
-        let sandbox = sandbox().shims(&["tools", "docker"]);
+        let sandbox = sandbox().shims(&["uv", "python", "docker"]);
         sandbox.xtask(&format!("install --yes --no-deploy {args}")).assert().success();
         results.push(name.to_owned());
         let file = sandbox.read(".env");
@@ -39,7 +39,51 @@ fn without_key(line: &str) -> String {
 
 #[test]
 fn from_our_sample() {
-    assert_data_eq!(results(Sandbox::project), str![]);
+    assert_data_eq!(
+        results(Sandbox::project),
+        str![[r#"
+dev+bare
+    DJANGO_ENV=dev
+    DEPLOY_METHOD=bare
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+    CELERY_TASK_ALWAYS_EAGER=1
+    CELERY_BROKER_URL=
+    DATABASE_PATH=
+    MONITORING_TOKEN=
+dev+docker
+    DJANGO_ENV=dev
+    DEPLOY_METHOD=docker
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+    CELERY_TASK_ALWAYS_EAGER=0
+    CELERY_BROKER_URL=
+    DATABASE_PATH=
+    MONITORING_TOKEN=
+prod+bare
+    DJANGO_ENV=prod
+    DEPLOY_METHOD=bare
+    DJANGO_DEBUG=0
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=example.org
+    CELERY_TASK_ALWAYS_EAGER=0
+    CELERY_BROKER_URL=redis://localhost/0
+    DATABASE_PATH=
+    MONITORING_TOKEN=
+prod+docker
+    DJANGO_ENV=prod
+    DEPLOY_METHOD=docker
+    DJANGO_DEBUG=0
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=example.org
+    CELERY_TASK_ALWAYS_EAGER=0
+    CELERY_BROKER_URL=
+    DATABASE_PATH=
+    MONITORING_TOKEN=
+"#]]
+    );
 }
 
 /// What merely stands in a sample answers nothing.
@@ -47,18 +91,132 @@ fn from_our_sample() {
 fn from_a_sample_with_a_value_in_every_key_and_no_method() {
     let sample = "DJANGO_ENV=prod\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=changeme\nDJANGO_ALLOWED_HOSTS=example.com\n\
                   CELERY_BROKER_URL=redis://redis:6379/9\nCELERY_TASK_ALWAYS_EAGER=0\nMORE=1\n";
-    assert_data_eq!(results(|| Sandbox::project().file(".env.sample", sample)), str![]);
+    assert_data_eq!(
+        results(|| Sandbox::project().file(".env.sample", sample)),
+        str![[r#"
+dev+bare
+    DJANGO_ENV=dev
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+    CELERY_BROKER_URL=redis://redis:6379/9
+    CELERY_TASK_ALWAYS_EAGER=1
+    MORE=1
+    DEPLOY_METHOD=bare
+dev+docker
+    DJANGO_ENV=dev
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+    CELERY_BROKER_URL=redis://redis:6379/9
+    CELERY_TASK_ALWAYS_EAGER=0
+    MORE=1
+    DEPLOY_METHOD=docker
+prod+bare
+    DJANGO_ENV=prod
+    DJANGO_DEBUG=0
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=example.org
+    CELERY_BROKER_URL=redis://localhost/0
+    CELERY_TASK_ALWAYS_EAGER=0
+    MORE=1
+    DEPLOY_METHOD=bare
+prod+docker
+    DJANGO_ENV=prod
+    DJANGO_DEBUG=0
+    DJANGO_SECRET_KEY=<64 random characters>
+    DJANGO_ALLOWED_HOSTS=example.org
+    CELERY_BROKER_URL=redis://redis:6379/9
+    CELERY_TASK_ALWAYS_EAGER=0
+    MORE=1
+    DEPLOY_METHOD=docker
+"#]]
+    );
 }
 
 #[test]
 fn from_a_file_of_the_days_of_install_modes() {
     let old = "INSTALL_MODE=prod\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=an-old-key-of-the-operator\n";
-    assert_data_eq!(results(|| Sandbox::project().file(".env", old)), str![]);
+    assert_data_eq!(
+        results(|| Sandbox::project().file(".env", old)),
+        str![[r#"
+dev+bare
+    INSTALL_MODE=prod
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=an-old-key-of-the-operator
+    DJANGO_ENV=dev
+    DEPLOY_METHOD=bare
+    DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+    CELERY_TASK_ALWAYS_EAGER=1
+dev+docker
+    INSTALL_MODE=prod
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=an-old-key-of-the-operator
+    DJANGO_ENV=dev
+    DEPLOY_METHOD=docker
+    DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+    CELERY_TASK_ALWAYS_EAGER=0
+prod+bare
+    INSTALL_MODE=prod
+    DJANGO_DEBUG=0
+    DJANGO_SECRET_KEY=an-old-key-of-the-operator
+    DJANGO_ENV=prod
+    DEPLOY_METHOD=bare
+    DJANGO_ALLOWED_HOSTS=example.org
+    CELERY_BROKER_URL=redis://localhost/0
+    CELERY_TASK_ALWAYS_EAGER=0
+prod+docker
+    INSTALL_MODE=prod
+    DJANGO_DEBUG=1
+    DJANGO_SECRET_KEY=an-old-key-of-the-operator
+    DJANGO_ENV=prod
+    DEPLOY_METHOD=docker
+    DJANGO_ALLOWED_HOSTS=example.org
+    CELERY_TASK_ALWAYS_EAGER=0
+"#]]
+    );
 }
 
 #[test]
 fn from_a_hand_edited_file_with_crlf_and_comments() {
     let edited = "# mine\r\nexport DJANGO_ENV = dev # for now\r\nDEPLOY_METHOD='bare'\r\n\
                   DJANGO_ALLOWED_HOSTS=\"example.net\" # ours\r\nDJANGO_DEBUG=True\r\n\r\nOTHER = kept  as it is";
-    assert_data_eq!(results(|| Sandbox::project().file(".env", edited)), str![]);
+    assert_data_eq!(
+        results(|| Sandbox::project().file(".env", edited)),
+        str![[r#"
+dev+bare
+    export DJANGO_ENV = dev # for now<CR>
+    DEPLOY_METHOD='bare'<CR>
+    DJANGO_ALLOWED_HOSTS="example.net" # ours<CR>
+    DJANGO_DEBUG=True<CR>
+    OTHER = kept  as it is<CR>
+    DJANGO_SECRET_KEY=<64 random characters><CR>
+    CELERY_TASK_ALWAYS_EAGER=1<CR>
+dev+docker
+    export DJANGO_ENV = dev # for now<CR>
+    DEPLOY_METHOD=docker<CR>
+    DJANGO_ALLOWED_HOSTS="example.net" # ours<CR>
+    DJANGO_DEBUG=True<CR>
+    OTHER = kept  as it is<CR>
+    DJANGO_SECRET_KEY=<64 random characters><CR>
+    CELERY_TASK_ALWAYS_EAGER=0<CR>
+prod+bare
+    DJANGO_ENV=prod<CR>
+    DEPLOY_METHOD='bare'<CR>
+    DJANGO_ALLOWED_HOSTS=example.org<CR>
+    DJANGO_DEBUG=0<CR>
+    OTHER = kept  as it is<CR>
+    DJANGO_SECRET_KEY=<64 random characters><CR>
+    CELERY_BROKER_URL=redis://localhost/0<CR>
+    CELERY_TASK_ALWAYS_EAGER=0<CR>
+prod+docker
+    DJANGO_ENV=prod<CR>
+    DEPLOY_METHOD=docker<CR>
+    DJANGO_ALLOWED_HOSTS=example.org<CR>
+    DJANGO_DEBUG=True<CR>
+    OTHER = kept  as it is<CR>
+    DJANGO_SECRET_KEY=<64 random characters><CR>
+    CELERY_TASK_ALWAYS_EAGER=0<CR>
+"#]]
+    );
 }

@@ -8,25 +8,171 @@ use crate::sandbox::Sandbox;
 
 #[test]
 fn help() {
-    Sandbox::project().check("install --help", 0, str![], str![]);
+    Sandbox::project().check(
+        "install --help",
+        0,
+        str![[r#"
+Settle `.env`, install the service and verify it
+
+Asks for the environment and the deployment method, settles `.env` for that combination, and in
+`bare` installs the dependencies with uv, migrates the database and checks the result. Can be run
+again at any time: what is already so is left alone. Without a terminal, or with `--yes`, nothing is
+asked.
+
+Usage: cargo xtask install [OPTIONS]
+
+Options:
+      --env <ENV>
+          The environment: dev | prod
+
+      --method <METHOD>
+          The deployment method: bare | docker
+
+      --set <KEY=VALUE>
+          Answer the question for a variable; not for secrets, which others would see in the process
+          list
+
+      --answers <FILE>
+          Read answers, secrets too, from a file in `.env` syntax; `-` is standard input
+
+      --no-deploy
+          Stop before deploying, and do not require what only a deployer needs
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+Options of every command:
+      --project <DIR>
+          The checkout to work on; this one otherwise
+
+      --yes
+          Ask nothing: take the answers that Enter would
+
+      --dry-run
+          Print what would be done, and change nothing
+
+  -v, --verbose
+          Show the output of every step
+
+      --color <WHEN>
+          When to use colours; `auto` heeds `NO_COLOR`
+          
+          [default: auto]
+          [possible values: auto, always, never]
+
+"#]],
+        str![],
+    );
 }
 
 #[test]
 fn a_fresh_checkout_and_a_second_run() {
     let sandbox = Sandbox::project();
-    sandbox.check("install --yes", 0, str![], str![]);
+    sandbox.check(
+        "install --yes",
+        0,
+        str![[r#"
+dev+bare in [ROOT]
+  .env: created, only you can read it
+    DJANGO_ENV                dev                  default
+    DEPLOY_METHOD             bare                 default
+    DJANGO_DEBUG              1                    default
+    DJANGO_SECRET_KEY         ********             generated
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
+    CELERY_BROKER_URL                              not set
+    CELERY_TASK_ALWAYS_EAGER  1                    default
+Start it:
+  uv run manage.py runserver
+Look at it:
+  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]],
+        str![[r#"
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=1
+  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   django.check  no issues
+  ok   django.migrations  all applied
+  ok   django.database  answers
+
+"#]],
+    );
     let mode = sandbox.root().join(".env").metadata().expect("written").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let before = sandbox.read(".env");
-    sandbox.check("install --yes", 0, str![], str![]);
+    sandbox.check(
+        "install --yes",
+        0,
+        str![[r#"
+dev+bare in [ROOT]: nothing had to be changed
+  .env: unchanged
+    DJANGO_ENV                dev                  kept
+    DEPLOY_METHOD             bare                 kept
+    DJANGO_DEBUG              1                    kept
+    DJANGO_SECRET_KEY         ********             kept
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  kept
+    CELERY_BROKER_URL                              not set
+    CELERY_TASK_ALWAYS_EAGER  1                    kept
+Start it:
+  uv run manage.py runserver
+Look at it:
+  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]],
+        str![[r#"
+  ok   .env  as it should be
+  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   django.check  no issues
+  ok   django.migrations  all applied
+  ok   django.database  answers
+
+"#]],
+    );
     assert_eq!(sandbox.read(".env"), before);
 }
 
 #[test]
 fn a_dry_run_touches_nothing() {
     let sandbox = Sandbox::project();
-    sandbox.check("install --dry-run --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --set CELERY_BROKER_URL=redis://localhost/0", 0, str![], str![]);
+    sandbox.check("install --dry-run --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --set CELERY_BROKER_URL=redis://localhost/0", 0, str![[r#"
+Plan for prod+bare in [ROOT]
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DJANGO_ENV=dev
+   5 +DJANGO_ENV=prod
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=0
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=example.org
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=0
+     -CELERY_BROKER_URL=
+  23 +CELERY_BROKER_URL=redis://localhost/0
+Commands in [ROOT]; what is already so is not done again
+  uv sync --frozen --no-dev
+  uv run --no-sync manage.py migrate --noinput
+  uv run --no-sync manage.py check --deploy
+  uv run --no-sync manage.py collectstatic --noinput   (where STATIC_ROOT is set)
+
+"#]], str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+
+"#]]);
     assert!(!sandbox.has(".env"));
     assert!(!sandbox.has(".xtask"));
 }
@@ -34,101 +180,139 @@ fn a_dry_run_touches_nothing() {
 #[test]
 fn everything_that_is_missing_at_once() {
     let sandbox = Sandbox::project();
-    sandbox.check("install --env prod --method bare", 2, str![], str![]);
+    sandbox.check("install --env prod --method bare", 2, str![], str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+error: `DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare, and there is no terminal to ask on
+hint: cargo xtask install --env prod --method bare --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
+
+"#]]);
     assert!(!sandbox.has(".env"));
     // A sample with values answers nothing; an answer on the command line does.
     sandbox.write(".env.sample", "DJANGO_ALLOWED_HOSTS=example.com\nCELERY_BROKER_URL=redis://redis\n");
-    sandbox.check("install --env prod --method bare --yes --set DJANGO_ALLOWED_HOSTS=example.org", 2, str![], str![]);
+    sandbox.check(
+        "install --env prod --method bare --yes --set DJANGO_ALLOWED_HOSTS=example.org",
+        2,
+        str![],
+        str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+error: `CELERY_BROKER_URL` is required in prod+bare, and there is no terminal to ask on
+hint: cargo xtask install --env prod --method bare --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
+
+"#]],
+    );
     assert!(!sandbox.has(".env"));
 }
 
 #[test]
 fn pre_flight_tells_everything_that_is_not_there() {
     let bare = Sandbox::project().shims(&["old-python"]).file("pyproject.toml", "[project]\nrequires-python='>=3.11'");
-    bare.check("install --yes", 3, str![], str![]);
+    bare.check(
+        "install --yes",
+        3,
+        str![],
+        str![[r#"
+error: no Python >=3.11 found: `python3` is 3.6.9
+hint: install such a Python, and have it on PATH
+
+"#]],
+    );
     let docker = Sandbox::project().shims(&["docker-down"]);
-    docker.check("install --yes --method docker", 3, str![], str![]);
+    docker.check("install --yes --method docker", 3, str![], str![[r#"
+error: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+hint: start the engine, or go on without deploying: cargo xtask install --no-deploy
+error: Docker Compose v2 is not installed: `docker compose version` fails
+hint: install the Compose plugin of Docker
+
+"#]]);
     assert!(!docker.has(".env"));
     let nothing = Sandbox::project().shims(&[]);
-    nothing.check("install --yes --method docker", 3, str![], str![]);
+    nothing.check(
+        "install --yes --method docker",
+        3,
+        str![],
+        str![[r#"
+error: command not found: `docker`
+hint: install Docker, or go on without deploying: cargo xtask install --no-deploy
+
+"#]],
+    );
 }
 
 #[test]
 fn without_deploying_the_engine_is_not_needed() {
     let sandbox = Sandbox::project().shims(&["docker-down"]);
-    sandbox.check("install --yes --method docker --no-deploy", 0, str![], str![]);
+    sandbox.check("install --yes --method docker --no-deploy", 0, str![[r#"
+dev+docker in [ROOT]
+  .env: created, only you can read it
+    DJANGO_ENV                dev                  default
+    DEPLOY_METHOD             docker               as answered
+    DJANGO_DEBUG              1                    default
+    DJANGO_SECRET_KEY         ********             generated
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
+    CELERY_BROKER_URL                              Compose provides it
+    CELERY_TASK_ALWAYS_EAGER  0                    always so here
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]], str![[r#"
+warning: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+warning: Docker Compose v2 is not installed: `docker compose version` fails
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DEPLOY_METHOD=bare
+   8 +DEPLOY_METHOD=docker
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=0
+
+"#]]);
     assert!(sandbox.has(".env"));
 }
 
 #[test]
 fn the_deployers_are_still_to_come() {
-    let sandbox = Sandbox::project().shims(&["tools", "docker"]);
-    sandbox.check("install --yes --method docker", 3, str![], str![]);
+    let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
+    sandbox.check(
+        "install --yes --method docker",
+        3,
+        str![[r#"
+dev+docker in [ROOT]
+  .env: created, only you can read it
+    DJANGO_ENV                dev                  default
+    DEPLOY_METHOD             docker               as answered
+    DJANGO_DEBUG              1                    default
+    DJANGO_SECRET_KEY         ********             generated
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
+    CELERY_BROKER_URL                              Compose provides it
+    CELERY_TASK_ALWAYS_EAGER  0                    always so here
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]],
+        str![[r#"
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DEPLOY_METHOD=bare
+   8 +DEPLOY_METHOD=docker
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=0
+error: `deploy-docker` is still to come: everything above is done, and nothing was deployed
+hint: to stop here without this error: cargo xtask install --no-deploy
+
+"#]],
+    );
     assert!(sandbox.has(".env"));
-}
-
-#[test]
-fn axes_that_contradict_or_mean_nothing() {
-    let sandbox = Sandbox::project();
-    sandbox.check("install --env production", 2, str![], str![]);
-    sandbox.check("install --yes --env prod --set DJANGO_ENV=dev", 2, str![], str![]);
-    sandbox.check("install --yes --set DEPLOY_METHOD=systemd", 2, str![], str![]);
-    sandbox.write(".env", "\nDJANGO_ENV=production\n");
-    sandbox.check("install --yes", 2, str![], str![]);
-    assert_eq!(sandbox.read(".env"), "\nDJANGO_ENV=production\n");
-    sandbox.check("install --yes --env dev --method bare", 0, str![], str![]);
-}
-
-#[test]
-fn answers_that_cannot_be() {
-    let sandbox = Sandbox::project();
-    sandbox.check(
-        "install --yes --set DJANGO_SECRET_KEY=hunter2 --set nonsense --set A-B=1 --set DJANGO_DEBUG=maybe",
-        2,
-        str![],
-        str![],
-    );
-    sandbox.check("install --yes --set CELERY_BROKER_URL=redis://:hunter2@db/0", 2, str![], str![]);
-    sandbox.check(
-        "install --yes --env prod --method bare --set DJANGO_DEBUG=1 --set DJANGO_ALLOWED_HOSTS=a --set CELERY_BROKER_URL=b",
-        2,
-        str![],
-        str![],
-    );
-    sandbox.check("install --yes --answers no-such-file", 2, str![], str![]);
-    assert!(!sandbox.has(".env"));
-}
-
-#[test]
-fn a_value_that_no_line_can_hold() {
-    let sandbox = Sandbox::project();
-    sandbox.xtask("install --yes").args(["--set", "MOTD=it's $5"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![]);
-    assert!(!sandbox.has(".env"));
-}
-
-#[test]
-fn answers_from_standard_input() {
-    let sandbox = Sandbox::project();
-    let answers = "# secrets do not go on a command line\nDJANGO_SECRET_KEY='a long $ecret of the operator, with blanks in it, 60 long'\n\
-                   DJANGO_ALLOWED_HOSTS=example.org\nCELERY_BROKER_URL=redis://:hunter2@db:6379/0\nEXTRA='two words'\n";
-    sandbox
-        .xtask("install --env prod --method bare --no-deploy --answers -")
-        .stdin(answers)
-        .assert()
-        .success()
-        .stdout_eq(str![])
-        .stderr_eq(str![]);
-    let file = sandbox.read(".env");
-    assert!(file.contains("DJANGO_SECRET_KEY='a long $ecret of"), "{file}");
-    assert!(file.contains("CELERY_BROKER_URL=redis://:hunter2@db:6379/0"), "{file}");
-
-    sandbox
-        .xtask("install --answers -")
-        .stdin("A=1\nnot an assignment\n")
-        .assert()
-        .code(2)
-        .stdout_eq(str![])
-        .stderr_eq(str![]);
 }
 
 /// Switching later forces what the table forces, and says what is unsafe.
@@ -139,7 +323,40 @@ fn from_dev_to_prod() {
     sandbox.check(
         "install --yes --env prod --method bare --no-deploy --set CELERY_BROKER_URL=redis://localhost/0",
         0,
-        str![],
-        str![],
+        str![[r#"
+prod+bare in [ROOT]
+  .env: 4 changes
+    DJANGO_ENV                prod                 as answered
+    DEPLOY_METHOD             bare                 kept
+    DJANGO_DEBUG              0                    always so here
+    DJANGO_SECRET_KEY         ********             kept
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  kept
+    CELERY_BROKER_URL         redis://localhost/0  as answered
+    CELERY_TASK_ALWAYS_EAGER  0                    always so here
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]],
+        str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+warning: `DJANGO_DEBUG` is always 0 in prod+bare: was 1
+warning: `DJANGO_ALLOWED_HOSTS` in prod+bare has only loopback hosts, so that nobody else is answered
+warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+bare: was 1
+.env
+     -DJANGO_ENV=dev
+   5 +DJANGO_ENV=prod
+     -DJANGO_DEBUG=1
+  11 +DJANGO_DEBUG=0
+     -CELERY_TASK_ALWAYS_EAGER=1
+  20 +CELERY_TASK_ALWAYS_EAGER=0
+     -CELERY_BROKER_URL=
+  23 +CELERY_BROKER_URL=redis://localhost/0
+  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   django.check  no issues
+  ok   django.migrations  all applied
+  ok   django.database  answers
+
+"#]],
     );
 }

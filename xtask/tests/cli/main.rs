@@ -1,5 +1,6 @@
 //! The command line as people and scripts meet it: whole outputs, exit codes, and what is left in the project.
 
+mod answers;
 mod combinations;
 mod detect;
 mod install;

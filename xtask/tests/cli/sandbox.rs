@@ -19,7 +19,7 @@ impl Sandbox {
     /// An empty folder, and the shims of uv and Python.
     pub(crate) fn empty() -> Self {
         let dir = tempfile::Builder::new().prefix("xtask test é ").tempdir().expect("a temporary folder");
-        Sandbox { dir, shims: vec!["tools"] }
+        Sandbox { dir, shims: vec!["uv", "python"] }
     }
 
     /// The smallest project that can be installed, with a sample like ours.
@@ -36,7 +36,7 @@ impl Sandbox {
         self
     }
 
-    /// The sets of shims that are on PATH, instead of `tools`.
+    /// The sets of shims that are on PATH, instead of uv and Python.
     pub(crate) fn shims(mut self, shims: &[&'static str]) -> Self {
         self.shims = shims.to_vec();
         self

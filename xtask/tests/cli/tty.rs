@@ -1,1 +1,209 @@
-//! Prompts on a pseudo-terminal.
+//! Prompts on a pseudo-terminal, with the same shims around the binary.
+
+use std::process::Command;
+
+use rexpect::process::WaitStatus;
+use rexpect::reader::Options;
+use rexpect::session::{PtySession, spawn_with_options};
+
+use crate::sandbox::Sandbox;
+
+const PATIENCE_MS: u64 = 20_000;
+const ENTER: &str = "\r";
+const CTRL_C: &str = "\u{3}";
+const CTRL_D: &str = "\u{4}";
+const ESC: &str = "\u{1b}";
+
+/// The binary on a terminal of its own.
+struct Terminal {
+    session: PtySession,
+}
+
+impl Terminal {
+    #[expect(clippy::disallowed_methods, reason = "rexpect takes a command of the standard library")]
+    fn run(sandbox: &Sandbox, args: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(args.split_whitespace()).arg("--project").arg(sandbox.root());
+        command.current_dir(sandbox.root()).env_clear().env("PATH", sandbox.path()).env("TERM", "xterm");
+        let options = Options::new().timeout_ms(Some(PATIENCE_MS)).strip_ansi_escape_codes(true);
+        Terminal { session: spawn_with_options(command, options).expect("a pseudo-terminal") }
+    }
+
+    /// Waits for a text, then types.
+    #[track_caller]
+    fn at(&mut self, text: &str, keys: &str) -> &mut Self {
+        self.sees(text);
+        self.session.send(keys).and_then(|_| self.session.flush()).expect("typed");
+        self
+    }
+
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> &mut Self {
+        if let Err(error) = self.session.exp_string(text) {
+            panic!("waiting for {text:?}: {error}");
+        }
+        self
+    }
+
+    /// The rest of the output, and the exit code.
+    #[track_caller]
+    fn ends(&mut self, code: i32) -> String {
+        let rest = self.session.exp_eof().expect("the end of the output");
+        match self.session.process().wait() {
+            Ok(WaitStatus::Exited(_, actual)) => assert_eq!(actual, code, "{rest}"),
+            other => panic!("{other:?}: {rest}"),
+        }
+        rest
+    }
+}
+
+fn docker() -> Sandbox {
+    Sandbox::project().shims(&["uv", "python", "docker"])
+}
+
+#[track_caller]
+fn check_value(sandbox: &Sandbox, variable: &str, expected: Option<&str>) {
+    let file = envfile::EnvFile::parse(sandbox.read(".env").as_bytes());
+    assert_eq!(file.get(variable).map(|entry| entry.value).as_deref(), expected, "{variable}");
+}
+
+/// Both questions with their meanings, and Enter everywhere: what `--yes` does.
+#[test]
+fn enter_everywhere_is_what_yes_does() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::run(&sandbox, "install");
+    terminal.sees("Which environment is this?").sees("1) dev").sees("2) prod").at("Environment:", ENTER);
+    terminal.sees("How is it deployed?").sees("1) bare").sees("2) docker").at("Deployment method:", ENTER);
+    terminal.at("DJANGO_DEBUG:", ENTER).at("Generate one?", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
+    terminal.at("CELERY_BROKER_URL:", ENTER).at("CELERY_TASK_ALWAYS_EAGER:", ENTER);
+    terminal.sees("dev+bare in");
+    terminal.ends(0);
+    check_value(&sandbox, "DJANGO_ENV", Some("dev"));
+    check_value(&sandbox, "DEPLOY_METHOD", Some("bare"));
+    check_value(&sandbox, "DJANGO_DEBUG", Some("1"));
+    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("localhost,127.0.0.1"));
+    check_value(&sandbox, "CELERY_BROKER_URL", Some(""));
+    check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("1"));
+}
+
+/// dev+bare with an answer of one's own to everything; a number or a word answers the two questions.
+#[test]
+fn dev_and_bare_with_answers_of_ones_own() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::run(&sandbox, "install");
+    terminal.at("Environment:", "1\r").at("Deployment method:", "BARE\r");
+    terminal.at("DJANGO_DEBUG:", "off\r").at("Generate one?", "n\r").at("DJANGO_ALLOWED_HOSTS:", "dev.example.org\r");
+    terminal.at("CELERY_BROKER_URL:", "redis://:hunter2@db/0\r").at("CELERY_TASK_ALWAYS_EAGER:", "0\r");
+    let rest = terminal.ends(0);
+    // Once it is typed, it is not shown again.
+    assert!(!rest.contains("hunter2@db/0\r\n  ok"), "{rest}");
+    assert!(rest.contains("redis://:********@db/0"), "{rest}");
+    check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
+    check_value(&sandbox, "DJANGO_SECRET_KEY", Some(""));
+    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("dev.example.org"));
+    check_value(&sandbox, "CELERY_BROKER_URL", Some("redis://:hunter2@db/0"));
+    check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("0"));
+}
+
+/// dev+docker: the key is offered, else asked for, and may stay empty; eager is forced, the broker skipped.
+#[test]
+fn dev_and_docker() {
+    let sandbox = docker();
+    let mut terminal = Terminal::run(&sandbox, "install --no-deploy");
+    terminal.at("Environment:", "dev\r").at("Deployment method:", "2\r").at("DJANGO_DEBUG:", ENTER);
+    terminal.at("Generate one?", "n\r").at("DJANGO_SECRET_KEY:", "typed-by-hand\r").at("DJANGO_ALLOWED_HOSTS:", ENTER);
+    let rest = terminal.ends(0);
+    assert!(!rest.contains("CELERY_BROKER_URL:") && !rest.contains("typed-by-hand"), "{rest}");
+    check_value(&sandbox, "DJANGO_SECRET_KEY", Some("typed-by-hand"));
+    check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("0"));
+
+    let sandbox = docker();
+    let mut terminal = Terminal::run(&sandbox, "install --no-deploy --method docker");
+    terminal.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG:", ENTER);
+    terminal.at("Generate one?", "n\r").at("DJANGO_SECRET_KEY:", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER).ends(0);
+    check_value(&sandbox, "DJANGO_SECRET_KEY", Some(""));
+}
+
+/// prod+bare: what is required is asked for until there is an answer; debug and eager are not asked at all.
+#[test]
+fn prod_and_bare() {
+    let sandbox = Sandbox::project();
+    let mut terminal = Terminal::run(&sandbox, "install --env prod");
+    terminal.at("Environment:", ENTER).at("Deployment method:", ENTER);
+    terminal.at("Generate one?", "n\r").at("DJANGO_SECRET_KEY:", ENTER).at("an answer is required", "short\r");
+    terminal.at("DJANGO_ALLOWED_HOSTS:", ENTER).at("an answer is required", "example.org\r");
+    terminal.at("CELERY_BROKER_URL:", ENTER).at("an answer is required", "redis://localhost/0\r");
+    terminal.sees("is weak").at("Go on with deploy-systemd?", "n\r");
+    let rest = terminal.ends(0);
+    assert!(!rest.contains("DJANGO_DEBUG:") && !rest.contains("CELERY_TASK_ALWAYS_EAGER:"), "{rest}");
+    check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
+    check_value(&sandbox, "DJANGO_SECRET_KEY", Some("short"));
+    check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("0"));
+
+    let mut again = Terminal::run(&sandbox, "install");
+    again.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
+    again.at("CELERY_BROKER_URL:", ENTER).at("Go on with deploy-systemd?", ENTER);
+    assert!(again.ends(3).contains("`deploy-systemd` is still to come"));
+    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
+}
+
+/// prod+docker: debug is asked for, with 0 as the answer of Enter; an unsafe one is kept and warned of.
+#[test]
+fn prod_and_docker() {
+    let sandbox = docker();
+    let mut terminal = Terminal::run(&sandbox, "install --no-deploy");
+    terminal.at("Environment:", "2\r").at("Deployment method:", "docker\r").at("DJANGO_DEBUG:", "1\r");
+    terminal.at("Generate one?", "y\r").at("DJANGO_ALLOWED_HOSTS:", "localhost\r");
+    terminal.sees("shows tracebacks").sees("only loopback hosts").ends(0);
+    check_value(&sandbox, "DJANGO_DEBUG", Some("1"));
+    check_value(&sandbox, "CELERY_BROKER_URL", Some(""));
+
+    let mut again = Terminal::run(&sandbox, "install --no-deploy");
+    again.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG: (1)", "0\r");
+    again.at("DJANGO_ALLOWED_HOSTS:", "example.org\r").ends(0);
+    check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
+    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
+}
+
+/// A wrong answer stays on the line, to be mended.
+#[test]
+fn wrong_answers_are_asked_again() {
+    let sandbox = docker();
+    let mut terminal = Terminal::run(&sandbox, "install --no-deploy");
+    let erase = |count| "\u{7f}".repeat(count);
+    terminal.at("Environment:", "production\r").at("please type 1 or dev, 2 or prod", &(erase(6) + ENTER));
+    terminal.at("Deployment method:", "3\r").at("please type 1 or bare, 2 or docker", &(erase(1) + "2\r"));
+    terminal.at("DJANGO_DEBUG:", "maybe\r").at("please type 1 (on) or 0 (off)", &(erase(5) + "no\r"));
+    terminal.at("Generate one?", ENTER).at("DJANGO_ALLOWED_HOSTS:", "example.org\r").ends(0);
+    check_value(&sandbox, "DJANGO_ENV", Some("prod"));
+    check_value(&sandbox, "DEPLOY_METHOD", Some("docker"));
+    check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
+}
+
+/// Ctrl-C, the end of input, and Esc, at the first and at the last question: nothing is written.
+#[test]
+fn leaving_in_the_middle_changes_nothing() {
+    for key in [CTRL_C, CTRL_D, ESC] {
+        let fresh = Sandbox::project();
+        let rest = Terminal::run(&fresh, "install").at("Environment:", key).ends(130);
+        assert!(rest.contains("interrupted: nothing was changed"), "{rest}");
+        assert!(!fresh.has(".env"), "{key:?}");
+
+        let edited = "DJANGO_ENV=prod\r\n# mine";
+        let old = docker().file(".env", edited);
+        let mut terminal = Terminal::run(&old, "install --method docker");
+        terminal.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG:", "1\r");
+        terminal.at("Generate one?", ENTER).at("DJANGO_ALLOWED_HOSTS:", key).ends(130);
+        assert_eq!(old.read(".env"), edited, "{key:?}");
+    }
+}
+
+/// Without uv, its installation is offered first.
+#[test]
+fn uv_is_not_installed_unasked() {
+    let sandbox = Sandbox::project().shims(&["python"]);
+    let mut terminal = Terminal::run(&sandbox, "install");
+    terminal.at("Environment:", ENTER).at("Deployment method:", ENTER);
+    terminal.at("Install uv", "n\r").sees("command not found: `uv`").ends(3);
+    assert!(!sandbox.has(".xtask") && !sandbox.has(".env"));
+}

@@ -123,8 +123,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(answer: Result<Answer, String>, expected: &[&str]) {
-        let outcomes = outcomes(&answer, Duration::ZERO);
+    fn check(answer: &Result<Answer, String>, expected: &[&str]) {
+        let outcomes = outcomes(answer, Duration::ZERO);
         let lines = outcomes.iter().map(|outcome| format!("{} {}: {}", outcome.status, outcome.name, outcome.message));
         assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
@@ -132,12 +132,12 @@ mod tests {
     #[test]
     fn one_answer_gives_every_check_of_the_group() {
         check(
-            Ok(answer()),
+            &Ok(answer()),
             &["ok django.check: no issues", "ok django.migrations: all applied", "ok django.database: answers"],
         );
         let finding = |level| Finding { id: "security.W018".into(), level, message: "DEBUG".into() };
         check(
-            Ok(Answer { check: vec![finding(20), finding(30)], pending: vec!["a.0001".into()], ..answer() }),
+            &Ok(Answer { check: vec![finding(20), finding(30)], pending: vec!["a.0001".into()], ..answer() }),
             &[
                 "warn django.check: security.W018: DEBUG",
                 "err django.migrations: 1 not applied: a.0001",
@@ -145,7 +145,7 @@ mod tests {
             ],
         );
         check(
-            Ok(Answer { check: vec![finding(40)], database_error: Some("locked".into()), ..answer() }),
+            &Ok(Answer { check: vec![finding(40)], database_error: Some("locked".into()), ..answer() }),
             &[
                 "err django.check: security.W018: DEBUG",
                 "skip django.migrations: the database does not answer",
@@ -156,6 +156,6 @@ mod tests {
 
     #[test]
     fn a_django_that_does_not_start_is_one_error() {
-        check(Err("ImproperlyConfigured: no".into()), &["err django.check: ImproperlyConfigured: no"]);
+        check(&Err("ImproperlyConfigured: no".into()), &["err django.check: ImproperlyConfigured: no"]);
     }
 }

@@ -215,6 +215,14 @@ fn an_error_of_the_edit_changes_nothing() {
     assert_eq!(folder.names(), [".env"]);
 }
 
+/// dotenvy refuses `K=a b`. That line is the operator's: it gets its line break, and is not held against the edit.
+#[test]
+fn a_last_line_that_dotenvy_cannot_read_gets_its_line_break() {
+    let folder = Folder::new("OTHER=a b");
+    assert!(set(&folder.path(), "1").expect("the operator's line is left").is_written());
+    assert_eq!(fs::read(folder.path()).unwrap(), b"OTHER=a b\nK=1\n");
+}
+
 #[test]
 fn what_dotenvy_reads_differently_is_not_written() {
     let folder = Folder::new("K=1\n");
