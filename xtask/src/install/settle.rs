@@ -215,7 +215,7 @@ fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World
         return Ok(match existing {
             Some(existing) => Settled::As(Some(existing), Origin::Kept),
             None if is_required => Settled::Missing,
-            None => Settled::As(None, Origin::Unset),
+            None => Settled::As(files.unset(), Origin::Unset),
         });
     }
     let shown = |value: &str| secret::shown("", value);

@@ -99,7 +99,7 @@ dev+bare
     DJANGO_DEBUG=1
     DJANGO_SECRET_KEY=<64 random characters>
     DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
-    CELERY_BROKER_URL=redis://redis:6379/9
+    CELERY_BROKER_URL=
     CELERY_TASK_ALWAYS_EAGER=1
     MORE=1
     DEPLOY_METHOD=bare
