@@ -6,6 +6,7 @@ use crate::class::Class;
 use crate::classify::classify;
 use crate::cursor::Text;
 use crate::dialect::{self, Statement};
+use crate::key::is_name;
 use crate::line::{self, Line};
 use crate::{EnvFile, LineKind, Reader, Reading, edit};
 
@@ -87,7 +88,7 @@ impl Survey {
     fn key(&self, line: &Line) -> Option<String> {
         let of_readers = || {
             let mut all = self.statements.iter().flat_map(|(_, statements)| statements_on(statements, line));
-            all.find_map(|statement| statement.key.clone())
+            all.find_map(|statement| statement.key.clone().filter(|key| is_name(key)))
         };
         line.name().map(str::to_owned).or_else(of_readers)
     }
@@ -230,4 +231,83 @@ fn file_level(survey: &Survey, line: &Line, class: Class, affected: &[Reader], t
         *found = reading(&dialect::read(*reader, text), line, key.as_deref());
     }
     (readings != before).then(|| Disagreement { line: line.number(), key, class, readings, rewritten: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the readers that quotes are written for disagree on, as in `2 K export`, and what is proposed.
+    #[track_caller]
+    fn check(text: &str, expected: &[(&str, Option<&str>)]) {
+        check_for(Reader::QUOTING, text, expected);
+    }
+
+    #[track_caller]
+    fn check_for(readers: &[Reader], text: &str, expected: &[(&str, Option<&str>)]) {
+        let found = EnvFile::parse(text.as_bytes()).disagreements(readers);
+        let show = |it: &Disagreement| format!("{} {} {}", it.line, it.key.as_deref().unwrap_or("-"), it.class);
+        let found: Vec<_> = found.iter().map(|it| (show(it), it.rewritten.as_deref())).collect();
+        let expected: Vec<_> = expected.iter().map(|(shown, rewritten)| ((*shown).to_owned(), *rewritten)).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn agreed() {
+        check("", &[]);
+        check("A=1\n\n# note\n  B='two words'\nC=\"it's\"\n", &[]);
+        check_for(Reader::ALL, "A=1\nB=a#b\n", &[]);
+        check_for(&[], "K=a b\n", &[]);
+    }
+
+    #[test]
+    fn lines() {
+        check("A=1\nexport K=v # why\n", &[("2 K export", Some("# why\nK=v"))]);
+        check("K = v\n", &[("1 K blank-around-equals", Some("K=v"))]);
+        check("K=a b\n", &[("1 K blank-inside", Some("K='a b'"))]);
+        check("K=a b", &[("1 K blank-inside", Some("K='a b'"))]);
+        check("K=cost$5\n", &[("1 K dollar", Some("K='cost$5'"))]);
+        check("K=`id`\n", &[("1 K command", Some("K='`id`'"))]);
+        check("K=${A}\n", &[("1 K dollar", None)]);
+        check("K=v # why\n", &[("1 K inline-comment", Some("# why\nK=v"))]);
+        check("K=\"a\" # why\n", &[("1 K comment-after-quotes", Some("# why\nK=a"))]);
+        check("K=v  # don't\n", &[("1 K quote-in-comment", Some("# don't\nK=v"))]);
+        check("K=C:\\dir\n", &[("1 K unquoted-backslash", Some("K='C:\\dir'"))]);
+        check("K=\"a\\tb\"\n", &[("1 K escape-in-double-quotes", Some("K='a\tb'"))]);
+        check("K='a\\\\b'\n", &[("1 K escape-in-single-quotes", Some("K='a\\b'"))]);
+        check("K=it's\n", &[("1 K quote-inside", Some("K=\"it's\""))]);
+        check("K=a&b\n", &[("1 K shell-character", Some("K='a&b'"))]);
+        check("K=#a\n", &[("1 K leading-hash", Some("K='#a'"))]);
+        check("UID=1\n", &[("1 UID read-only-name", None)]);
+        check("A.B=1\n", &[("1 A.B invalid-name", None)]);
+        check("K=v\u{A0}\n", &[("1 K unicode-blank", Some("K=v"))]);
+    }
+
+    #[test]
+    fn no_assignments() {
+        check("foo bar\nK=1\n", &[("1 - not-an-assignment", None)]);
+        check("; note\n", &[("1 - semicolon-comment", None)]);
+        check("A=1\nK='open\nB=2\n", &[("2 K unterminated-quote", None)]);
+        check("K='a'b\n", &[("1 K text-after-quotes", None)]);
+    }
+
+    #[test]
+    fn files() {
+        check("K=1\nA=2\nK=1\n", &[]);
+        check("K=1\nA=2\nK=3\n", &[("3 K duplicate-key", None)]);
+        check("# note \\\nK=1\n", &[("1 K comment-backslash", None)]);
+        check("# note \\\n\nK=1\n", &[]);
+        check("\u{FEFF}K=1\n", &[("1 K byte-order-mark", None)]);
+        check("# note\r\nK=1\r\nA=1\r\n", &[("2 K crlf", None)]);
+        check("K=1 ", &[("1 K trailing-blank", Some("K=1"))]);
+        check("# \0\nK=1\n", &[("1 - bytes", None)]);
+    }
+
+    #[test]
+    fn docker_run() {
+        check_for(Reader::ALL, "K='a b'\n", &[("1 K quotes", None)]);
+        check_for(Reader::ALL, "K='a'\n", &[("1 K quotes", Some("K=a"))]);
+        let long = format!("K={}\n", "x".repeat(70_000));
+        check_for(Reader::ALL, &long, &[("1 K too-long", None)]);
+    }
 }

@@ -142,3 +142,43 @@ impl fmt::Debug for EnvFile {
         f.debug_struct("EnvFile").field("lines", &self.lines).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<(usize, &str)>) {
+        let file = EnvFile::parse(text.as_bytes());
+        let found = file.get("K").map(|entry| (entry.line, entry.value));
+        assert_eq!(found, expected.map(|(line, value)| (line, value.to_owned())), "{text:?}");
+    }
+
+    #[test]
+    fn lookup() {
+        check("", None);
+        check("#K=1\nKK=1\n", None);
+        check("K=1\nK=2 # last\n", Some((2, "2")));
+        check("K=1\nK\n", None);
+        check("\u{FEFF}K= # none", Some((1, "")));
+        check("K=#some", Some((1, "#some")));
+        check("K='a\r\nb'", Some((1, "a\nb")));
+        check("K=\"\\a\\b\\f\\n\\r\\t\\v\\'\\\"\\\\\\x\"", Some((1, "\u{7}\u{8}\u{C}\n\r\t\u{B}'\"\\\\x")));
+        check("K='\\n\\'\\\\'", Some((1, "\\n'\\")));
+    }
+
+    #[test]
+    fn interpolation() {
+        check("A=1\nK=${A}-${B}-${B:-2}-$A", Some((2, "1--2-$A")));
+        check("A\nK='${A:-2}'", Some((2, "")));
+        check("K=1\nK=${K}${K}\nA=${K}", Some((2, "11")));
+        check("K=${A}\nA=1", Some((1, "")));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let file = EnvFile::parse(b"K=s3cret");
+        let shown = format!("{file:?} {:?} {:?}", file.get("K"), file.disagreements(Reader::ALL));
+        assert!(shown.contains("\"K\"") && !shown.contains("s3cret"), "{shown}");
+    }
+}

@@ -232,9 +232,14 @@ fn eat_export(cursor: &mut Cursor<'_>) -> bool {
 }
 
 fn key(cursor: &mut Cursor<'_>) -> Option<String> {
+    let start = cursor.pos;
     if cursor.eat('\'') {
         let key = cursor.take_while(|c| c != '\'');
-        return (!key.is_empty() && cursor.eat('\'')).then(|| cursor.text.string(key));
+        if key.is_empty() || !cursor.eat('\'') {
+            cursor.pos = start;
+            return None;
+        }
+        return Some(cursor.text.string(key));
     }
     let key = cursor.take_while(|c| c != '=' && c != '#' && !is_space(c));
     (!key.is_empty()).then(|| cursor.text.string(key))
@@ -324,4 +329,53 @@ fn is_blank(c: char) -> bool {
 /// What `\s` matches in Python: the separators U+001C to U+001F in addition to Unicode's white space.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1C}'..='\u{1F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kinds, numbers and keys of the lines of `text`, as in `3 Assignment K`.
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let lines = split(text.as_bytes());
+        let shown = lines.iter().map(|line| format!("{} {:?} {}", line.number, line.kind(), line.name().unwrap_or("")));
+        assert_eq!(shown.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn lines() {
+        check("", &[]);
+        check("# a\n\n \t\nK=v", &["1 Comment", "2 Blank", "3 Blank", "4 Assignment K"]);
+        check("K='a\nb'\r\nexport Z = 1\r\n", &["1 Assignment K", "3 Assignment Z"]);
+        check("K\nexport K # why\n'a b'=1\n", &["1 Unreadable K", "2 Unreadable K", "3 Assignment a b"]);
+        check("K=1\rZ=2\r\n", &["1 Assignment K", "1 Assignment Z"]);
+        check("export=1\nexport # K=1\n", &["1 Assignment export", "2 Comment"]);
+    }
+
+    #[test]
+    fn unreadable() {
+        check("foo bar\nK=1\n", &["1 Unreadable", "2 Assignment K"]);
+        check("K=\"open\nZ=1\n", &["1 Unreadable", "2 Assignment Z"]);
+        check("K='a\\'\nZ='z'\nA=1\n", &["1 Unreadable", "3 Assignment A"]);
+        check("'open\nK=1\n=v\n", &["1 Unreadable", "2 Assignment K", "3 Unreadable"]);
+    }
+
+    #[test]
+    fn parts_of_an_assignment() {
+        let lines = split(b"  export 'K' = \"a\\tb\" # why \r\n");
+        let assignment = lines[0].assignment().expect("an assignment");
+        assert_eq!((assignment.key.as_str(), assignment.value.as_str()), ("K", "a\tb"));
+        assert!(assignment.has_export && assignment.is_spaced && lines[0].has_quoted_name());
+        assert_eq!(lines[0].indent(), b"  ");
+        assert_eq!(lines[0].inline_comment(), Some(&b"# why"[..]));
+        assert_eq!(lines[0].ending(), b"\r\n");
+        assert_eq!(lines[0].text(), "  export 'K' = \"a\\tb\" # why ");
+        assert_eq!(lines[0].value_text().as_deref(), Some(" \"a\\tb\" # why "));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(format!("{:?}", split(b"K=secret")), "[Line { number: 1, kind: Assignment, key: Some(\"K\"), .. }]");
+    }
 }

@@ -1,4 +1,6 @@
 //! bash 5.2, `set -a; source .env`: the file is a script. Nothing is executed here; what bash would execute is `Runs`.
+//!
+//! The grammar of what it runs is not modelled: a syntax error there, at which bash would stop, goes unseen.
 
 use super::{Statement, Variables, statement};
 use crate::Reading;
@@ -41,6 +43,10 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
                 cursor.take_while(|c| c != '\n');
                 break;
             }
+            Some(';' | '&' | '|' | ')') if assigned.is_empty() && !runs && !is_exporting => {
+                cursor.take_line();
+                return vec![(None, Reading::Refused)];
+            }
             // What follows is another command, a file, an array: read on only to find the end of the line.
             Some(';' | '&' | '|' | '<' | '>' | '(' | ')') => {
                 cursor.bump();
@@ -61,7 +67,6 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
             return vec![(target.map(|target| target.key), Reading::Refused)];
         };
         match target {
-            _ if runs => {}
             Some(target) => {
                 let reading = target.reading(&word, variables);
                 variables.insert(&target.key, &reading);
@@ -75,8 +80,9 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
         }
     }
     if runs {
-        let key = assigned.into_iter().next().and_then(|(key, _)| key);
-        return vec![(key, Reading::Runs)];
+        let keys = assigned.into_iter().filter_map(|(key, _)| key).map(Some);
+        let keys: Vec<Option<String>> = keys.chain([None]).collect();
+        return keys.into_iter().map(|key| (key, Reading::Runs)).collect();
     }
     assigned
 }

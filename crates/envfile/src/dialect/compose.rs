@@ -3,7 +3,7 @@
 use super::{Statement, Variables, statement};
 use crate::Reading;
 use crate::cursor::{Cursor, Text};
-use crate::key::is_name_char;
+use crate::key::{is_name, is_name_char};
 use crate::quote::EXEC_LIMIT;
 
 pub(super) fn read(text: &Text) -> Vec<Statement> {
@@ -29,8 +29,13 @@ pub(super) fn read(text: &Text) -> Vec<Statement> {
 
 fn assignment(cursor: &mut Cursor<'_>, variables: &Variables) -> (Option<String>, Reading) {
     let start = cursor.pos;
-    if cursor.eat_str("export") && cursor.take_while(char::is_whitespace).is_empty() {
+    if cursor.eat_str("export") && cursor.peek().is_some_and(char::is_whitespace) {
+        cursor.take_while(is_blank);
+    } else {
         cursor.pos = start;
+    }
+    if cursor.is_at_end() {
+        return (None, Reading::Refused);
     }
     let key = cursor.take_while(|c| is_key_char(c) || is_blank(c));
     let key = cursor.text.string(key).trim_end().to_owned();
@@ -41,10 +46,12 @@ fn assignment(cursor: &mut Cursor<'_>, variables: &Variables) -> (Option<String>
     match cursor.peek() {
         Some('=' | ':') => cursor.pos += 1,
         // A name alone is taken from the environment of the caller.
-        Some('\n') | None => {
+        Some('\n') => {
             cursor.bump();
             return (Some(key), Reading::Unknown);
         }
+        // At the end of the file, it becomes the value of a variable without a name.
+        None => return (None, Reading::Unset),
         Some(_) => {
             cursor.take_line();
             return (None, Reading::Refused);
@@ -128,7 +135,7 @@ fn escape(after: &str) -> (Option<char>, usize) {
     (Some(c), 1)
 }
 
-/// Expands `$NAME`, `${NAME}` and `${NAME:-default}`. A text with any other `$` but `$$` stays as it is.
+/// Expands `$NAME`, `${NAME}` and `${NAME:-default}`. Another `${` is an error, another `$` is one.
 fn expand(text: &str, variables: &Variables) -> Reading {
     let mut value = String::new();
     let mut is_known = true;
@@ -142,22 +149,30 @@ fn expand(text: &str, variables: &Variables) -> Reading {
         rest = if let Some(after) = after.strip_prefix('$') {
             value.push('$');
             after
-        } else if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Reading::Value(text.to_owned());
+        } else if !is_name(name) && braced.is_none() {
+            value.push('$');
+            after
         } else if braced.is_none() {
             is_known &= variables.append(name, &mut value).is_some();
             tail
-        } else if let Some((operator, tail)) = tail.split_once('}') {
-            is_known &= variables.append(name, &mut value).is_some();
-            // With an operator, also nested braces: beyond what is modelled.
-            is_known &= operator.is_empty() || is_default_of_set(operator, name, variables);
-            tail
         } else {
-            return Reading::Value(text.to_owned());
+            match tail.split_once('}').filter(|(operator, _)| is_name(name) && is_operator(operator)) {
+                Some((operator, tail)) => {
+                    is_known &= variables.append(name, &mut value).is_some();
+                    // With an operator, also nested braces: beyond what is modelled.
+                    is_known &= operator.is_empty() || is_default_of_set(operator, name, variables);
+                    tail
+                }
+                None => return Reading::Refused,
+            }
         };
     }
     value.push_str(rest);
     if is_known { Reading::Value(value) } else { Reading::Unknown }
+}
+
+fn is_operator(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').unwrap_or(text).starts_with(['-', '+', '?'])
 }
 
 /// Whether `operator` gives a plain default, and `name` needs none.
@@ -167,6 +182,7 @@ fn is_default_of_set(operator: &str, name: &str, variables: &Variables) -> bool 
     is_plain && variables.append(name, &mut value).is_some() && !value.is_empty()
 }
 
+/// Letters and digits of all scripts. It takes no combining marks, which are not told apart here.
 fn is_key_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']')
 }

@@ -3,4 +3,6 @@
 mod files;
 mod measured;
 mod properties;
+#[path = "../strategies/mod.rs"]
+mod strategies;
 mod writers;

@@ -88,8 +88,9 @@ fn text(cell: &str) -> String {
 /// Whether `reading` is what `cell` says; `None` where the reading claims nothing that could be compared.
 fn is_measured(reading: &Reading, cell: &str) -> Option<bool> {
     match (reading, cell) {
-        (Reading::Refused | Reading::Unset | Reading::Runs, "ERR") => Some(true),
-        (Reading::Unset | Reading::Unknown, "unset") => Some(true),
+        (Reading::Refused | Reading::Unset | Reading::Runs, "ERR") | (Reading::Unset | Reading::Unknown, "unset") => {
+            Some(true)
+        }
         (Reading::Unknown | Reading::Runs, _) => None,
         (Reading::Value(value), cell) => {
             let expected = byte_count(cell).map_or_else(|| text(cell), |len| "x".repeat(len));
@@ -112,7 +113,7 @@ fn models_read_as_the_real_readers() {
             match is_measured(&reading, cell) {
                 Some(true) => {}
                 Some(false) => {
-                    wrong.push(format!("{} {reader}: measured {cell}, the model says {reading:?}", row.number))
+                    wrong.push(format!("{} {reader}: measured {cell}, the model says {reading:?}", row.number));
                 }
                 None => open.push((row.number, *reader)),
             }
