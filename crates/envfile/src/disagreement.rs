@@ -90,7 +90,7 @@ impl Survey {
             let mut all = self.statements.iter().flat_map(|(_, statements)| statements_on(statements, line));
             all.find_map(|statement| statement.key.clone().filter(|key| is_name(key)))
         };
-        line.name().map(str::to_owned).or_else(of_readers)
+        line.name().map(str::to_owned).or_else(|| if line.text().contains('=') { of_readers() } else { None })
     }
 }
 
@@ -176,8 +176,8 @@ fn rewritten(line: &Line, readers: &[Reader]) -> Option<String> {
     let rewritten = edit::rewritten(line)?;
     let file = EnvFile::parse(rewritten.as_bytes());
     let survey = Survey::new(&file, readers);
-    let assignment = survey.lines.iter().find(|line| line.key().is_some())?;
-    is_agreed(&survey.readings(assignment, assignment.key())).then_some(rewritten)
+    let is_agreed = |line: &Line| is_agreed(&survey.readings(line, line.key()));
+    survey.lines.iter().all(is_agreed).then_some(rewritten)
 }
 
 /// Variables that are assigned several times, where dotenvy keeps the first value and the others the last.
