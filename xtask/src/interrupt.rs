@@ -7,9 +7,9 @@ use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
-/// While this lives, a signal no longer ends the program: [`Deferred::is_interrupted`] tells of it instead.
+/// While this lives, a signal no longer ends the program: [`Deferred::check`] acts upon it instead.
 ///
 /// Programs that we have started from the terminal get its Ctrl-C themselves, so that the wait for them ends.
 pub(crate) struct Deferred {
@@ -29,8 +29,12 @@ impl Deferred {
         Ok(Deferred { interrupted, exit_at_once })
     }
 
-    pub(crate) fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+    /// Ends the run if there was a signal; `during` names what it came in the middle of.
+    pub(crate) fn check(&self, during: &str) -> anyhow::Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Failure::interrupted(format!("interrupted during `{during}`")).into());
+        }
+        Ok(())
     }
 }
 

@@ -1,18 +1,18 @@
 //! From the policies of a combination to the values of `.env`.
 
+mod cell;
+
 use std::fmt;
 
-use checks::matrix::{self, Policy, policies, unsafe_reason};
-use checks::secret;
+use checks::matrix::{policies, unsafe_reason};
 use detect::{DEPLOY_METHOD, DJANGO_ENV};
-use envfile::EnvFile;
+use envfile::{EnvFile, Line, LineKind};
 
-use super::answers::{Answer, Answers};
+use super::answers::Answers;
 use super::axes::Axes;
-use super::key;
 use crate::exit::{Exit, Failure, Problem};
-use crate::prompt;
 use crate::world::World;
+use cell::Settled;
 
 /// A variable and what becomes of it.
 #[derive(Debug, Clone)]
@@ -78,6 +78,16 @@ impl Files<'_> {
         Some(entry.value).filter(|value| !value.trim().is_empty())
     }
 
+    /// What the sample's comment says of this variable.
+    fn meaning(&self, variable: &str) -> Option<String> {
+        let lines: Vec<_> = self.sample.lines().collect();
+        let place = lines.iter().position(|line| line.key() == Some(variable))?;
+        let is_comment = |line: &&&Line| line.kind() == LineKind::Comment;
+        let block: Vec<_> = lines[..place].iter().rev().take_while(is_comment).map(|line| line.text()).collect();
+        let words: Vec<_> = block.iter().rev().map(|text| text.trim_start_matches('#').trim()).collect();
+        Some(words.join(" ")).filter(|meaning| !meaning.is_empty())
+    }
+
     /// Leaves a variable unset. A fresh `.env` must not have the sample's example in its place.
     fn unset(&self) -> Option<String> {
         self.existing.is_none().then(String::new)
@@ -94,7 +104,7 @@ pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<
     let mut problems = Vec::new();
     for (variable, policy) in policies(axes.environment, axes.method) {
         let given = given.get(variable);
-        match settle(variable, policy, given, files, world)? {
+        match cell::settle(variable, policy, given, files, world)? {
             Settled::As(value, origin) => {
                 settings.push(Setting { variable: variable.to_owned(), value, origin });
             }
@@ -117,121 +127,18 @@ pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<
     Ok(settings)
 }
 
-fn axis(variable: &str, word: &str, given: &Answers, files: &Files<'_>, world: &World<'_>) -> Setting {
-    let is_kept = files.said(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(word));
+fn axis(variable: &str, chosen: &str, given: &Answers, files: &Files<'_>, world: &World<'_>) -> Setting {
+    let is_kept = files.said(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(chosen));
     let origin = match (is_kept, given.contains_key(variable) || world.is_interactive()) {
         (true, _) => Origin::Kept,
         (false, true) => Origin::Answered,
         (false, false) => Origin::Default,
     };
-    Setting { variable: variable.to_owned(), value: Some(word.to_owned()), origin }
+    Setting { variable: variable.to_owned(), value: Some(chosen.to_owned()), origin }
 }
 
 fn answered(variable: &str, value: String) -> Setting {
     Setting { variable: variable.to_owned(), value: Some(value), origin: Origin::Answered }
-}
-
-enum Settled<'a> {
-    As(Option<String>, Origin),
-    /// Required, and nobody there to ask.
-    Missing,
-    /// The answer contradicts what the table forces.
-    Conflict(&'a Answer, &'static str),
-}
-
-/// Applies one cell of the table.
-fn settle<'a>(
-    variable: &str,
-    policy: Policy,
-    given: Option<&'a Answer>,
-    files: &Files<'_>,
-    world: &World<'_>,
-) -> anyhow::Result<Settled<'a>> {
-    let is_required = matches!(policy, Policy::Required | Policy::RequiredGenerate);
-    let is_answer = |answer: &Answer| !is_required || !answer.value.trim().is_empty();
-    match (policy, given) {
-        (Policy::Force(forced), Some(answer)) if answer.value != forced => Ok(Settled::Conflict(answer, forced)),
-        (Policy::Force(forced), _) => Ok(Settled::As(Some(forced.to_owned()), Origin::Forced)),
-        (Policy::Skip, given) => {
-            if let Some(answer) = given {
-                world.ui.warning(&answer.problem(variable, "is not used: the Compose file provides it"));
-            }
-            Ok(Settled::As(None, Origin::Compose))
-        }
-        (_, Some(answer)) if is_answer(answer) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
-        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, world),
-        (Policy::OptionalGenerate, _) => generated(variable, None, files, world),
-        (Policy::PromptGenerate | Policy::RequiredGenerate, _) => generated(variable, Some(is_required), files, world),
-        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, world),
-    }
-}
-
-fn default_or_asked<'a>(
-    variable: &str,
-    default: &str,
-    files: &Files<'_>,
-    world: &World<'_>,
-) -> anyhow::Result<Settled<'a>> {
-    let existing = files.said(variable);
-    let origin = if existing.is_some() { Origin::Kept } else { Origin::Default };
-    let offered = existing.unwrap_or_else(|| default.to_owned());
-    if !world.is_interactive() {
-        return Ok(Settled::As(Some(offered), origin));
-    }
-    let message = format!("{variable}:");
-    let answer = if matrix::is_switch(variable) {
-        prompt::switch(&message, &offered)?
-    } else {
-        prompt::text(&message, Some(&offered), str::to_owned, true)?
-    };
-    let origin = if answer == offered { origin } else { Origin::Answered };
-    Ok(Settled::As(Some(answer), origin))
-}
-
-/// A secret that is there, or generated, or asked for: `ask` says whether to ask when the offer is declined, and
-/// whether there has to be an answer.
-fn generated<'a>(
-    variable: &str,
-    ask: Option<bool>,
-    files: &Files<'_>,
-    world: &World<'_>,
-) -> anyhow::Result<Settled<'a>> {
-    if let Some(existing) = files.said(variable) {
-        return Ok(Settled::As(Some(existing), Origin::Kept));
-    }
-    if !world.is_interactive() || prompt::confirm(&format!("{variable} is not set. Generate one?"))? {
-        return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
-    }
-    let answer = match ask {
-        Some(is_required) => prompt::secret(&format!("{variable}:"), is_required)?,
-        None => String::new(),
-    };
-    Ok(answered_or_unset(answer, files))
-}
-
-fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Settled<'a>> {
-    let existing = files.said(variable);
-    if !world.is_interactive() {
-        return Ok(match existing {
-            Some(existing) => Settled::As(Some(existing), Origin::Kept),
-            None if is_required => Settled::Missing,
-            None => Settled::As(files.unset(), Origin::Unset),
-        });
-    }
-    let shown = |value: &str| secret::shown("", value);
-    let answer = prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required)?;
-    if existing.is_some_and(|existing| existing == answer) {
-        return Ok(Settled::As(Some(answer), Origin::Kept));
-    }
-    Ok(answered_or_unset(answer, files))
-}
-
-fn answered_or_unset<'a>(answer: String, files: &Files<'_>) -> Settled<'a> {
-    if answer.is_empty() {
-        Settled::As(files.unset(), Origin::Unset)
-    } else {
-        Settled::As(Some(answer), Origin::Answered)
-    }
 }
 
 fn missing_problem(missing: &[&str], axes: Axes, world: &World<'_>) -> Problem {

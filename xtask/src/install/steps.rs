@@ -14,7 +14,7 @@ use xshell::Shell;
 use super::preflight::{Tools, UV_VERSION};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::ui::Ui;
+use crate::ui::{Ui, quoted};
 
 /// How long Django has to start and answer.
 const DJANGO_TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,7 +46,8 @@ pub(super) struct Done {
 pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -> Vec<String> {
     let mut lines = Vec::new();
     if tools.uv.is_none() {
-        lines.extend(uv_commands(tools, project).iter().map(|command| command.join(" ")));
+        let quoted = |command: &Vec<String>| command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        lines.extend(uv_commands(tools, project).iter().map(quoted));
     }
     let uv = |args: &[&str]| format!("uv {}", args.join(" "));
     lines.push(uv(&[&["sync"], sync_args(tools, environment).as_slice()].concat()));
@@ -95,7 +96,7 @@ pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui) -> anyhow::R
     fs::create_dir_all(project.uv_dir())
         .and_then(|()| fs::write(state_dir.join(".gitignore"), "*\n"))
         .with_context(|| format!("cannot make the tool folder in `{}`", state_dir.display()))?;
-    let titles = ["folder for uv", "uv from PyPI"];
+    let titles = ["Python environment for uv", "uv from PyPI"];
     for (title, command) in titles.iter().zip(uv_commands(tools, project)) {
         let [program, args @ ..] = command.as_slice() else { continue };
         ui.step(title, sh.cmd(program).args(args), &Secrets::default())?;
@@ -117,11 +118,11 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv, deferred: &Deferred) -> anyhow::Res
         step(bench, &uv, "uv sync", [&["sync"], sync_args.as_slice()].concat(), deferred)?;
     }
 
-    let (mut answer, mut elapsed) = ask_django(bench, &uv);
+    let (mut answer, mut elapsed) = ask_django(bench, &uv, deferred)?;
     if answer.as_ref().is_ok_and(|answer| !answer.pending.is_empty()) {
         is_changed = true;
         step(bench, &uv, "manage.py migrate", MIGRATE, deferred)?;
-        (answer, elapsed) = ask_django(bench, &uv);
+        (answer, elapsed) = ask_django(bench, &uv, deferred)?;
     }
     let static_root = answer.as_ref().ok().and_then(|answer| answer.static_root.as_ref());
     if *environment == Environment::Prod && static_root.is_some() {
@@ -156,19 +157,22 @@ fn step(
     sh.change_dir(bench.project.service_dir());
     let cmd = sh.cmd(&uv.program).args(args).envs(variables(bench.env_file)).env_remove("VIRTUAL_ENV");
     let result = bench.ui.step(title, cmd, &bench.secrets);
-    if deferred.is_interrupted() {
-        return Err(Failure::interrupted(format!("interrupted during `{title}`")).into());
-    }
+    deferred.check(title)?;
     result
 }
 
-fn ask_django(bench: &Bench<'_>, uv: &Uv) -> (Result<django::Answer, String>, Duration) {
+/// What Django tells, or why it does not start; and how long that took.
+type Asked = (Result<django::Answer, String>, Duration);
+
+fn ask_django(bench: &Bench<'_>, uv: &Uv, deferred: &Deferred) -> anyhow::Result<Asked> {
+    const TITLE: &str = "manage.py check";
     let started = Instant::now();
     let Bench { project, environment, secrets, .. } = bench;
-    let answer = bench.ui.while_waiting("manage.py check", || {
+    let answer = bench.ui.while_waiting(TITLE, || {
         django::ask(project, uv, *environment, variables(bench.env_file), secrets, DJANGO_TIMEOUT)
     });
-    (answer, started.elapsed())
+    deferred.check(TITLE)?;
+    Ok((answer, started.elapsed()))
 }
 
 /// The variables of `.env` as Django reads them.

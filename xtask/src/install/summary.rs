@@ -9,7 +9,7 @@ use super::axes::Axes;
 use super::env_file::Preview;
 use super::settle::Setting;
 use super::steps::Done;
-use crate::ui::{BOLD, DIM};
+use crate::ui::{BOLD, DIM, quoted};
 use crate::world::World;
 
 /// Where `runserver` listens when it is not told otherwise.
@@ -65,23 +65,17 @@ fn start_commands(done: &Done, world: &World<'_>) -> Vec<String> {
     let project = &world.project;
     let service = project.service_dir();
     let service = project.relative(&service);
-    let uv = project.relative(Path::new(&done.uv.program)).display();
+    let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
     // A service that does not read the file by itself needs somebody to hand it over.
     let env_file = if done.reads_env_file { "" } else { "--env-file .env " };
     let is_here = world.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
-    let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root)));
+    let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root.to_string_lossy())));
     let run = if service == Path::new("") || service == project.root {
         format!("{uv} run {env_file}manage.py runserver")
     } else {
-        let (project, manage) = (quoted(service), quoted(&service.join("manage.py")));
+        let (project, manage) =
+            (quoted(&service.to_string_lossy()), quoted(&service.join("manage.py").to_string_lossy()));
         format!("{uv} run --project {project} {env_file}{manage} runserver")
     };
     cd.into_iter().chain([run]).collect()
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

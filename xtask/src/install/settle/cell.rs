@@ -1,0 +1,127 @@
+//! One cell of the table: a variable, its policy, and the operator, who may or may not be there.
+
+use checks::matrix::{self, Policy};
+use checks::secret;
+
+use super::{Files, Origin};
+use crate::install::answers::Answer;
+use crate::install::key;
+use crate::prompt;
+use crate::ui::DIM;
+use crate::world::World;
+
+/// What a cell comes to.
+pub(super) enum Settled<'a> {
+    As(Option<String>, Origin),
+    /// Required, and nobody there to ask.
+    Missing,
+    /// The answer contradicts what the table forces.
+    Conflict(&'a Answer, &'static str),
+}
+
+/// Applies one cell of the table to a variable.
+pub(super) fn settle<'a>(
+    variable: &str,
+    policy: Policy,
+    given: Option<&'a Answer>,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    let is_required = matches!(policy, Policy::Required | Policy::RequiredGenerate);
+    let is_answer = |answer: &Answer| !is_required || !answer.value.trim().is_empty();
+    match (policy, given) {
+        (Policy::Force(forced), Some(answer)) if answer.value != forced => Ok(Settled::Conflict(answer, forced)),
+        (Policy::Force(forced), _) => Ok(Settled::As(Some(forced.to_owned()), Origin::Forced)),
+        (Policy::Skip, given) => {
+            if let Some(answer) = given {
+                world.ui.warning(&answer.problem(variable, "is not used: the Compose file provides it"));
+            }
+            Ok(Settled::As(None, Origin::Compose))
+        }
+        (_, Some(answer)) if is_answer(answer) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
+        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, world),
+        (Policy::OptionalGenerate, _) => generated(variable, None, files, world),
+        (Policy::PromptGenerate | Policy::RequiredGenerate, _) => generated(variable, Some(is_required), files, world),
+        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, world),
+    }
+}
+
+fn default_or_asked<'a>(
+    variable: &str,
+    default: &str,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    let existing = files.said(variable);
+    let origin = if existing.is_some() { Origin::Kept } else { Origin::Default };
+    let offered = existing.unwrap_or_else(|| default.to_owned());
+    if !world.is_interactive() {
+        return Ok(Settled::As(Some(offered), origin));
+    }
+    explain(variable, files, world);
+    let message = format!("{variable}:");
+    let answer = if matrix::is_switch(variable) {
+        prompt::switch(&message, &offered)?
+    } else {
+        prompt::text(&message, Some(&offered), str::to_owned, true)?
+    };
+    let origin = if answer == offered { origin } else { Origin::Answered };
+    Ok(Settled::As(Some(answer), origin))
+}
+
+/// A secret that is there, or generated, or asked for: `ask` says whether to ask when the offer is declined, and
+/// whether there has to be an answer.
+fn generated<'a>(
+    variable: &str,
+    ask: Option<bool>,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    if let Some(existing) = files.said(variable) {
+        return Ok(Settled::As(Some(existing), Origin::Kept));
+    }
+    if world.is_interactive() {
+        explain(variable, files, world);
+    }
+    if !world.is_interactive() || prompt::confirm(&format!("{variable} is not set. Generate one?"))? {
+        return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
+    }
+    let answer = match ask {
+        Some(is_required) => prompt::secret(&format!("{variable}:"), is_required)?,
+        None => String::new(),
+    };
+    Ok(answered_or_unset(answer, files))
+}
+
+fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Settled<'a>> {
+    let existing = files.said(variable);
+    if !world.is_interactive() {
+        return Ok(match existing {
+            Some(existing) => Settled::As(Some(existing), Origin::Kept),
+            None if is_required => Settled::Missing,
+            None => Settled::As(files.unset(), Origin::Unset),
+        });
+    }
+    explain(variable, files, world);
+    let shown = |value: &str| secret::shown("", value);
+    let answer = prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required)?;
+    if existing.is_some_and(|existing| existing == answer) {
+        return Ok(Settled::As(Some(answer), Origin::Kept));
+    }
+    Ok(answered_or_unset(answer, files))
+}
+
+/// Says what is asked for, before it is asked for.
+fn explain(variable: &str, files: &Files<'_>, world: &World<'_>) {
+    if let Some(meaning) = files.meaning(variable) {
+        world.ui.note(world.ui.err().style(DIM, meaning));
+    }
+}
+
+fn answered_or_unset<'a>(answer: String, files: &Files<'_>) -> Settled<'a> {
+    if answer.is_empty() {
+        Settled::As(files.unset(), Origin::Unset)
+    } else {
+        Settled::As(Some(answer), Origin::Answered)
+    }
+}
