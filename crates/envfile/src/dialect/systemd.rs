@@ -17,21 +17,14 @@ pub(super) fn read(text: &Text) -> Vec<Statement> {
         let Some(c) = cursor.peek() else { return statements };
         let (key, reading) = if matches!(c, '#' | ';') {
             comment(&mut cursor);
-            (None, None)
+            (None, Reading::Unset)
         } else {
             assignment(&mut cursor)
         };
         let taken = text.string(start.pos..cursor.pos);
-        let is_refused = text.has_invalid(start.pos..cursor.pos) && key.is_some()
-            || taken.contains('\0')
-            || key.is_some() && taken.contains(is_noncharacter);
-        let reading = if is_refused { Some(Reading::Refused) } else { reading };
-        if let Some(reading) = reading {
-            statements.push(statement(&start, &cursor, key, reading));
-        } else if start.line() < cursor.line_before() {
-            // A comment that has swallowed a line.
-            statements.push(statement(&start, &cursor, None, Reading::Unset));
-        }
+        let is_malformed = text.has_invalid(start.pos..cursor.pos) || taken.contains(is_noncharacter);
+        let is_refused = taken.contains('\0') || key.is_some() && is_malformed;
+        statements.push(statement(&start, &cursor, key, if is_refused { Reading::Refused } else { reading }));
     }
 }
 
@@ -45,13 +38,16 @@ fn comment(cursor: &mut Cursor<'_>) {
     }
 }
 
-/// The key and what becomes of it; no reading for a line without `=`, which is skipped.
-fn assignment(cursor: &mut Cursor<'_>) -> (Option<String>, Option<Reading>) {
-    let key = cursor.take_while(|c| !matches!(c, '=' | '\n' | '\r'));
-    let key = cursor.text.string(key).trim_end_matches(is_white_space).to_owned();
+/// The key and what becomes of it; a line without `=` is about no key.
+fn assignment(cursor: &mut Cursor<'_>) -> (Option<String>, Reading) {
+    let start = cursor.pos;
+    // Its first character belongs to the key, even if it is `=`.
+    cursor.bump();
+    cursor.take_while(|c| !matches!(c, '=' | '\n' | '\r'));
+    let key = cursor.text.string(start..cursor.pos).trim_end_matches(is_white_space).to_owned();
     if !cursor.eat('=') {
         cursor.bump();
-        return (Some(key), Some(Reading::Unset));
+        return (None, Reading::Unset);
     }
     let value = value(cursor);
     let reading = if !is_name(&key) {
@@ -61,7 +57,7 @@ fn assignment(cursor: &mut Cursor<'_>) -> (Option<String>, Option<Reading>) {
     } else {
         Reading::Value(value)
     };
-    (Some(key), Some(reading))
+    (Some(key), reading)
 }
 
 fn value(cursor: &mut Cursor<'_>) -> String {

@@ -1,7 +1,7 @@
 //! `encode`, `get` and the models against the real readers, on values and documents that nobody has thought of.
 //!
 //! A reader that is not on this machine is reported as ignored, with the reason; with `E2E=require` in the
-//! environment, that is a failure. systemd needs a machine of its own; it is held by the measured table only.
+//! environment, that is a failure. `docker run` needs an engine; its model is held by the measured table only.
 
 mod bash;
 mod compose;
@@ -9,6 +9,7 @@ mod dotenvy;
 mod python_dotenv;
 #[path = "../strategies/mod.rs"]
 mod strategies;
+mod systemd;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -41,6 +42,7 @@ enum NoAnswer {
 const READERS: &[(Reader, Ask)] = &[
     (Reader::PythonDotenv, python_dotenv::ask),
     (Reader::Compose, compose::ask),
+    (Reader::Systemd, systemd::ask),
     (Reader::Bash, bash::ask),
     (Reader::Dotenvy, dotenvy::ask),
 ];
