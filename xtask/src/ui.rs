@@ -13,6 +13,7 @@ use xshell::Cmd;
 use crate::cli::{Color, Common};
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
+use crate::interrupt::Deferred;
 
 /// How many lines of a failed step's output are shown.
 const LAST_LINES: usize = 40;
@@ -118,10 +119,19 @@ impl Ui {
     }
 
     /// Runs a program to its end, with a spinner and the elapsed time on a terminal, and shows what it printed if it
-    /// fails, or with `-v`.
-    pub(crate) fn step(&self, title: &str, cmd: Cmd<'_>, secrets: &Secrets) -> anyhow::Result<()> {
+    /// fails, or with `-v`. One that was interrupted has nothing to say for itself.
+    pub(crate) fn step(
+        &self,
+        title: &str,
+        cmd: Cmd<'_>,
+        secrets: &Secrets,
+        deferred: Option<&Deferred>,
+    ) -> anyhow::Result<()> {
         let started = Instant::now();
         let output = self.while_waiting(title, || cmd.quiet().ignore_status().output())?;
+        if let Some(deferred) = deferred {
+            deferred.check(title)?;
+        }
         let elapsed = seconds(started.elapsed());
         let printed = [output.stdout, output.stderr].concat();
         let printed = secrets.cover(&String::from_utf8_lossy(&printed));

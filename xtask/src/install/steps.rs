@@ -99,7 +99,7 @@ pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui) -> anyhow::R
     let titles = ["Python environment for uv", "uv from PyPI"];
     for (title, command) in titles.iter().zip(uv_commands(tools, project)) {
         let [program, args @ ..] = command.as_slice() else { continue };
-        ui.step(title, sh.cmd(program).args(args), &Secrets::default())?;
+        ui.step(title, sh.cmd(program).args(args), &Secrets::default(), None)?;
     }
     find_uv(project, UV_TIMEOUT).with_context(|| {
         format!("`{}` was installed and does not answer", project.relative(&project.own_uv()).display())
@@ -156,9 +156,7 @@ fn step(
     let sh = Shell::new()?;
     sh.change_dir(bench.project.service_dir());
     let cmd = sh.cmd(&uv.program).args(args).envs(variables(bench.env_file)).env_remove("VIRTUAL_ENV");
-    let result = bench.ui.step(title, cmd, &bench.secrets);
-    deferred.check(title)?;
-    result
+    bench.ui.step(title, cmd, &bench.secrets, Some(deferred))
 }
 
 /// What Django tells, or why it does not start; and how long that took.
