@@ -86,6 +86,14 @@ impl EnvFile {
         dialect::outcome(reader, &self.to_bytes(), key)
     }
 
+    /// What the comment directly above a variable says, in one line without the `#`; the variable may be commented out.
+    #[must_use]
+    pub fn comment(&self, key: &str) -> Option<String> {
+        let lines = edit::comment_block(self, key);
+        let words: Vec<_> = lines.iter().map(|line| line.text().trim_matches(['#', ' ', '\t']).to_owned()).collect();
+        Some(words.join(" ")).filter(|comment| !comment.trim().is_empty())
+    }
+
     /// What the readers read differently, in order of lines. Lines that `readers` read alike are not there.
     #[must_use]
     pub fn disagreements(&self, readers: &[Reader]) -> Vec<Disagreement> {
@@ -100,7 +108,8 @@ impl EnvFile {
     ///
     /// # Errors
     ///
-    /// The name or the value cannot be written so that all readers read it alike, or a line before would swallow the
+    /// The name or the value cannot be written so that all readers read it alike, or for one of the readers that a
+    /// service runs with (python-dotenv, Compose, systemd) a line before would swallow the
     /// assignment, such as one that opens a quote and never closes it. The document is then as it was.
     pub fn set(&mut self, key: &str, value: &str, sample: Option<&EnvFile>) -> Result<Option<Change>, SetError> {
         let Some((edited, change)) = edit::set(self, key, value, sample)? else { return Ok(None) };
@@ -152,6 +161,15 @@ mod tests {
         let file = EnvFile::parse(text.as_bytes());
         let found = file.get("K").map(|entry| (entry.line, entry.value));
         assert_eq!(found, expected.map(|(line, value)| (line, value.to_owned())), "{text:?}");
+    }
+
+    #[test]
+    fn comments() {
+        let file = EnvFile::parse(b"# far away\n\n# what K is,\n#  and why #\nexport K=v\nA=1\n# off\n#B=\n");
+        assert_eq!(file.comment("K").as_deref(), Some("what K is, and why"));
+        assert_eq!(file.comment("A"), None);
+        assert_eq!(file.comment("B").as_deref(), Some("off"));
+        assert_eq!(file.comment("C"), None);
     }
 
     #[test]

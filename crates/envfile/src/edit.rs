@@ -6,6 +6,10 @@ use crate::line::{Assignment, Line};
 use crate::quote::{EXEC_LIMIT, encode, has_interpolation};
 use crate::{Change, EnvFile, LineKind, Note, Reader, Reading, SetError, ValueError};
 
+/// The readers that a service runs with. One of them missing the new line is an error; where only bash or dotenvy
+/// stumble over an earlier line of the operator's, such as `NAME=it's`, that is his, and no reason to refuse.
+const RUNNING: &[Reader] = &[Reader::PythonDotenv, Reader::Compose, Reader::Systemd];
+
 /// The document with `key` set to `value`, and what was changed; `None` if nothing has to be.
 pub(crate) fn set(
     file: &EnvFile,
@@ -37,7 +41,8 @@ pub(crate) fn set(
     if file.get(key).is_some_and(|entry| entry.value == value) {
         edit.notes.push(Note::Requoted);
     }
-    edit.finish(key, value).map(Some)
+    let (edited, change) = edit.finish(key, value)?;
+    Ok((edited != *file).then_some((edited, change)))
 }
 
 /// The text of `line` as [`set`] would write it with the value that it has, if it can.
@@ -129,7 +134,7 @@ impl<'a> Edit<'a> {
         let above = place.checked_sub(1).map(|above| self.lines[above]);
         let mut new = Vec::new();
         if let Some(above) = above {
-            let block = if commented_out.is_none() { comment_block(sample, key) } else { vec![] };
+            let block = if commented_out.is_none() { copied_comment_block(sample, key) } else { vec![] };
             let is_apart = block.is_empty() || above.kind() == LineKind::Blank;
             if !is_apart || goes_on(above) {
                 new.push(vec![]);
@@ -173,7 +178,7 @@ impl<'a> Edit<'a> {
         self.notes.extend(condition.then_some(note));
     }
 
-    /// Parses the result, and proves that each reader reads exactly `value` on the line.
+    /// Parses the result, and proves that each reader that counts reads exactly `value` on the line.
     fn finish(self, key: &str, value: &str) -> Result<(EnvFile, Change), SetError> {
         let mut bytes = crate::cursor::byte_order_mark(self.has_byte_order_mark).to_vec();
         bytes.extend(self.raw.concat());
@@ -190,7 +195,7 @@ impl<'a> Edit<'a> {
 
 /// A reader that does not read `value` on the line with this number, and the line that is to blame.
 fn misread(file: &EnvFile, number: usize, key: &str, value: &str) -> Option<(usize, Reader)> {
-    let survey = Survey::new(file, Reader::QUOTING);
+    let survey = Survey::new(file, RUNNING);
     let Some(line) = survey.lines.iter().find(|line| line.number() == number && line.key() == Some(key)) else {
         let around = survey.lines.iter().rfind(|line| line.number() <= number);
         return Some((around.map_or(number, Line::number), Reader::PythonDotenv));
@@ -213,15 +218,21 @@ fn moved_comment(line: &Line) -> Option<Vec<u8>> {
     Some(moved)
 }
 
-/// The comment lines directly above `key` in `sample`, where it may be commented out itself.
-fn comment_block(sample: Option<&EnvFile>, key: &str) -> Vec<Vec<u8>> {
-    let lines: Vec<&Line> = sample.iter().flat_map(|sample| sample.lines()).collect();
+/// The comment lines directly above `key`, which may be commented out itself.
+pub(crate) fn comment_block<'a>(file: &'a EnvFile, key: &str) -> Vec<&'a Line> {
+    let lines: Vec<&Line> = file.lines().collect();
     let by_name = lines.iter().position(|line| line.key() == Some(key));
     let Some(place) = by_name.or_else(|| lines.iter().position(|line| is_commented_out(line, key))) else {
         return vec![];
     };
     let start = lines[..place].iter().rposition(|line| line.kind() != LineKind::Comment).map_or(0, |above| above + 1);
-    let mut block: Vec<Vec<u8>> = lines[start..place].iter().map(|line| line.with_ending(b"")).collect();
+    lines[start..place].to_vec()
+}
+
+/// The same, as bytes that no reader joins with the next line.
+fn copied_comment_block(sample: Option<&EnvFile>, key: &str) -> Vec<Vec<u8>> {
+    let lines = sample.map(|sample| comment_block(sample, key)).unwrap_or_default();
+    let mut block: Vec<Vec<u8>> = lines.into_iter().map(|line| line.with_ending(b"")).collect();
     for line in block.iter_mut().filter(|line| ends_in_escape(line)) {
         line.push(b' ');
     }
@@ -338,5 +349,11 @@ mod tests {
         check_error("A=1\nB=\"open\nC=2\n", "K", "v", &by("compose", 2));
         check_error("A=1\nB='open\nK=1\n", "K", "2", &by("compose", 2));
         check_error("A=1\nB=a\\", "K", "2", &by("systemd", 2));
+    }
+
+    #[test]
+    fn what_only_bash_and_dotenvy_swallow_is_the_operators_own() {
+        check("NAME=it's\n", "NAME=it's\nK=v\n", &[]);
+        check("NAME=it's\nK=old\n", "NAME=it's\nK=v\n", &[]);
     }
 }

@@ -14,14 +14,15 @@ pub(crate) enum Misread {
 }
 
 /// Checks that each assignment of `after` that is not in `before` has one value for python-dotenv's rules and for
-/// dotenvy, and that dotenvy can read the document if it could read `before`.
+/// dotenvy, and that dotenvy can read the document if it could read `before`. If it could not, because of a line of
+/// the operator's, it is asked about each new line by itself.
 pub(crate) fn check(before: &EnvFile, after: &EnvFile) -> Result<(), Misread> {
     let bytes = after.to_bytes();
     if EnvFile::parse(&bytes) != *after {
         return Err(Misread::Document);
     }
-    let values = values(&bytes);
-    if !values.is_complete && self::values(&before.to_bytes()).is_complete {
+    let all = values(&bytes);
+    if !all.is_complete && values(&before.to_bytes()).is_complete {
         return Err(Misread::Document);
     }
     // Without their endings: a last line that only got its missing line break is the operator's as it was.
@@ -30,7 +31,8 @@ pub(crate) fn check(before: &EnvFile, after: &EnvFile) -> Result<(), Misread> {
     for line in after.lines().filter(|line| !known.contains(&content(line))) {
         let Some(key) = line.key() else { continue };
         let expected = after.get(key).map(|entry| entry.value);
-        if values.of_key.get(key) != expected.as_ref() {
+        let alone = (!all.is_complete).then(|| values(line.raw()));
+        if alone.as_ref().unwrap_or(&all).of_key.get(key) != expected.as_ref() {
             return Err(Misread::Assignment { line: line.number(), key: key.to_owned() });
         }
     }

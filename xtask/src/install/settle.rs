@@ -6,7 +6,7 @@ use std::fmt;
 
 use checks::matrix::{policies, unsafe_reason};
 use detect::{DEPLOY_METHOD, DJANGO_ENV};
-use envfile::{EnvFile, Line, LineKind};
+use envfile::EnvFile;
 
 use super::answers::Answers;
 use super::axes::Axes;
@@ -76,16 +76,6 @@ impl Files<'_> {
     fn said(&self, variable: &str) -> Option<String> {
         let entry = self.existing?.get(variable)?;
         Some(entry.value).filter(|value| !value.trim().is_empty())
-    }
-
-    /// What the sample's comment says of this variable.
-    fn meaning(&self, variable: &str) -> Option<String> {
-        let lines: Vec<_> = self.sample.lines().collect();
-        let place = lines.iter().position(|line| line.key() == Some(variable))?;
-        let is_comment = |line: &&&Line| line.kind() == LineKind::Comment;
-        let block: Vec<_> = lines[..place].iter().rev().take_while(is_comment).map(|line| line.text()).collect();
-        let words: Vec<_> = block.iter().rev().map(|text| text.trim_start_matches('#').trim()).collect();
-        Some(words.join(" ")).filter(|meaning| !meaning.is_empty())
     }
 
     /// Leaves a variable unset. A fresh `.env` must not have the sample's example in its place.

@@ -223,6 +223,14 @@ fn a_last_line_that_dotenvy_cannot_read_gets_its_line_break() {
     assert_eq!(fs::read(folder.path()).unwrap(), b"OTHER=a b\nK=1\n");
 }
 
+/// dotenvy reads nothing behind `it's`; the new line is read back by itself then.
+#[test]
+fn a_line_that_dotenvy_cannot_get_past_does_not_stop_the_edit() {
+    let folder = Folder::new("NAME=it's\n");
+    assert!(set(&folder.path(), "a b").expect("the operator's line is left").is_written());
+    assert_eq!(fs::read(folder.path()).unwrap(), b"NAME=it's\nK='a b'\n");
+}
+
 #[test]
 fn what_dotenvy_reads_differently_is_not_written() {
     let folder = Folder::new("K=1\n");

@@ -113,7 +113,7 @@ fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World
 
 /// Says what is asked for, before it is asked for.
 fn explain(variable: &str, files: &Files<'_>, world: &World<'_>) {
-    if let Some(meaning) = files.meaning(variable) {
+    if let Some(meaning) = files.sample.comment(variable) {
         world.ui.note(world.ui.err().style(DIM, meaning));
     }
 }
