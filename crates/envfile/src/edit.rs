@@ -147,7 +147,7 @@ impl<'a> Edit<'a> {
             }
             new.extend(block);
         } else {
-            new.extend(comment_block(sample, key));
+            new.extend(copied_comment_block(sample, key));
         }
         new.push(assignment.as_bytes().to_vec());
         let ending = self.ending_near(place);
