@@ -68,12 +68,26 @@ fn tools(world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
         }
     };
     match find_python(&pyproject.requires_python, uv.as_ref(), TIMEOUT) {
-        Ok(python) => Some(Tools { python, uv, pyproject }),
+        Ok(python) => {
+            if uv.is_none() && !can_make_environments(&python) {
+                let message = format!("command not found: `uv`, and `{}` cannot install it: no `venv`", python.program);
+                let hint = "apt install python3-venv (Debian, Ubuntu), or install uv";
+                problems.push(Problem::new(message).hint(hint));
+                return None;
+            }
+            Some(Tools { python, uv, pyproject })
+        }
         Err(error) => {
             problems.push(Problem::new(error.to_string()).hint("install such a Python, and have it on PATH"));
             None
         }
     }
+}
+
+/// Whether this Python has what uv is installed with. Debian keeps it in a package of its own.
+fn can_make_environments(python: &Python) -> bool {
+    let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(TIMEOUT);
+    ask.is_ok_and(|finished| finished.is_success())
 }
 
 fn consent_to_uv(world: &World<'_>) -> anyhow::Result<()> {

@@ -36,8 +36,6 @@ type Ask = fn(&Path, &[Reading]) -> Result<Vec<Real>, NoAnswer>;
 enum NoAnswer {
     /// The reader is not there.
     Absent(String),
-    /// The reader is of a release that other machines do not have; nobody requires it.
-    NotHere(String),
     Broken(String),
 }
 
@@ -66,7 +64,6 @@ fn completion(result: Result<(), NoAnswer>) -> Result<Completion, Failed> {
         Err(NoAnswer::Absent(why)) if std::env::var_os("E2E").is_none_or(|e2e| e2e != "require") => {
             Ok(Completion::ignored_with(why))
         }
-        Err(NoAnswer::NotHere(why)) => Ok(Completion::ignored_with(why)),
         Err(NoAnswer::Absent(why) | NoAnswer::Broken(why)) => Err(why.into()),
     }
 }

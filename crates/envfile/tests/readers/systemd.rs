@@ -37,7 +37,7 @@ pub(crate) fn ask(folder: &Path, readings: &[Reading]) -> Result<Vec<Real>, NoAn
     let python = find("python3")?;
     let mut libraries = FOLDERS.iter().map(|folder| PathBuf::from(folder).join(LIBRARY));
     let library = libraries.find(|library| library.is_file());
-    let library = library.ok_or_else(|| NoAnswer::NotHere(format!("library not found: `{LIBRARY}`")))?;
+    let library = library.ok_or_else(|| NoAnswer::Absent(format!("library not found: `{LIBRARY}`")))?;
     let count = readings.len();
     let mut python = program(&python, folder);
     python.args(["-c", SCRIPT]).arg(library).arg(count.to_string());
