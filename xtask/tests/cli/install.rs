@@ -217,11 +217,16 @@ hint: install such a Python, and have it on PATH
 "#]],
     );
     let stripped = Sandbox::project().shims(&["python-without-venv"]);
-    stripped.check("install --yes", 3, str![], str![[r#"
+    stripped.check(
+        "install --yes",
+        3,
+        str![],
+        str![[r#"
 error: command not found: `uv`, and `python3` cannot install it: no `venv`
 hint: apt install python3-venv (Debian, Ubuntu), or install uv
 
-"#]]);
+"#]],
+    );
     let docker = Sandbox::project().shims(&["docker-down"]);
     docker.check("install --yes --method docker", 3, str![], str![[r#"
 error: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?

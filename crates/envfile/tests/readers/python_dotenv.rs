@@ -41,9 +41,7 @@ fn environment() -> Result<PathBuf, NoAnswer> {
     }
     // With the environment as it is, where the index and its certificates are configured.
     let absent = |why: NoAnswer| match why {
-        NoAnswer::Absent(why) | NoAnswer::NotHere(why) | NoAnswer::Broken(why) => {
-            NoAnswer::Absent(format!("no {REQUIREMENT}: {why}"))
-        }
+        NoAnswer::Absent(why) | NoAnswer::Broken(why) => NoAnswer::Absent(format!("no {REQUIREMENT}: {why}")),
     };
     let system = find("python3")?;
     output(inheriting(&system).args(["-m", "venv"]).arg(&folder)).map_err(absent)?;
