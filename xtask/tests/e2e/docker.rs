@@ -10,7 +10,10 @@ struct Up<'a>(&'a Checkout);
 
 impl Up<'_> {
     fn compose<'b>(&self, args: impl IntoIterator<Item = &'b str>) -> duct::Expression {
-        cmd("docker", ["compose"].into_iter().chain(args)).dir(&self.0.root).stdout_null().stderr_null()
+        cmd("docker", ["compose", "-f", "deploy/docker/compose.yaml"].into_iter().chain(args))
+            .dir(&self.0.root)
+            .stdout_null()
+            .stderr_null()
     }
 }
 
@@ -34,7 +37,7 @@ pub(crate) fn detected() {
     assert_eq!(checkout.run(["detect", "method"]), ("bare\n".into(), 0));
 
     let up = Up(&checkout);
-    up.compose(["-f", "deploy/docker/compose.yaml", "up", "-d"]).run().expect("the stack comes up");
+    up.compose(["up", "-d"]).run().expect("the stack comes up");
     assert_eq!(checkout.run(["detect", "method"]), ("docker\n".into(), 0));
     let (all, _) = checkout.run(["detect"]);
     assert!(all.contains(&format!("running containers: {name}-web-1")), "{all}");
@@ -47,4 +50,8 @@ pub(crate) fn detected() {
     other.write("manage.py", "");
     other.write("compose.yaml", "services: {}\n");
     assert_eq!(other.run(["detect", "method"]), ("bare\n".into(), 0));
+
+    drop(up);
+    checkout.write(".env", "");
+    assert_eq!(checkout.run(["detect", "method"]), ("bare\n".into(), 0));
 }
