@@ -79,7 +79,7 @@ impl Ui {
     pub(crate) fn error(&self, error: &anyhow::Error) {
         match error.downcast_ref::<Failure>() {
             Some(failure) => failure.problems.iter().for_each(|problem| self.problem("error", RED, problem)),
-            None => self.problem("error", RED, &Problem::new(format!("{error:#}"))),
+            None => self.problem("error", RED, &Problem::new(told(error))),
         }
     }
 
@@ -174,6 +174,15 @@ impl Ui {
     }
 }
 
+/// An error with its causes, but for those that the error before has told already.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.ends_with(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
+}
+
 /// Whether a stream takes colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ink {
@@ -199,7 +208,14 @@ pub(crate) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{quoted, told};
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error =
+            anyhow::anyhow!("no such file").context("cannot read `x`: no such file").context("`.env` is as it was");
+        assert_eq!(told(&error), "`.env` is as it was: cannot read `x`: no such file");
+    }
 
     #[test]
     fn words_are_quoted_where_a_shell_would_split_or_expand_them() {
