@@ -52,6 +52,10 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::NotMet, problems }.into());
     }
+    if let Some(Tools { python, uv, .. }) = &tools {
+        let uv = uv.as_ref().map_or("uv is to be installed", |uv| &uv.version);
+        world.ui.done("pre-flight", format_args!("{} is {}, {uv}", python.program, python.version));
+    }
     if tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
         consent_to_uv(world)?;
     }

@@ -71,6 +71,7 @@ Go on from here:
 
 "#]],
         str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 .env
      -DJANGO_ENV=production
    2 +DJANGO_ENV=dev
@@ -129,6 +130,7 @@ hint: echo "CELERY_BROKER_URL=$VALUE" | cargo xtask install --answers -
         str![],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 error: `--set`: `DJANGO_DEBUG` is always 0 in prod+bare
 
 "#]],
@@ -148,12 +150,12 @@ error: cannot read the answers from `no-such-file`: No such file or directory (o
 #[test]
 fn a_value_that_no_line_can_hold() {
     let sandbox = Sandbox::project();
-    sandbox.xtask("install --yes").args(["--set", "MOTD=it's $5"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![
-        [r#"
+    let call = sandbox.xtask("install --yes").args(["--set", "MOTD=it's $5"]).assert();
+    call.code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 error: `.env`: cannot write `MOTD`: no reader-independent form for a value with `'` and `$`
 
-"#]
-    ]);
+"#]]);
     assert!(!sandbox.has(".env"));
 }
 
@@ -185,6 +187,7 @@ Go on from here:
 "#]])
         .stderr_eq(str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_ENV=dev
    5 +DJANGO_ENV=prod

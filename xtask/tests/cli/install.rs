@@ -91,6 +91,7 @@ Go on from here:
 
 "#]],
         str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -134,6 +135,7 @@ Go on from here:
 
 "#]],
         str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
   ok   .env  as it should be
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
@@ -171,6 +173,7 @@ Commands in [ROOT]; what is already so is not done again
 
 "#]], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 
 "#]]);
     assert!(!sandbox.has(".env"));
@@ -182,6 +185,7 @@ fn everything_that_is_missing_at_once() {
     let sandbox = Sandbox::project();
     sandbox.check("install --env prod --method bare", 2, str![], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 error: `DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare, and there is no terminal to ask on
 hint: cargo xtask install --env prod --method bare --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
@@ -195,6 +199,7 @@ hint: cargo xtask install --env prod --method bare --set DJANGO_ALLOWED_HOSTS=�
         str![],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 error: `CELERY_BROKER_URL` is required in prod+bare, and there is no terminal to ask on
 hint: cargo xtask install --env prod --method bare --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
@@ -351,6 +356,7 @@ Go on from here:
 "#]],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 warning: `DJANGO_DEBUG` is always 0 in prod+bare: was 1
 warning: `DJANGO_ALLOWED_HOSTS` in prod+bare has only loopback hosts, so that nobody else is answered
 warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+bare: was 1
