@@ -33,7 +33,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    sys.exit(execute_from_command_line(sys.argv))
 "#;
 
 const PYPROJECT: &str = r#"

@@ -19,7 +19,8 @@ def set_up():
     sys.path.insert(0, os.getcwd())
     sys.argv = ["manage.py", "check"]
     django.core.management.execute_from_command_line = lambda argv=None: None
-    runpy.run_path("manage.py", run_name="__main__")
+    with contextlib.suppress(SystemExit):  # Some end with `sys.exit(main())`.
+        runpy.run_path("manage.py", run_name="__main__")
     django.setup()
 
 
