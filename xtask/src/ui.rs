@@ -135,16 +135,15 @@ impl Ui {
         let elapsed = seconds(started.elapsed());
         let printed = [output.stdout, output.stderr].concat();
         let printed = secrets.cover(&String::from_utf8_lossy(&printed));
-        let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
         if output.status.success() {
             self.done(title, elapsed);
             if self.verbose {
-                self.quote(&lines);
+                self.last_words(&printed);
             }
             return Ok(());
         }
         self.mark(Status::Err, title, elapsed);
-        self.quote(if self.verbose { &lines } else { &lines[lines.len().saturating_sub(LAST_LINES)..] });
+        self.last_words(&printed);
         let problem = Problem::new(format!("`{title}` failed: {}", output.status));
         Err(Failure::new(Exit::Failed, problem).into())
     }
@@ -167,8 +166,11 @@ impl Ui {
         result
     }
 
-    fn quote(&self, lines: &[&str]) {
-        for line in lines {
+    /// The end of what a program has printed; all of it with `-v`.
+    pub(crate) fn last_words(&self, printed: &str) {
+        let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
+        let first = if self.verbose { 0 } else { lines.len().saturating_sub(LAST_LINES) };
+        for line in &lines[first..] {
             self.note(format_args!("     {} {line}", self.err.style(DIM, "|")));
         }
     }

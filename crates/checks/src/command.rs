@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// How long a killed process group gets to be collected before it is left to the operating system.
 const REAP: Duration = Duration::from_millis(500);
 
-/// A program, its arguments, and the world that it is started in.
-#[derive(Debug, Clone)]
+/// A program, its arguments, and the world that it is started in. No `Debug`: its environment can hold secrets.
+#[derive(Clone)]
 pub struct Command {
     program: OsString,
     args: Vec<OsString>,
@@ -123,13 +123,20 @@ fn kill_group(handle: &duct::Handle) {
 }
 
 /// A program that has ended.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Finished {
     status: ExitStatus,
     /// What it printed, with anything that is not UTF-8 replaced.
     pub stdout: String,
     /// What it complained of, with anything that is not UTF-8 replaced.
     pub stderr: String,
+}
+
+/// Shows nothing of what was printed, as secrets can be in it.
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finished").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Finished {

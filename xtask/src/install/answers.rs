@@ -14,8 +14,8 @@ use envfile::{EnvFile, LineKind};
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 
-/// One answer and where it was given.
-#[derive(Debug, Clone)]
+/// One answer and where it was given. No `Debug`: it can be a secret.
+#[derive(Clone)]
 pub(super) struct Answer {
     pub(super) value: String,
     origin: Origin,

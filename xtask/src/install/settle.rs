@@ -14,8 +14,8 @@ use crate::exit::{Exit, Failure, Problem};
 use crate::world::World;
 use cell::Settled;
 
-/// A variable and what becomes of it.
-#[derive(Debug, Clone)]
+/// A variable and what becomes of it. No `Debug`: it can be a secret.
+#[derive(Clone)]
 pub(super) struct Setting {
     pub(super) variable: String,
     /// Its value from now on, if `install` has a say in it.

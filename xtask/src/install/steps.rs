@@ -1,5 +1,6 @@
 //! What `bare` does on this machine: uv, the virtual environment, the database, the checks.
 
+use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -46,8 +47,10 @@ pub(super) struct Done {
 pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -> Vec<String> {
     let mut lines = Vec::new();
     if tools.uv.is_none() {
-        let quoted = |command: &Vec<String>| command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-        lines.extend(uv_commands(tools, project).iter().map(quoted));
+        for command in uv_commands(tools, project) {
+            let words: Vec<_> = command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+            lines.push(words.join(" "));
+        }
     }
     let uv = |args: &[&str]| format!("uv {}", args.join(" "));
     lines.push(uv(&[&["sync"], sync_args(tools, environment).as_slice()].concat()));
@@ -79,13 +82,15 @@ fn sync_args(tools: &Tools, environment: Environment) -> Vec<&'static str> {
 }
 
 /// The commands that install uv into the project's tool folder.
-fn uv_commands(tools: &Tools, project: &Project) -> [Vec<String>; 2] {
+fn uv_commands(tools: &Tools, project: &Project) -> [Vec<OsString>; 2] {
     let dir = project.uv_dir();
-    let python = dir.join("bin/python").display().to_string();
+    let python = dir.join("bin/python");
     let package = format!("uv=={UV_VERSION}");
+    let venv = ["-m", "venv", "--clear"].map(OsString::from);
+    let pip = ["-m", "pip", "install", "--disable-pip-version-check", &package].map(OsString::from);
     [
-        [&tools.python.program, "-m", "venv", "--clear", &dir.display().to_string()].map(str::to_owned).to_vec(),
-        [&python, "-m", "pip", "install", "--disable-pip-version-check", &package].map(str::to_owned).to_vec(),
+        [OsString::from(&tools.python.program)].into_iter().chain(venv).chain([dir.into()]).collect(),
+        [python.into()].into_iter().chain(pip).collect(),
     ]
 }
 
@@ -130,6 +135,9 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv, deferred: &Deferred) -> anyhow::Res
     }
 
     let lock = if is_changed { core::lock(project, &uv, &sync_args, UV_TIMEOUT) } else { lock };
+    if let Err(error) = &answer {
+        ui.last_words(&error.output);
+    }
     let outcomes: Vec<Outcome> = [lock].into_iter().chain(django::outcomes(&answer, elapsed)).collect();
     for outcome in &outcomes {
         ui.outcome(outcome);
@@ -160,7 +168,7 @@ fn step(
 }
 
 /// What Django tells, or why it does not start; and how long that took.
-type Asked = (Result<django::Answer, String>, Duration);
+type Asked = (Result<django::Answer, django::NotStarted>, Duration);
 
 fn ask_django(bench: &Bench<'_>, uv: &Uv, deferred: &Deferred) -> anyhow::Result<Asked> {
     const TITLE: &str = "manage.py check";

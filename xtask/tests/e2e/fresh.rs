@@ -123,7 +123,7 @@ pub(crate) fn failing_step() {
     checkout.write("service/monitoring/migrations/9999_broken.py", migration);
     let (output, code) = checkout.run(["install", "--yes"]);
     assert_eq!(code, 1, "{output}");
-    assert!(output.contains("no way with ********"), "{output}");
+    assert!(output.contains("no way with ********") && output.contains("9999_broken.py"), "{output}");
     let key = checkout.value("DJANGO_SECRET_KEY").expect("the answers are kept");
     assert!(!output.contains(&key), "the key is shown: {output}");
 }

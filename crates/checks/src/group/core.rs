@@ -17,6 +17,7 @@ pub fn lock(project: &Project, uv: &Uv, sync_args: &[&str], timeout: Duration) -
         Ok(finished) if finished.is_success() => Outcome::new(NAME, Status::Ok, "`.venv` is in step with `uv.lock`"),
         Ok(finished) => {
             Outcome::new(NAME, Status::Err, format!("`.venv` is not in step with `uv.lock`: {}", finished.complaint()))
+                .hint(format!("uv sync {}", sync_args.join(" ")))
         }
         Err(error) => Outcome::new(NAME, Status::Err, error.to_string()),
     };

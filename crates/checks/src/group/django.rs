@@ -44,10 +44,19 @@ const ERROR: u32 = 40;
 /// Django's level from which on a finding is a warning.
 const WARNING: u32 = 30;
 
+/// A Django that did not start. Secrets are covered.
+#[derive(Debug, Clone)]
+pub struct NotStarted {
+    /// The last word on it, such as `ModuleNotFoundError: No module named 'shop'`.
+    pub complaint: String,
+    /// All that was printed, with the traceback.
+    pub output: String,
+}
+
 /// Starts Django once, in the environment that `.env` describes, and asks it everything.
 ///
 /// # Errors
-/// Why Django did not start: what it complained of, secrets covered.
+/// Django did not start, or not in time.
 pub fn ask(
     project: &Project,
     uv: &Uv,
@@ -55,24 +64,29 @@ pub fn ask(
     variables: Vec<(String, String)>,
     secrets: &Secrets,
     timeout: Duration,
-) -> Result<Answer, String> {
+) -> Result<Answer, NotStarted> {
     let deploy = (environment == Environment::Prod).then_some("--deploy");
     let args = ["run", "--no-sync", "--quiet", "python", "-"].into_iter().chain(deploy);
     let command: Command = uv.command::<OsString>(args.map(Into::into)).dir(project.service_dir()).envs(variables);
-    let finished = command.stdin(SCRIPT).run(timeout).map_err(|error| error.to_string())?;
+    let finished = command
+        .stdin(SCRIPT)
+        .run(timeout)
+        .map_err(|error| NotStarted { complaint: error.to_string(), output: String::new() })?;
     match finished.stdout.lines().next_back().map(serde_json::from_str) {
         Some(Ok(answer)) if finished.is_success() => Ok(answer),
-        _ => Err(secrets.cover(&finished.complaint())),
+        _ => {
+            Err(NotStarted { complaint: secrets.cover(&finished.complaint()), output: secrets.cover(&finished.stderr) })
+        }
     }
 }
 
 /// The checks of this group, from one answer.
 #[must_use]
-pub fn outcomes(answer: &Result<Answer, String>, elapsed: Duration) -> Vec<Outcome> {
+pub fn outcomes(answer: &Result<Answer, NotStarted>, elapsed: Duration) -> Vec<Outcome> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(complaint) => {
-            let outcome = Outcome::new("django.check", Status::Err, complaint);
+        Err(error) => {
+            let outcome = Outcome::new("django.check", Status::Err, &error.complaint);
             return vec![Outcome { elapsed, ..outcome }];
         }
     };
@@ -123,7 +137,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(answer: &Result<Answer, String>, expected: &[&str]) {
+    fn check(answer: &Result<Answer, NotStarted>, expected: &[&str]) {
         let outcomes = outcomes(answer, Duration::ZERO);
         let lines = outcomes.iter().map(|outcome| format!("{} {}: {}", outcome.status, outcome.name, outcome.message));
         assert_eq!(lines.collect::<Vec<_>>(), expected);
@@ -156,6 +170,7 @@ mod tests {
 
     #[test]
     fn a_django_that_does_not_start_is_one_error() {
-        check(&Err("ImproperlyConfigured: no".into()), &["err django.check: ImproperlyConfigured: no"]);
+        let error = NotStarted { complaint: "ImproperlyConfigured: no".into(), output: String::new() };
+        check(&Err(error), &["err django.check: ImproperlyConfigured: no"]);
     }
 }
