@@ -3,10 +3,16 @@
 use std::fmt;
 
 use checks::matrix;
+use inquire::ui::RenderConfig;
 use inquire::validator::Validation;
 use inquire::{Confirm, CustomType, InquireError, Password, PasswordDisplayMode, Text};
 
 use crate::exit::Failure;
+
+/// Whether prompts are coloured, whatever inquire would make of the terminal by itself.
+pub(crate) fn use_colors(has_color: bool) {
+    inquire::set_global_render_config(if has_color { RenderConfig::default_colored() } else { RenderConfig::empty() });
+}
 
 /// One of a few: answered by its number or its word.
 pub(crate) fn choose<T>(message: &str, choices: &'static [T], default: T) -> anyhow::Result<T>

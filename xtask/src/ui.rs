@@ -192,6 +192,10 @@ pub(crate) struct Ink {
 }
 
 impl Ink {
+    pub(crate) fn has_color(self) -> bool {
+        self.has_color
+    }
+
     /// The text in a style, where the stream takes it.
     pub(crate) fn style(self, style: Style, text: impl Display) -> String {
         if self.has_color { format!("{style}{text}{style:#}") } else { text.to_string() }
