@@ -17,7 +17,7 @@ pub(crate) struct Host {
     pub(crate) stdout_has_color: bool,
     pub(crate) stderr_has_color: bool,
     pub(crate) stderr_is_terminal: bool,
-    /// Whether systemd is the service manager here, as `sd_booted(3)` tells it.
+    /// Whether systemd is the service manager here, as `sd_booted(3)` tells it, and can be asked.
     pub(crate) has_systemd: bool,
 }
 
@@ -35,7 +35,12 @@ impl Host {
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,
             stderr_is_terminal,
-            has_systemd: Path::new("/run/systemd/system").is_dir(),
+            has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn is_on_path(program: &str) -> bool {
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }

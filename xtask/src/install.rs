@@ -38,7 +38,7 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     let settings = settle::run(axes, &given, &files, world)?;
     let preview = Preview::of(&settings, &files)?;
     if world.common.dry_run {
-        print_plan(axes, tools.as_ref(), &preview, &files, world);
+        print_plan(axes, tools.as_ref(), &preview, &files, args.no_deploy, world);
         return Ok(Exit::Done);
     }
 
@@ -58,16 +58,17 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     // From here on there is something to undo.
     let deferred = Deferred::begin()?;
     let saved = env_file::write(project, &settings, &files)?;
-    let done = match (&tools, uv) {
-        (Some(tools), Some(uv)) => {
-            let secrets = Secrets::of([&preview.after]);
-            let bench = Bench { project, ui, environment: axes.environment, tools, env_file: &preview.after, secrets };
-            match steps::run(&bench, uv, &deferred) {
-                Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(undo(saved, &error)),
-                result => Some(result?),
-            }
-        }
-        _ => None,
+    let secrets = Secrets::of([&preview.after]);
+    let work = || {
+        deferred.check("install")?;
+        let (Some(tools), Some(uv)) = (&tools, uv) else { return Ok(None) };
+        let (environment, env_file) = (axes.environment, &preview.after);
+        let bench = Bench { project, ui, environment, tools, env_file, secrets: &secrets, deferred: &deferred };
+        steps::run(&bench, uv).map(Some)
+    };
+    let done = match work() {
+        Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(undo(saved, &error)),
+        result => result?,
     };
     drop(deferred);
 
@@ -76,7 +77,14 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
 }
 
 /// What `--dry-run` shows: the file, the commands, and what comes after them.
-fn print_plan(axes: Axes, tools: Option<&Tools>, preview: &Preview, files: &Files<'_>, world: &World<'_>) {
+fn print_plan(
+    axes: Axes,
+    tools: Option<&Tools>,
+    preview: &Preview,
+    files: &Files<'_>,
+    no_deploy: bool,
+    world: &World<'_>,
+) {
     let World { ui, project, .. } = world;
     ui.result(ui.out().style(BOLD, format_args!("Plan for {axes} in {}", project.root.display())));
     if preview.is_unchanged() {
@@ -94,6 +102,9 @@ fn print_plan(axes: Axes, tools: Option<&Tools>, preview: &Preview, files: &File
             ui.result(format_args!("  {line}"));
         }
     }
+    if let Some(deployer) = deployer(axes, no_deploy) {
+        ui.result(format_args!("Then {deployer}, which is still to come: the run ends there, with exit code 3"));
+    }
 }
 
 /// Puts `.env` back after an interrupted step.
@@ -107,17 +118,29 @@ fn undo(saved: Saved, error: &anyhow::Error) -> anyhow::Error {
     Failure::interrupted(format!("{error}: {outcome}")).into()
 }
 
+/// The deployer that an install goes on with.
+fn deployer(axes: Axes, no_deploy: bool) -> Option<&'static str> {
+    match (axes.method, axes.environment) {
+        _ if no_deploy => None,
+        (DeployMethod::Docker, _) => Some("deploy-docker"),
+        (DeployMethod::Bare, Environment::Prod) => Some("deploy-systemd"),
+        (DeployMethod::Bare, Environment::Dev) => None,
+    }
+}
+
 /// Goes on with the deployer. Neither is part of this version: that is said, not passed over.
 fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
-    let deployer = match (axes.method, axes.environment) {
-        _ if no_deploy => return Ok(Exit::Done),
-        (DeployMethod::Docker, _) => "deploy-docker",
-        (DeployMethod::Bare, Environment::Prod) => "deploy-systemd",
-        (DeployMethod::Bare, Environment::Dev) => return Ok(Exit::Done),
-    };
+    let Some(deployer) = deployer(axes, no_deploy) else { return Ok(Exit::Done) };
     let is_offer = axes.method == DeployMethod::Bare;
-    if is_offer && world.is_interactive() && !prompt::confirm(&format!("Go on with {deployer}?"))? {
-        return Ok(Exit::Done);
+    if is_offer && world.is_interactive() {
+        match prompt::confirm(&format!("Go on with {deployer}?")) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Exit::Done),
+            Err(error) if Exit::of(&error) == Exit::Interrupted => {
+                return Err(Failure::interrupted("everything above is done, and nothing was deployed").into());
+            }
+            Err(error) => return Err(error),
+        }
     }
     let message = format!("`{deployer}` is still to come: everything above is done, and nothing was deployed");
     let problem = Problem::new(message).hint("to stop here without this error: cargo xtask install --no-deploy");

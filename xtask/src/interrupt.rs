@@ -11,7 +11,8 @@ use crate::exit::{Exit, Failure};
 
 /// While this lives, a signal no longer ends the program: [`Deferred::check`] acts upon it instead.
 ///
-/// Programs that we have started from the terminal get its Ctrl-C themselves, so that the wait for them ends.
+/// The programs of `Ui::step` get the terminal's Ctrl-C themselves, so that the wait for them ends; those of
+/// `checks::command` do not, and are stopped with [`flag`](Self::flag).
 pub(crate) struct Deferred {
     interrupted: Arc<AtomicBool>,
     exit_at_once: Arc<AtomicBool>,
@@ -27,6 +28,11 @@ impl Deferred {
                 .context("cannot listen for signals")?;
         }
         Ok(Deferred { interrupted, exit_at_once })
+    }
+
+    /// Set by a signal; for those who wait for programs that do not get it themselves.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.interrupted
     }
 
     /// Ends the run if there was a signal; `during` names what it came in the middle of.

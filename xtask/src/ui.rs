@@ -118,15 +118,15 @@ impl Ui {
         self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
     }
 
-    /// Runs a program to its end, with a spinner and the elapsed time on a terminal, and shows what it printed if it
-    /// fails, or with `-v`. One that was interrupted has nothing to say for itself.
+    /// Runs a program to its end, with a spinner and the elapsed time on a terminal; gives what it printed, and shows it
+    /// if it fails, or with `-v`. One that was interrupted has nothing to say for itself.
     pub(crate) fn step(
         &self,
         title: &str,
         cmd: Cmd<'_>,
         secrets: &Secrets,
         deferred: Option<&Deferred>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<String> {
         let started = Instant::now();
         let output = self.while_waiting(title, || cmd.quiet().ignore_status().output())?;
         if let Some(deferred) = deferred {
@@ -140,7 +140,7 @@ impl Ui {
             if self.verbose {
                 self.last_words(&printed);
             }
-            return Ok(());
+            return Ok(printed);
         }
         self.mark(Status::Err, title, elapsed);
         self.last_words(&printed);

@@ -1,17 +1,20 @@
 //! Programs under a deadline, each in a process group of its own: what does not answer is killed with its children.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a killed process group gets to be collected before it is left to the operating system.
 const REAP: Duration = Duration::from_millis(500);
+/// How often a running program is checked on for being wanted no longer.
+const STOP_POLL: Duration = Duration::from_millis(50);
 
 /// A program, its arguments, and the world that it is started in. No `Debug`: its environment can hold secrets.
 #[derive(Clone)]
@@ -71,6 +74,15 @@ impl Command {
     /// When it cannot be started, or has not ended (and let go of its output) in time; it is killed then, with all
     /// of its process group. A failing exit status is not an error here: see [`Finished::is_success`].
     pub fn run(&self, timeout: Duration) -> Result<Finished, CommandError> {
+        self.run_unless(&AtomicBool::new(false), timeout)
+    }
+
+    /// As [`run`](Self::run), but gives up as soon as `stop` is set. Being in a process group of its own, the program
+    /// does not get the terminal's Ctrl-C; whoever does can hand it on so.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run), and when it was stopped; it is killed then, too.
+    pub fn run_unless(&self, stop: &AtomicBool, timeout: Duration) -> Result<Finished, CommandError> {
         let deadline = Instant::now() + timeout;
         let failed = |cause| CommandError { program: self.program.clone(), cause };
 
@@ -94,20 +106,25 @@ impl Command {
         }
 
         let handle = expression.start().map_err(|error| failed(Cause::Start(error)))?;
-        match handle.wait_deadline(deadline) {
-            Ok(Some(output)) => Ok(Finished {
-                status: output.status,
-                stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            }),
-            Ok(None) => {
-                kill_group(&handle);
-                // An error here changes nothing: the program had its time, and the answer is the same.
-                let _ = handle.wait_timeout(REAP);
-                Err(failed(Cause::NoAnswer(timeout)))
+        let cause = loop {
+            match handle.wait_deadline(deadline.min(Instant::now() + STOP_POLL)) {
+                Ok(Some(output)) => {
+                    return Ok(Finished {
+                        status: output.status,
+                        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+                        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+                    });
+                }
+                Ok(None) if stop.load(Ordering::Relaxed) => break Cause::Stopped,
+                Ok(None) if Instant::now() >= deadline => break Cause::NoAnswer(timeout),
+                Ok(None) => {}
+                Err(error) => break Cause::Wait(error),
             }
-            Err(error) => Err(failed(Cause::Wait(error))),
-        }
+        };
+        kill_group(&handle);
+        // An error here changes nothing: the program had its time, and the answer is the same.
+        let _ = handle.wait_timeout(REAP);
+        Err(failed(cause))
     }
 }
 
@@ -168,6 +185,7 @@ enum Cause {
     Start(io::Error),
     Wait(io::Error),
     NoAnswer(Duration),
+    Stopped,
 }
 
 impl CommandError {
@@ -175,12 +193,6 @@ impl CommandError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(&self.cause, Cause::Start(error) if error.kind() == io::ErrorKind::NotFound)
-    }
-
-    /// The program as it was named.
-    #[must_use]
-    pub fn program(&self) -> &OsStr {
-        &self.program
     }
 }
 
@@ -191,6 +203,7 @@ impl fmt::Display for CommandError {
             Cause::Start(_) if self.is_not_found() => write!(f, "command not found: `{program}`"),
             Cause::Start(error) => write!(f, "`{program}` cannot be started: {error}"),
             Cause::Wait(error) => write!(f, "`{program}` cannot be waited for: {error}"),
+            Cause::Stopped => write!(f, "`{program}` was stopped"),
             Cause::NoAnswer(timeout) => write!(f, "no answer from `{program}` in {} s", timeout.as_secs_f32()),
         }
     }
@@ -221,6 +234,13 @@ mod tests {
     fn a_failing_program_without_words_is_told_by_its_status() {
         let finished = Command::new("false", [""; 0]).run(LONG).expect("false runs");
         assert_eq!(finished.complaint(), "exit status: 1");
+    }
+
+    #[test]
+    fn a_program_that_is_wanted_no_longer_is_stopped() {
+        let stop = AtomicBool::new(true);
+        let error = Command::new("sleep", ["64.25"]).run_unless(&stop, LONG).expect_err("it is stopped");
+        assert_eq!(error.to_string(), "`sleep` was stopped");
     }
 
     #[test]

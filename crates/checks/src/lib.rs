@@ -16,7 +16,7 @@ pub mod secret;
 mod uv;
 
 pub use outcome::{Outcome, Status};
-pub use probes::{PROBE_TIMEOUT, SystemProbes};
+pub use probes::SystemProbes;
 pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
 pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python};

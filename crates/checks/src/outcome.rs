@@ -1,7 +1,6 @@
 //! What a check found.
 
 use std::fmt;
-use std::time::Duration;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +37,11 @@ pub struct Outcome {
     pub message: String,
     /// The command that mends it.
     pub hint: Option<String>,
-    /// How long it took.
-    pub elapsed: Duration,
 }
 
 impl Outcome {
     pub(crate) fn new(name: &'static str, status: Status, message: impl Into<String>) -> Self {
-        Outcome { name, status, message: message.into(), hint: None, elapsed: Duration::ZERO }
+        Outcome { name, status, message: message.into(), hint: None }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

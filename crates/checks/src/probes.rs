@@ -9,7 +9,7 @@ use crate::Project;
 use crate::command::{Command, CommandError, Finished};
 
 /// How long Docker and systemd have to answer what `.env` did not.
-pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the Docker engine and the systemd of this machine.
 #[derive(Debug)]

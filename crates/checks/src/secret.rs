@@ -27,20 +27,18 @@ pub fn shown(variable: &str, value: &str) -> String {
     if is_secret(variable) {
         return MASK.to_owned();
     }
-    match url_password(value) {
-        Some(password) => value.replacen(&format!(":{password}@"), &format!(":{MASK}@"), 1),
-        None => value.to_owned(),
-    }
+    url_passwords(value)
+        .fold(value.to_owned(), |shown, password| shown.replace(&format!(":{password}@"), &format!(":{MASK}@")))
 }
 
-/// The password in `scheme://user:password@host`.
-#[must_use]
-pub fn url_password(value: &str) -> Option<&str> {
-    let (_, rest) = value.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, _) = authority.rsplit_once('@')?;
-    let (_, password) = user.split_once(':')?;
-    (!password.is_empty()).then_some(password)
+/// The passwords of the URLs in a value, `scheme://user:password@host`; Celery takes several, separated by `;`.
+pub fn url_passwords(value: &str) -> impl Iterator<Item = &str> {
+    value.split("://").skip(1).filter_map(|rest| {
+        let authority = rest.split(['/', '?', '#', ';']).next()?;
+        let (user, _) = authority.rsplit_once('@')?;
+        let (_, password) = user.split_once(':')?;
+        (!password.is_empty()).then_some(password)
+    })
 }
 
 /// The secrets of a project, to be covered wherever other programs' words are shown.
@@ -48,18 +46,15 @@ pub fn url_password(value: &str) -> Option<&str> {
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The secrets that stand in these files.
+    /// The secrets that stand in these files, also in assignments that a later one overrides.
     #[must_use]
     pub fn of<'a>(files: impl IntoIterator<Item = &'a EnvFile>) -> Self {
         let mut secrets = Vec::new();
-        for file in files {
-            for key in file.keys() {
-                let Some(entry) = file.get(key) else { continue };
-                if is_secret(key) {
-                    secrets.extend(entry.value.lines().map(str::to_owned));
-                }
-                secrets.extend(url_password(&entry.value).map(str::to_owned));
+        for entry in files.into_iter().flat_map(EnvFile::entries) {
+            if is_secret(entry.key) {
+                secrets.extend(entry.value.lines().map(str::to_owned));
             }
+            secrets.extend(url_passwords(&entry.value).map(str::to_owned));
         }
         secrets.retain(|secret| secret.len() >= SHORTEST);
         // The longest first, so that a secret within another one does not leave the rest standing.
@@ -102,16 +97,18 @@ mod tests {
         check("CELERY_BROKER_URL", "redis://localhost:6379/0", "redis://localhost:6379/0");
         check("CELERY_BROKER_URL", "redis://:hunter2@db:6379/0", "redis://:********@db:6379/0");
         check("CELERY_BROKER_URL", "redis://me:p@ss@db/0", "redis://me:********@db/0");
+        check("CELERY_BROKER_URL", "redis://:a@b/0;redis://:c@d/0", "redis://:********@b/0;redis://:********@d/0");
         check("PAGE", "https://example.org/a:b@c", "https://example.org/a:b@c");
     }
 
     #[test]
     fn secrets_are_covered_in_other_programs_words() {
-        let file = EnvFile::parse(b"A_TOKEN=abcd\nB_TOKEN=abcdef\nC_KEY=x\nURL=amqp://u:hunter2@q\nD=plain\n");
+        let file =
+            EnvFile::parse(b"A_TOKEN=gone1\nA_TOKEN=abcd\nB_TOKEN=abcdef\nC_KEY=x\nURL=amqp://u:hunter2@q\nD=plain\n");
         let secrets = Secrets::of([&file]);
         assert_eq!(
-            secrets.cover("abcdef and abcd, x, plain; amqp://u:hunter2@q refused"),
-            "******** and ********, x, plain; amqp://u:********@q refused"
+            secrets.cover("gone1, abcdef and abcd, x, plain; amqp://u:hunter2@q refused"),
+            "********, ******** and ********, x, plain; amqp://u:********@q refused"
         );
     }
 }

@@ -69,14 +69,7 @@ impl EnvFile {
     /// A name without `=` has no value, and takes it from an assignment before.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Entry<'_>> {
-        let last = self.lines.iter().rposition(|line| line.name() == Some(key))?;
-        let assignment = self.lines[last].assignment()?;
-        let value = if has_interpolation(&assignment.value) {
-            interpolate(&assignment.value, &self.values_before(last))
-        } else {
-            assignment.value.clone()
-        };
-        Some(Entry { key: &assignment.key, line: self.lines[last].number(), value })
+        self.entry(self.lines.iter().rposition(|line| line.name() == Some(key))?)
     }
 
     /// What `reader` makes of `key`, having read the whole file. Most that give up on a line refuse the whole file;
@@ -84,6 +77,12 @@ impl EnvFile {
     #[must_use]
     pub fn reading(&self, reader: Reader, key: &str) -> Reading {
         dialect::outcome(reader, &self.to_bytes(), key)
+    }
+
+    /// Every assignment with its value as [`get`](Self::get) would read it there, in order; also those that a later
+    /// one overrides.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.lines.len()).filter_map(|index| self.entry(index))
     }
 
     /// What the comment directly above a variable says, in one line without the `#`; the variable may be commented out.
@@ -119,6 +118,17 @@ impl EnvFile {
 
     pub(crate) fn has_byte_order_mark(&self) -> bool {
         self.has_byte_order_mark
+    }
+
+    /// The assignment on the line at `index`, if it is one.
+    fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        let assignment = self.lines[index].assignment()?;
+        let value = if has_interpolation(&assignment.value) {
+            interpolate(&assignment.value, &self.values_before(index))
+        } else {
+            assignment.value.clone()
+        };
+        Some(Entry { key: &assignment.key, line: self.lines[index].number(), value })
     }
 
     /// The values of all variables that are assigned on the lines before the one at `index`.
@@ -161,6 +171,13 @@ mod tests {
         let file = EnvFile::parse(text.as_bytes());
         let found = file.get("K").map(|entry| (entry.line, entry.value));
         assert_eq!(found, expected.map(|(line, value)| (line, value.to_owned())), "{text:?}");
+    }
+
+    #[test]
+    fn every_assignment() {
+        let file = EnvFile::parse(b"K=1\n# x\nA=${K}\nK\nK=2\n");
+        let entries: Vec<_> = file.entries().map(|entry| (entry.line, entry.key, entry.value)).collect();
+        assert_eq!(entries, [(1, "K", "1".to_owned()), (3, "A", "1".to_owned()), (5, "K", "2".to_owned())]);
     }
 
     #[test]

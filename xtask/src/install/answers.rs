@@ -103,7 +103,7 @@ fn from_set(assignment: &str) -> Result<(String, Answer), Problem> {
         // Not repeated: what was meant to be a value may stand there.
         return Err(Problem::new("`--set` expects KEY=VALUE, there is no `=`"));
     };
-    if secret::is_secret(variable) || secret::url_password(value).is_some() {
+    if secret::is_secret(variable) || secret::url_passwords(value).next().is_some() {
         return Err(Problem::new(format!(
             "`--set`: `{variable}` holds a secret, which others would see in the process list"
         ))

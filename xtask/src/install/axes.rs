@@ -27,8 +27,9 @@ impl std::fmt::Display for Axes {
 pub(super) fn ask(given: &Answers, existing: Option<&EnvFile>, world: &World<'_>) -> anyhow::Result<Axes> {
     let none = EnvFile::default();
     let env_file = existing.unwrap_or(&none);
-    let environment = settle(answers::axis(given, DJANGO_ENV)?, "--env", || environment(env_file))?;
-    let method = settle(answers::axis(given, DEPLOY_METHOD)?, "--method", || deploy_method(env_file, &world.probes()))?;
+    let environment = settle(answers::axis(given, DJANGO_ENV)?, "--env", world, || environment(env_file))?;
+    let method =
+        settle(answers::axis(given, DEPLOY_METHOD)?, "--method", world, || deploy_method(env_file, &world.probes()))?;
     if !world.is_interactive() {
         return Ok(Axes { environment, method });
     }
@@ -57,11 +58,19 @@ pub(super) fn ask(given: &Answers, existing: Option<&EnvFile>, world: &World<'_>
 }
 
 /// The given answer, else the detected one. A word in `.env` that means nothing is refused, not passed over.
-fn settle<T>(given: Option<T>, flag: &str, detect: impl FnOnce() -> Detected<T>) -> anyhow::Result<T> {
+fn settle<T: std::fmt::Display>(
+    given: Option<T>,
+    flag: &str,
+    world: &World<'_>,
+    detect: impl FnOnce() -> Detected<T>,
+) -> anyhow::Result<T> {
     if let Some(given) = given {
         return Ok(given);
     }
     let detected = detect();
+    if let Some(unanswered) = &detected.unanswered {
+        world.ui.warning(&Problem::new(format!("{unanswered}; taken for `{}`", detected.value)));
+    }
     let Some(rejected) = detected.rejected else { return Ok(detected.value) };
     let problem = Problem::new(rejected.to_string())
         .hint(format!("cargo xtask install {flag} {}", rejected.error.expected.join("|")));

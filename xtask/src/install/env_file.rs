@@ -1,13 +1,13 @@
 //! The `.env` of an install: what would change, shown with secrets covered, and written once.
 
 use anyhow::Context;
-use checks::secret::{self, MASK, Secrets};
+use checks::secret::{self, Secrets};
 use checks::{Project, SAMPLE_FILE};
 use detect::ENV_FILE;
-use envfile::{Change, EnvFile, LineKind, Saved};
+use envfile::{Change, EnvFile, Saved};
 
 use super::settle::{Files, Setting};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure, Problem};
 use crate::ui::{BOLD, DIM, GREEN, Ink, RED};
 
 /// The edits, made on a copy.
@@ -74,13 +74,21 @@ pub(super) fn write(project: &Project, settings: &[Setting], files: &Files<'_>) 
     Ok(saved)
 }
 
+/// Makes the edits; all that cannot be made are told at once.
 fn apply(settings: &[Setting], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<Vec<Change>> {
-    let mut changes = Vec::new();
+    let (mut changes, mut problems) = (Vec::new(), Vec::new());
     for (variable, value) in settings.iter().filter_map(Setting::edit) {
-        let change = file
-            .set(variable, value, Some(sample))
-            .map_err(|error| Failure::usage(format!("`{ENV_FILE}`: {error}")))?;
-        changes.extend(change);
+        match file.set(variable, value, Some(sample)) {
+            Ok(change) => changes.extend(change),
+            Err(error) => problems.push(Problem::new(format!("`{ENV_FILE}`: {error}"))),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Usage, problems }.into());
+    }
+    // An edit can have moved the lines of those before it.
+    for change in &mut changes {
+        change.line = file.get(&change.key).map_or(change.line, |entry| entry.line);
     }
     changes.sort_by_key(|change| change.line);
     Ok(changes)
@@ -89,10 +97,10 @@ fn apply(settings: &[Setting], file: &mut EnvFile, sample: &EnvFile) -> anyhow::
 /// A raw line as it may be shown.
 fn covered(raw: &str, secrets: &Secrets) -> String {
     let file = EnvFile::parse(raw.as_bytes());
-    let is_secret = file.lines().any(|line| line.kind() == LineKind::Assignment)
-        && file.keys().any(|key| secret::is_secret(key) && file.get(key).is_none_or(|entry| !entry.value.is_empty()));
-    match raw.split_once('=') {
-        Some((key, _)) if is_secret => format!("{key}={MASK}"),
+    let entry = file.entries().next();
+    let shown = entry.as_ref().map(|entry| secret::shown(entry.key, &entry.value));
+    match (entry, shown, raw.split_once('=')) {
+        (Some(entry), Some(shown), Some((name, _))) if shown != entry.value => format!("{name}={shown}"),
         _ => secrets.cover(raw),
     }
 }
@@ -108,6 +116,8 @@ mod tests {
         check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY=********");
         check("DJANGO_SECRET_KEY=", "DJANGO_SECRET_KEY=");
         check("URL=redis://:hunter2@db", "URL=redis://:********@db");
+        check("OTHER='redis://:abc@c/0' # x", "OTHER=redis://:********@c/0");
+        check("# once redis://:hunter2@db", "# once redis://:********@db");
         check("DJANGO_DEBUG=1", "DJANGO_DEBUG=1");
         check("# DJANGO_DEBUG=1", "# DJANGO_DEBUG=1");
     }

@@ -1,11 +1,12 @@
 //! What `bare` does on this machine: uv, the virtual environment, the database, the checks.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use checks::group::{core, django};
+use checks::group::{Ground, core, django};
 use checks::secret::Secrets;
 use checks::{Outcome, Project, Status, Uv, find_uv};
 use detect::Environment;
@@ -30,7 +31,8 @@ pub(super) struct Bench<'a> {
     pub(super) tools: &'a Tools,
     /// The `.env` as it is now: the environment that Django runs in.
     pub(super) env_file: &'a EnvFile,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: &'a Secrets,
+    pub(super) deferred: &'a Deferred,
 }
 
 /// What the steps found and did.
@@ -43,7 +45,8 @@ pub(super) struct Done {
     pub(super) reads_env_file: bool,
 }
 
-/// The commands, as they would be typed in the service folder; what is already so is left out when they are run.
+/// The commands as they would be typed in the service folder. What is already so is left out when they are run, and
+/// what `check` looks at is asked together with the rest, in one start of Django.
 pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -> Vec<String> {
     let mut lines = Vec::new();
     if tools.uv.is_none() {
@@ -52,7 +55,9 @@ pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -
             lines.push(words.join(" "));
         }
     }
-    let uv = |args: &[&str]| format!("uv {}", args.join(" "));
+    let program = tools.uv.as_ref().map_or_else(|| project.own_uv().into_os_string(), |uv| uv.program.clone());
+    let program = quoted(&program.to_string_lossy());
+    let uv = |args: &[&str]| format!("{program} {}", args.join(" "));
     lines.push(uv(&[&["sync"], sync_args(tools, environment).as_slice()].concat()));
     lines.push(uv(&MIGRATE));
     lines.push(uv(&[&CHECK[..], deploy_flag(environment)].concat()));
@@ -112,33 +117,43 @@ pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui) -> anyhow::R
 }
 
 /// Brings the virtual environment, the database and the static files to where they should be, and verifies it.
-pub(super) fn run(bench: &Bench<'_>, uv: Uv, deferred: &Deferred) -> anyhow::Result<Done> {
-    let Bench { project, ui, environment, tools, .. } = bench;
-    let sync_args = sync_args(tools, *environment);
+pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
+    let Bench { project, ui, environment, tools, secrets, deferred, .. } = *bench;
+    // A map, so that of several assignments the last one counts.
+    let variables: BTreeMap<_, _> = bench.env_file.entries().map(|entry| (entry.key.to_owned(), entry.value)).collect();
+    let variables = variables.into_iter().collect();
+    let ground = Ground { project, uv: &uv, variables, secrets, stop: deferred.flag() };
+    let sync_args = sync_args(tools, environment);
+    let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &sync_args, UV_TIMEOUT));
+    let ask = || ui.while_waiting("manage.py check", || django::ask(&ground, environment, DJANGO_TIMEOUT));
     let mut is_changed = false;
 
-    let lock = core::lock(project, &uv, &sync_args, UV_TIMEOUT);
-    if lock.status != Status::Ok {
+    let mut locked = lock();
+    deferred.check("uv sync --check")?;
+    if locked.status != Status::Ok {
         is_changed = true;
-        step(bench, &uv, "uv sync", [&["sync"], sync_args.as_slice()].concat(), deferred)?;
+        step(bench, &ground, "uv sync", [&["sync"], sync_args.as_slice()].concat())?;
+        locked = lock();
     }
 
-    let (mut answer, mut elapsed) = ask_django(bench, &uv, deferred)?;
+    let mut answer = ask();
+    deferred.check("manage.py check")?;
     if answer.as_ref().is_ok_and(|answer| !answer.pending.is_empty()) {
         is_changed = true;
-        step(bench, &uv, "manage.py migrate", MIGRATE, deferred)?;
-        (answer, elapsed) = ask_django(bench, &uv, deferred)?;
+        step(bench, &ground, "manage.py migrate", MIGRATE)?;
+        answer = ask();
     }
     let static_root = answer.as_ref().ok().and_then(|answer| answer.static_root.as_ref());
-    if *environment == Environment::Prod && static_root.is_some() {
-        step(bench, &uv, "manage.py collectstatic", COLLECTSTATIC, deferred)?;
+    if environment == Environment::Prod && static_root.is_some() {
+        let printed = step(bench, &ground, "manage.py collectstatic", COLLECTSTATIC)?;
+        is_changed |= !printed.lines().any(|line| line.starts_with("0 static files copied"));
     }
+    deferred.check("manage.py check")?;
 
-    let lock = if is_changed { core::lock(project, &uv, &sync_args, UV_TIMEOUT) } else { lock };
     if let Err(error) = &answer {
         ui.last_words(&error.output);
     }
-    let outcomes: Vec<Outcome> = [lock].into_iter().chain(django::outcomes(&answer, elapsed)).collect();
+    let outcomes: Vec<Outcome> = [locked].into_iter().chain(django::outcomes(&answer)).collect();
     for outcome in &outcomes {
         ui.outcome(outcome);
     }
@@ -153,35 +168,16 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv, deferred: &Deferred) -> anyhow::Res
     }
 }
 
-/// Runs uv in the service folder, in the environment that `.env` describes.
+/// Runs uv in the service folder, in the environment that `.env` describes; what it printed.
 fn step(
     bench: &Bench<'_>,
-    uv: &Uv,
+    ground: &Ground<'_>,
     title: &str,
     args: impl IntoIterator<Item = &'static str>,
-    deferred: &Deferred,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     let sh = Shell::new()?;
     sh.change_dir(bench.project.service_dir());
-    let cmd = sh.cmd(&uv.program).args(args).envs(variables(bench.env_file)).env_remove("VIRTUAL_ENV");
-    bench.ui.step(title, cmd, &bench.secrets, Some(deferred))
-}
-
-/// What Django tells, or why it does not start; and how long that took.
-type Asked = (Result<django::Answer, django::NotStarted>, Duration);
-
-fn ask_django(bench: &Bench<'_>, uv: &Uv, deferred: &Deferred) -> anyhow::Result<Asked> {
-    const TITLE: &str = "manage.py check";
-    let started = Instant::now();
-    let Bench { project, environment, secrets, .. } = bench;
-    let answer = bench.ui.while_waiting(TITLE, || {
-        django::ask(project, uv, *environment, variables(bench.env_file), secrets, DJANGO_TIMEOUT)
-    });
-    deferred.check(TITLE)?;
-    Ok((answer, started.elapsed()))
-}
-
-/// The variables of `.env` as Django reads them.
-fn variables(env_file: &EnvFile) -> Vec<(String, String)> {
-    env_file.keys().filter_map(|key| Some((key.to_owned(), env_file.get(key)?.value))).collect()
+    let variables = ground.variables.iter().map(|(key, value)| (key, value));
+    let cmd = sh.cmd(&ground.uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
+    bench.ui.step(title, cmd, bench.secrets, Some(bench.deferred))
 }

@@ -103,7 +103,7 @@ Go on from here:
 fn answers_that_cannot_be() {
     let sandbox = Sandbox::project();
     sandbox.check(
-        "install --yes --set DJANGO_SECRET_KEY=hunter2 --set nonsense --set A-B=1 --set DJANGO_DEBUG=maybe",
+        "install --yes --set DJANGO_SECRET_KEY=hunter2 --set nonsense --set DJANGO_DEBUG=maybe",
         2,
         str![],
         str![[r#"
@@ -148,15 +148,75 @@ error: cannot read the answers from `no-such-file`: No such file or directory (o
 }
 
 #[test]
-fn a_value_that_no_line_can_hold() {
+fn names_and_values_that_no_line_can_hold() {
     let sandbox = Sandbox::project();
-    let call = sandbox.xtask("install --yes").args(["--set", "MOTD=it's $5"]).assert();
+    let call = sandbox.xtask("install --yes").args(["--set", "MOTD=it's $5", "--set", "A-B=1"]).assert();
     call.code(2).stdout_eq(str![]).stderr_eq(str![[r#"
   ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+error: `.env`: invalid variable name, expected letters, digits and `_`, not a digit first: `A-B`
 error: `.env`: cannot write `MOTD`: no reader-independent form for a value with `'` and `$`
 
 "#]]);
     assert!(!sandbox.has(".env"));
+}
+
+#[test]
+fn passwords_are_covered_wherever_they_stand() {
+    let old = "# once redis://:hunter1@a/0\nCELERY_BROKER_URL=redis://:hunter1@a/0\n\
+               CELERY_BROKER_URL='redis://:hunter2@b/0;redis://:abc@c/0' # now\n";
+    let sandbox = Sandbox::project().file(".env", old);
+    let call = sandbox.xtask("install --yes --set CELERY_BROKER_URL=redis://localhost/0 --set DJANGO_DEBUG=0").assert();
+    call.success()
+        .stdout_eq(str![[r#"
+dev+bare in [ROOT]
+  .env: 7 changes
+    DJANGO_ENV                dev                  default
+    DEPLOY_METHOD             bare                 default
+    DJANGO_DEBUG              0                    as answered
+    DJANGO_SECRET_KEY         ********             generated
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
+    CELERY_BROKER_URL         redis://localhost/0  as answered
+    CELERY_TASK_ALWAYS_EAGER  1                    default
+Start it:
+  uv run manage.py runserver
+Look at it:
+  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]])
+        .stderr_eq(str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+.env
+     -CELERY_BROKER_URL=redis://:********@a/0
+     -CELERY_BROKER_URL=redis://:********@b/0;redis://:********@c/0
+   2 +CELERY_BROKER_URL=redis://localhost/0
+     (removed 1 other line with the same variable)
+   3 +
+   4 +# Which environment this is: dev | prod
+   5 +DJANGO_ENV=dev
+   6 +
+   7 +# How it is deployed: bare (on this machine) | docker (Docker Compose). Independent of DJANGO_ENV.
+   8 +DEPLOY_METHOD=bare
+   9 +
+  10 +# 1 shows tracebacks to anybody who asks: never in prod.
+  11 +DJANGO_DEBUG=0
+  12 +
+  13 +# Signs sessions. At least 50 random characters in prod; in dev an empty key means a throw-away key per start.
+  14 +DJANGO_SECRET_KEY=********
+  15 +
+  16 +# Host names the service answers to, separated by commas. Required in prod.
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+  18 +
+  19 +# 1 runs tasks inside the request, without a broker or a worker (dev+bare only).
+  20 +CELERY_TASK_ALWAYS_EAGER=1
+  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   django.check  no issues
+  ok   django.migrations  all applied
+  ok   django.database  answers
+
+"#]]);
 }
 
 #[test]

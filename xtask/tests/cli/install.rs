@@ -170,6 +170,7 @@ Commands in [ROOT]; what is already so is not done again
   uv run --no-sync manage.py migrate --noinput
   uv run --no-sync manage.py check --deploy
   uv run --no-sync manage.py collectstatic --noinput   (where STATIC_ROOT is set)
+Then deploy-systemd, which is still to come: the run ends there, with exit code 3
 
 "#]], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
@@ -288,6 +289,16 @@ warning: Docker Compose v2 is not installed: `docker compose version` fails
 
 "#]]);
     assert!(sandbox.has(".env"));
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_not_passed_over() {
+    let sandbox = Sandbox::project().shims(&["uv", "python", "docker-down"]);
+    sandbox.check("install --yes --dry-run", 0, str!["..."], str![[r#"
+warning: `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?; taken for `bare`
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+
+"#]]);
 }
 
 #[test]

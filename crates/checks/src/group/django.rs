@@ -1,15 +1,13 @@
 //! `django`: the project's own checks, its migrations and its database, all from one interpreter start.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use detect::Environment;
 use serde::Deserialize;
 
-use crate::command::Command;
+use super::Ground;
 use crate::outcome::{Outcome, Status};
 use crate::secret::Secrets;
-use crate::{Project, Uv};
 
 const SCRIPT: &str = include_str!("django.py");
 
@@ -53,47 +51,42 @@ pub struct NotStarted {
     pub output: String,
 }
 
-/// Starts Django once, in the environment that `.env` describes, and asks it everything.
+/// Starts Django once, in the environment that `.env` describes, and asks it everything. Secrets are covered.
 ///
 /// # Errors
 /// Django did not start, or not in time.
-pub fn ask(
-    project: &Project,
-    uv: &Uv,
-    environment: Environment,
-    variables: Vec<(String, String)>,
-    secrets: &Secrets,
-    timeout: Duration,
-) -> Result<Answer, NotStarted> {
+pub fn ask(ground: &Ground<'_>, environment: Environment, timeout: Duration) -> Result<Answer, NotStarted> {
+    let Ground { project, uv, secrets, stop, .. } = ground;
     let deploy = (environment == Environment::Prod).then_some("--deploy");
     let args = ["run", "--no-sync", "--quiet", "python", "-"].into_iter().chain(deploy);
-    let command: Command = uv.command::<OsString>(args.map(Into::into)).dir(project.service_dir()).envs(variables);
+    let command = uv.command(args).dir(project.service_dir()).envs(ground.variables.clone()).stdin(SCRIPT);
     let finished = command
-        .stdin(SCRIPT)
-        .run(timeout)
+        .run_unless(stop, timeout)
         .map_err(|error| NotStarted { complaint: error.to_string(), output: String::new() })?;
-    match finished.stdout.lines().next_back().map(serde_json::from_str) {
-        Some(Ok(answer)) if finished.is_success() => Ok(answer),
+    match finished.stdout.lines().next_back().map(serde_json::from_str::<Answer>) {
+        Some(Ok(answer)) if finished.is_success() => Ok(covered(answer, secrets)),
         _ => {
             Err(NotStarted { complaint: secrets.cover(&finished.complaint()), output: secrets.cover(&finished.stderr) })
         }
     }
 }
 
+/// The answer with the secrets covered that Django has put into its words.
+fn covered(mut answer: Answer, secrets: &Secrets) -> Answer {
+    for finding in &mut answer.check {
+        finding.message = secrets.cover(&finding.message);
+    }
+    answer.database_error = answer.database_error.map(|error| secrets.cover(&error));
+    answer
+}
+
 /// The checks of this group, from one answer.
 #[must_use]
-pub fn outcomes(answer: &Result<Answer, NotStarted>, elapsed: Duration) -> Vec<Outcome> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => {
-            let outcome = Outcome::new("django.check", Status::Err, &error.complaint);
-            return vec![Outcome { elapsed, ..outcome }];
-        }
-    };
-    [check(&answer.check), migrations(answer), database(answer)]
-        .into_iter()
-        .map(|outcome| Outcome { elapsed, ..outcome })
-        .collect()
+pub fn outcomes(answer: &Result<Answer, NotStarted>) -> Vec<Outcome> {
+    match answer {
+        Ok(answer) => vec![check(&answer.check), migrations(answer), database(answer)],
+        Err(error) => vec![Outcome::new("django.check", Status::Err, &error.complaint)],
+    }
 }
 
 fn check(findings: &[Finding]) -> Outcome {
@@ -138,7 +131,7 @@ mod tests {
 
     #[track_caller]
     fn check(answer: &Result<Answer, NotStarted>, expected: &[&str]) {
-        let outcomes = outcomes(answer, Duration::ZERO);
+        let outcomes = outcomes(answer);
         let lines = outcomes.iter().map(|outcome| format!("{} {}: {}", outcome.status, outcome.name, outcome.message));
         assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
@@ -166,6 +159,16 @@ mod tests {
                 "err django.database: locked",
             ],
         );
+    }
+
+    #[test]
+    fn secrets_are_covered_in_djangos_words() {
+        let secrets = Secrets::of([&envfile::EnvFile::parse(b"A_KEY=hunter2\n")]);
+        let finding = Finding { id: "x.E001".into(), level: 40, message: "weak: hunter2".into() };
+        let answer = Answer { check: vec![finding], database_error: Some("no hunter2".into()), ..answer() };
+        let covered = covered(answer, &secrets);
+        assert_eq!(covered.check[0].message, "weak: ********");
+        assert_eq!(covered.database_error.as_deref(), Some("no ********"));
     }
 
     #[test]
