@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Something that the work needs is not there; nothing was changed, or a step is still to be done.
     NotMet = 3,
+    /// Another run is at work on this project; nothing was changed.
+    Locked = 6,
     /// Interrupted, after undoing.
     Interrupted = 130,
 }

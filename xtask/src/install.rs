@@ -16,6 +16,7 @@ use envfile::{Saved, Undo};
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
+use crate::lock::Lock;
 use crate::prompt;
 use crate::ui::BOLD;
 use crate::world::World;
@@ -49,14 +50,18 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
             ui.note(line);
         }
     }
+    let _lock = Lock::take(project, "install")?;
+    if envfile::read(&project.env_file())? != existing {
+        let problem = Problem::new(format!("`{ENV_FILE}` was changed by somebody else meanwhile: nothing was changed"));
+        return Err(Failure::new(Exit::Failed, problem.hint("run this again")).into());
+    }
+    // From here on there are programs to wait for, and then something to undo.
+    let deferred = Deferred::begin()?;
     let uv = match &tools {
         Some(Tools { uv: Some(uv), .. }) => Some(uv.clone()),
-        Some(tools) => Some(steps::install_uv(tools, project, ui)?),
+        Some(tools) => Some(steps::install_uv(tools, project, ui, &deferred)?),
         None => None,
     };
-
-    // From here on there is something to undo.
-    let deferred = Deferred::begin()?;
     let saved = env_file::write(project, &settings, &files)?;
     let secrets = Secrets::of([&preview.after]);
     let work = || {

@@ -1,10 +1,10 @@
-//! Ctrl-C and TERM: the end at once, or, where something would have to be undone, noted and acted upon.
+//! Ctrl-C, TERM and a closed terminal: the end at once, or, where something would have to be undone, noted and acted upon.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
@@ -22,7 +22,7 @@ impl Deferred {
     pub(crate) fn begin() -> anyhow::Result<Self> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let exit_at_once = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&exit_at_once))
                 .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
                 .context("cannot listen for signals")?;

@@ -6,6 +6,7 @@ mod exit;
 mod host;
 mod install;
 mod interrupt;
+mod lock;
 mod prompt;
 mod ui;
 mod world;

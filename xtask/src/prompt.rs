@@ -61,7 +61,7 @@ pub(crate) fn text(
         None if is_required => "required".to_owned(),
         None => "optional, Enter leaves it unset".to_owned(),
     };
-    let is_missing = move |text: &str| is_required && text.trim().is_empty();
+    let is_missing = move |text: &str| is_required && matrix::is_empty(text);
     let has_default = default.is_some();
     let validator = move |text: &str| {
         if is_missing(text) && !has_default {

@@ -125,13 +125,11 @@ impl Ui {
         title: &str,
         cmd: Cmd<'_>,
         secrets: &Secrets,
-        deferred: Option<&Deferred>,
+        deferred: &Deferred,
     ) -> anyhow::Result<String> {
         let started = Instant::now();
         let output = self.while_waiting(title, || cmd.quiet().ignore_status().output())?;
-        if let Some(deferred) = deferred {
-            deferred.check(title)?;
-        }
+        deferred.check(title)?;
         let elapsed = seconds(started.elapsed());
         let printed = [output.stdout, output.stderr].concat();
         let printed = secrets.cover(&String::from_utf8_lossy(&printed));

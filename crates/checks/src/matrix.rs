@@ -79,6 +79,12 @@ pub const fn switch(on: bool) -> &'static str {
     if on { "1" } else { "0" }
 }
 
+/// Whether a value says nothing: blanks, or a list without an item.
+#[must_use]
+pub fn is_empty(value: &str) -> bool {
+    value.chars().all(|c| c.is_whitespace() || c == ',')
+}
+
 /// Whether this variable is one that [`parse_switch`] reads.
 #[must_use]
 pub fn is_switch(variable: &str) -> bool {

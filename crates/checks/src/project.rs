@@ -142,7 +142,7 @@ impl Project {
         format!("{}.service", self.settings.name)
     }
 
-    /// What this tool keeps in the project: tools that it installed. Not part of the project's own files.
+    /// What this tool keeps in the project: its lock, and tools that it installed. Not part of the project's own files.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(".xtask")

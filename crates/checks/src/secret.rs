@@ -8,14 +8,17 @@ pub const MASK: &str = "********";
 /// A shorter value is left alone in running text: covering every `1` would make nonsense of a log.
 const SHORTEST: usize = 4;
 
-/// Words that make a variable's name that of a secret.
-const WORDS: [&str; 10] =
-    ["SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASS", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "DSN"];
+/// What makes a variable's name that of a secret, wherever it stands in the name.
+const PARTS: [&str; 6] = ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY"];
 
-/// Whether a variable of this name holds a secret, such as `DJANGO_SECRET_KEY` or `MONITORING_TOKEN`.
+/// What does so as a word of its own, between underscores.
+const WORDS: [&str; 8] = ["PASS", "PGPASS", "PWD", "TOKEN", "TOKENS", "KEY", "KEYS", "DSN"];
+
+/// Whether a variable of this name holds a secret, such as `DJANGO_SECRET_KEY` or `PGPASSWORD`.
 #[must_use]
 pub fn is_secret(variable: &str) -> bool {
-    variable.to_ascii_uppercase().split('_').any(|word| WORDS.contains(&word))
+    let name = variable.to_ascii_uppercase();
+    PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(|word| WORDS.contains(&word))
 }
 
 /// A variable's value as it may be shown: a secret is covered, and so is the password in a URL.
@@ -76,10 +79,21 @@ mod tests {
 
     #[test]
     fn names_of_secrets() {
-        for name in ["DJANGO_SECRET_KEY", "MONITORING_TOKEN", "db_password", "AWS_ACCESS_KEY_ID", "SENTRY_DSN"] {
+        for name in [
+            "DJANGO_SECRET_KEY",
+            "MONITORING_TOKEN",
+            "db_password",
+            "PGPASSWORD",
+            "DB_PWD",
+            "OPENAI_APIKEY",
+            "AWS_ACCESS_KEY_ID",
+            "SENTRY_DSN",
+        ] {
             assert!(is_secret(name), "{name}");
         }
-        for name in ["DJANGO_DEBUG", "DJANGO_ALLOWED_HOSTS", "CELERY_BROKER_URL", "MONKEY", "KEYBOARD_LAYOUT"] {
+        for name in
+            ["DJANGO_DEBUG", "DJANGO_ALLOWED_HOSTS", "CELERY_BROKER_URL", "MONKEY", "KEYBOARD_LAYOUT", "TOKENIZERS"]
+        {
             assert!(!is_secret(name), "{name}");
         }
     }

@@ -126,6 +126,11 @@ fn from_file(path: &Path) -> anyhow::Result<Answers> {
         .map(|line| {
             Problem::new(format!("`{name}` line {}: expected `KEY=VALUE`, a comment or nothing", line.number()))
         })
+        .collect::<Vec<_>>();
+    let garbled = file.lines().filter(|line| line.key().is_some() && std::str::from_utf8(line.raw()).is_err());
+    let problems: Vec<_> = problems
+        .into_iter()
+        .chain(garbled.map(|line| Problem::new(format!("`{name}` line {}: is not UTF-8", line.number()))))
         .collect();
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Usage, problems }.into());

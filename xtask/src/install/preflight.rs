@@ -30,7 +30,7 @@ pub(super) struct Tools {
 pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Option<Tools>> {
     let mut problems = Vec::new();
     let tools = match axes.method {
-        DeployMethod::Bare => tools(world, &mut problems),
+        DeployMethod::Bare => tools(axes.environment, world, &mut problems),
         DeployMethod::Docker => None,
     };
     let mut deployer_problems = match (axes.method, axes.environment) {
@@ -62,7 +62,12 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
     Ok(tools)
 }
 
-fn tools(world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
+fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
+    let lock_file = world.project.service_dir().join("uv.lock");
+    if environment == Environment::Prod && !lock_file.is_file() {
+        let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
+        problems.push(Problem::new(message).hint("uv lock"));
+    }
     let uv = find_uv(&world.project, TIMEOUT);
     let pyproject = match Pyproject::read(&world.project.service_dir()) {
         Ok(pyproject) => pyproject,

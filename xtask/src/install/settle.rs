@@ -4,7 +4,7 @@ mod cell;
 
 use std::fmt;
 
-use checks::matrix::{policies, unsafe_reason};
+use checks::matrix::{self, policies, unsafe_reason};
 use detect::{DEPLOY_METHOD, DJANGO_ENV};
 use envfile::EnvFile;
 
@@ -75,7 +75,7 @@ impl Files<'_> {
     /// What the operator has said of this variable before.
     fn said(&self, variable: &str) -> Option<String> {
         let entry = self.existing?.get(variable)?;
-        Some(entry.value).filter(|value| !value.trim().is_empty())
+        Some(entry.value).filter(|value| !matrix::is_empty(value))
     }
 
     /// Leaves a variable unset. A fresh `.env` must not have the sample's example in its place.
@@ -101,6 +101,9 @@ pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<
             Settled::Missing => missing.push(variable),
             Settled::Conflict(answer, forced) => {
                 problems.push(answer.problem(variable, format_args!("is always {forced} in {axes}")));
+            }
+            Settled::Empty(answer) => {
+                problems.push(answer.problem(variable, format_args!("is required in {axes}, and the answer is empty")));
             }
         }
     }

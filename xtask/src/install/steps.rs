@@ -100,16 +100,14 @@ fn uv_commands(tools: &Tools, project: &Project) -> [Vec<OsString>; 2] {
 }
 
 /// Installs uv into the project's tool folder. An attempt that was cut short is begun anew the next time.
-pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui) -> anyhow::Result<Uv> {
+pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &Deferred) -> anyhow::Result<Uv> {
     let sh = Shell::new()?;
-    let state_dir = project.state_dir();
-    fs::create_dir_all(project.uv_dir())
-        .and_then(|()| fs::write(state_dir.join(".gitignore"), "*\n"))
-        .with_context(|| format!("cannot make the tool folder in `{}`", state_dir.display()))?;
+    let dir = project.uv_dir();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make the tool folder `{}`", dir.display()))?;
     let titles = ["Python environment for uv", "uv from PyPI"];
     for (title, command) in titles.iter().zip(uv_commands(tools, project)) {
         let [program, args @ ..] = command.as_slice() else { continue };
-        ui.step(title, sh.cmd(program).args(args), &Secrets::default(), None)?;
+        ui.step(title, sh.cmd(program).args(args), &Secrets::default(), deferred)?;
     }
     find_uv(project, UV_TIMEOUT).with_context(|| {
         format!("`{}` was installed and does not answer", project.relative(&project.own_uv()).display())
@@ -179,5 +177,5 @@ fn step(
     sh.change_dir(bench.project.service_dir());
     let variables = ground.variables.iter().map(|(key, value)| (key, value));
     let cmd = sh.cmd(&ground.uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
-    bench.ui.step(title, cmd, bench.secrets, Some(bench.deferred))
+    bench.ui.step(title, cmd, bench.secrets, bench.deferred)
 }

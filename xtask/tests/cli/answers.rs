@@ -135,6 +135,20 @@ error: `--set`: `DJANGO_DEBUG` is always 0 in prod+bare
 
 "#]],
     );
+    let shimmed = Sandbox::project().shims(&["docker"]).file("garbled", b"DJANGO_SECRET_KEY=ab\xff\n");
+    shimmed.check(
+        "install --yes --env prod --method docker --set DJANGO_ALLOWED_HOSTS=,",
+        2,
+        str![],
+        str![[r#"
+error: `--set`: `DJANGO_ALLOWED_HOSTS` is required in prod+docker, and the answer is empty
+
+"#]],
+    );
+    shimmed.xtask("install --yes --answers garbled").assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+error: `garbled` line 1: is not UTF-8
+
+"#]]);
     sandbox.check(
         "install --yes --answers no-such-file",
         2,

@@ -4,6 +4,7 @@ mod answers;
 mod combinations;
 mod detect;
 mod install;
+mod preflight;
 mod sandbox;
 mod tidy;
 mod tty;

@@ -27,6 +27,7 @@ impl Sandbox {
         Sandbox::empty()
             .file("manage.py", "")
             .file("pyproject.toml", "[project]\nname = 'x'\nrequires-python = '>=3.11'\n")
+            .file("uv.lock", "")
             .file("compose.yaml", "services: {}\n")
             .file(".env.sample", include_str!("../../../.env.sample"))
     }

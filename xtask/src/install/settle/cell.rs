@@ -17,6 +17,8 @@ pub(super) enum Settled<'a> {
     Missing,
     /// The answer contradicts what the table forces.
     Conflict(&'a Answer, &'static str),
+    /// Required, and the answer says nothing.
+    Empty(&'a Answer),
 }
 
 /// Applies one cell of the table to a variable.
@@ -28,7 +30,6 @@ pub(super) fn settle<'a>(
     world: &World<'_>,
 ) -> anyhow::Result<Settled<'a>> {
     let is_required = matches!(policy, Policy::Required | Policy::RequiredGenerate);
-    let is_answer = |answer: &Answer| !is_required || !answer.value.trim().is_empty();
     match (policy, given) {
         (Policy::Force(forced), Some(answer)) if answer.value != forced => Ok(Settled::Conflict(answer, forced)),
         (Policy::Force(forced), _) => Ok(Settled::As(Some(forced.to_owned()), Origin::Forced)),
@@ -38,7 +39,8 @@ pub(super) fn settle<'a>(
             }
             Ok(Settled::As(None, Origin::Compose))
         }
-        (_, Some(answer)) if is_answer(answer) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
+        (_, Some(answer)) if is_required && matrix::is_empty(&answer.value) => Ok(Settled::Empty(answer)),
+        (_, Some(answer)) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
         (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, world),
         (Policy::OptionalGenerate, _) => generated(variable, None, files, world),
         (Policy::PromptGenerate | Policy::RequiredGenerate, _) => generated(variable, Some(is_required), files, world),

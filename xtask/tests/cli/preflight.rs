@@ -1,0 +1,184 @@
+//! What `cargo xtask install` needs before it begins, and where it ends.
+
+use std::fs::File;
+
+use snapbox::str;
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn pre_flight_tells_everything_that_is_not_there() {
+    let bare = Sandbox::project().shims(&["old-python"]).file("pyproject.toml", "[project]\nrequires-python='>=3.11'");
+    bare.check(
+        "install --yes",
+        3,
+        str![],
+        str![[r#"
+error: no Python >=3.11 found: `python3` is 3.6.9
+hint: install such a Python, and have it on PATH
+
+"#]],
+    );
+    let unlocked = Sandbox::project();
+    std::fs::remove_file(unlocked.root().join("uv.lock")).expect("removed");
+    unlocked.check(
+        "install --yes --env prod",
+        3,
+        str![],
+        str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+error: `[ROOT]/uv.lock` is not there, and prod installs nothing else
+hint: uv lock
+
+"#]],
+    );
+    let stripped = Sandbox::project().shims(&["python-without-venv"]);
+    stripped.check(
+        "install --yes",
+        3,
+        str![],
+        str![[r#"
+error: command not found: `uv`, and `python3` cannot install it: no `venv`
+hint: apt install python3-venv (Debian, Ubuntu), or install uv
+
+"#]],
+    );
+    let docker = Sandbox::project().shims(&["docker-down"]);
+    docker.check("install --yes --method docker", 3, str![], str![[r#"
+error: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+hint: start the engine, or go on without deploying: cargo xtask install --no-deploy
+error: Docker Compose v2 is not installed: `docker compose version` fails
+hint: install the Compose plugin of Docker
+
+"#]]);
+    assert!(!docker.has(".env"));
+    let nothing = Sandbox::project().shims(&[]);
+    nothing.check(
+        "install --yes --method docker",
+        3,
+        str![],
+        str![[r#"
+error: command not found: `docker`
+hint: install Docker, or go on without deploying: cargo xtask install --no-deploy
+
+"#]],
+    );
+}
+
+#[test]
+fn without_deploying_the_engine_is_not_needed() {
+    let sandbox = Sandbox::project().shims(&["docker-down"]);
+    sandbox.check("install --yes --method docker --no-deploy", 0, str![[r#"
+dev+docker in [ROOT]
+  .env: created, only you can read it
+    DJANGO_ENV                dev                  default
+    DEPLOY_METHOD             docker               as answered
+    DJANGO_DEBUG              1                    default
+    DJANGO_SECRET_KEY         ********             generated
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
+    CELERY_BROKER_URL                              Compose provides it
+    CELERY_TASK_ALWAYS_EAGER  0                    always so here
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]], str![[r#"
+warning: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+warning: Docker Compose v2 is not installed: `docker compose version` fails
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DEPLOY_METHOD=bare
+   8 +DEPLOY_METHOD=docker
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=0
+
+"#]]);
+    assert!(sandbox.has(".env"));
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_not_passed_over() {
+    let sandbox = Sandbox::project().shims(&["uv", "python", "docker-down"]);
+    sandbox.check("install --yes --dry-run", 0, str!["..."], str![[r#"
+warning: `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?; taken for `bare`
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+
+"#]]);
+}
+
+#[test]
+fn one_run_at_a_time() {
+    let sandbox = Sandbox::project().file(".xtask/lock", "pid 4711, install\n");
+    let lock = File::open(sandbox.root().join(".xtask/lock")).expect("the lock");
+    lock.lock().expect("nobody else has it");
+    sandbox.check(
+        "install --yes",
+        6,
+        str![],
+        str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=1
+error: another run holds the lock: pid 4711, install, for 0 s
+hint: wait until it has ended, and run this again
+
+"#]],
+    );
+    assert!(!sandbox.has(".env"));
+
+    drop(lock);
+    sandbox.xtask("install --yes").assert().success();
+}
+
+#[test]
+fn the_deployers_are_still_to_come() {
+    let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
+    sandbox.check(
+        "install --yes --method docker",
+        3,
+        str![[r#"
+dev+docker in [ROOT]
+  .env: created, only you can read it
+    DJANGO_ENV                dev                  default
+    DEPLOY_METHOD             docker               as answered
+    DJANGO_DEBUG              1                    default
+    DJANGO_SECRET_KEY         ********             generated
+    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
+    CELERY_BROKER_URL                              Compose provides it
+    CELERY_TASK_ALWAYS_EAGER  0                    always so here
+Go on from here:
+  cargo xtask detect                                        what this checkout is, and how we know
+  cargo xtask install --env dev|prod --method bare|docker   another combination
+
+"#]],
+        str![[r#"
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DEPLOY_METHOD=bare
+   8 +DEPLOY_METHOD=docker
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=0
+error: `deploy-docker` is still to come: everything above is done, and nothing was deployed
+hint: to stop here without this error: cargo xtask install --no-deploy
+
+"#]],
+    );
+    assert!(sandbox.has(".env"));
+}
