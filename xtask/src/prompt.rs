@@ -49,7 +49,8 @@ pub(crate) fn switch(message: &str, default: &str) -> anyhow::Result<String> {
     })
 }
 
-/// Text; Enter takes the default, which is shown as `shown_default`: it may hold a password.
+/// Text; Enter, or an answer that says nothing, takes the default. `shown` tells how values are shown: they may hold a
+/// password.
 pub(crate) fn text(
     message: &str,
     default: Option<&str>,
@@ -61,22 +62,21 @@ pub(crate) fn text(
         None if is_required => "required".to_owned(),
         None => "optional, Enter leaves it unset".to_owned(),
     };
-    let is_missing = move |text: &str| is_required && matrix::is_empty(text);
-    let has_default = default.is_some();
+    let needs_answer = is_required && default.is_none();
     let validator = move |text: &str| {
-        if is_missing(text) && !has_default {
+        if needs_answer && matrix::is_empty(text) {
             return Ok(Validation::Invalid("an answer is required".into()));
         }
         Ok(Validation::Valid)
     };
     let formatter = |text: &str| match default {
-        Some(default) if text.trim().is_empty() => shown(default),
+        Some(default) if matrix::is_empty(text) => shown(default),
         _ => shown(text),
     };
     let question =
         Text::new(message).with_help_message(&help).with_validator(validator).with_formatter(&formatter).prompt();
     let answer = answered(question)?.trim().to_owned();
-    Ok(if answer.is_empty() { default.unwrap_or_default().to_owned() } else { answer })
+    Ok(if matrix::is_empty(&answer) { default.unwrap_or_default().to_owned() } else { answer })
 }
 
 /// A secret: never shown.

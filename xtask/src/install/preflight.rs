@@ -33,7 +33,7 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
         DeployMethod::Bare => tools(axes.environment, world, &mut problems),
         DeployMethod::Docker => None,
     };
-    let mut deployer_problems = match (axes.method, axes.environment) {
+    let deployer_problems = match (axes.method, axes.environment) {
         (DeployMethod::Docker, _) => docker(),
         // Only the offer to deploy needs it, and that can be declined.
         (DeployMethod::Bare, Environment::Prod) if !world.host.has_systemd => {
@@ -44,11 +44,12 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
     };
     if no_deploy {
         // The hint would be the flag that was given.
-        for problem in deployer_problems.drain(..) {
+        for problem in deployer_problems {
             world.ui.warning(&Problem::new(problem.message));
         }
+    } else {
+        problems.extend(deployer_problems);
     }
-    problems.append(&mut deployer_problems);
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::NotMet, problems }.into());
     }
@@ -56,7 +57,8 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
         let uv = uv.as_ref().map_or("uv is to be installed", |uv| &uv.version);
         world.ui.done("pre-flight", format_args!("{} is {}, {uv}", python.program, python.version));
     }
-    if tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
+    // A dry run installs nothing that would need consent.
+    if !world.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
         consent_to_uv(world)?;
     }
     Ok(tools)

@@ -166,6 +166,11 @@ fn prod_and_docker() {
     let mut again = Terminal::run(&sandbox, "install --no-deploy");
     again.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG: (1)", "0\r");
     again.at("DJANGO_ALLOWED_HOSTS:", "example.org\r").ends(0);
+
+    // An answer that says nothing is no answer, and takes nothing away.
+    let mut empty = Terminal::run(&sandbox, "install --no-deploy");
+    empty.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG:", ENTER);
+    empty.at("DJANGO_ALLOWED_HOSTS:", ",\r").ends(0);
     check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
 }
@@ -210,5 +215,11 @@ fn uv_is_not_installed_unasked() {
     let mut terminal = Terminal::run(&sandbox, "install");
     terminal.at("Environment:", ENTER).at("Deployment method:", ENTER);
     terminal.at("Install uv", "n\r").sees("command not found: `uv`").ends(3);
+    assert!(!sandbox.has(".xtask") && !sandbox.has(".env"));
+
+    let mut dry = Terminal::run(&sandbox, "install --dry-run");
+    dry.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG:", ENTER).at("Generate one?", ENTER);
+    dry.at("DJANGO_ALLOWED_HOSTS:", ENTER).at("CELERY_BROKER_URL:", ENTER).at("CELERY_TASK_ALWAYS_EAGER:", ENTER);
+    dry.sees("Plan for dev+bare").ends(0);
     assert!(!sandbox.has(".xtask") && !sandbox.has(".env"));
 }

@@ -93,8 +93,6 @@ pub(crate) fn every_combination() {
 /// A signal during a step ends with the `.env` of before.
 pub(crate) fn interrupted() {
     let checkout = Checkout::of_this_workspace();
-    let before = "# mine\nDJANGO_DEBUG=1\n";
-    checkout.write(".env", before);
     // Django's start raises the signal in the installer above it, so that it comes in the middle of a step for certain.
     let raise = r#"
 import os, pathlib, signal
@@ -104,16 +102,29 @@ def installer(pid):
     is_it = pathlib.Path(f"/proc/{pid}/comm").read_text() == "xtask\n"
     return pid if is_it else installer(int(stat.rpartition(")")[2].split()[1]))
 
-os.kill(installer(os.getpid()), signal.SIGINT)
+os.kill(installer(os.getpid()), signal.Signals[os.environ["E2E_SIGNAL"]])
 "#;
     let settings = checkout.read("service/config/settings.py");
     checkout.write("service/config/settings.py", &format!("{raise}{settings}"));
-    let command = checkout.xtask(["install", "--yes"]);
-    let output = command.stderr_to_stdout().stdout_capture().stdin_null().unchecked().run().expect("it starts");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.contains("`.env` is as it was"), "{text}");
-    assert_eq!(checkout.read(".env"), before);
+    let install = |signal: &str| {
+        let command = checkout.xtask(["install", "--yes"]).env("E2E_SIGNAL", signal);
+        let output = command.stderr_to_stdout().stdout_capture().stdin_null().unchecked().run().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(130), "{signal}: {text}");
+        text
+    };
+
+    let text = install("SIGINT");
+    assert!(text.contains("the new `.env` is removed again"), "{text}");
+    assert!(!checkout.root.join(".env").exists());
+
+    let before = "# mine\nDJANGO_DEBUG=1\n";
+    checkout.write(".env", before);
+    for signal in ["SIGINT", "SIGTERM", "SIGHUP"] {
+        let text = install(signal);
+        assert!(text.contains("`.env` is as it was"), "{text}");
+        assert_eq!(checkout.read(".env"), before);
+    }
 }
 
 /// What a failing program prints is shown, but for the secrets in it.
