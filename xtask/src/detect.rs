@@ -2,12 +2,12 @@
 
 use std::fmt::Display;
 
+use checks::report::axis;
 use detect::{Detected, deploy_method, environment, mode};
 use serde::Serialize;
 
 use crate::cli::{self, Format, Question};
 use crate::exit::{Exit, Problem};
-use crate::ui::{BOLD, DIM};
 use crate::world::World;
 
 pub(crate) fn run(args: &cli::Detect, world: &World<'_>) -> anyhow::Result<Exit> {
@@ -37,9 +37,9 @@ pub(crate) fn run(args: &cli::Detect, world: &World<'_>) -> anyhow::Result<Exit>
             world.ui.result(serde_json::to_string(&Report { schema: 1, environment, deploy_method, mode })?);
         }
         Format::Human => {
-            line("environment", &environment, world);
-            line("deploy method", &method, world);
-            line("mode", &mode, world);
+            world.ui.result(axis("environment", &environment, world.ui.out()));
+            world.ui.result(axis("deploy method", &method, world.ui.out()));
+            world.ui.result(axis("mode", &mode, world.ui.out()));
         }
     }
     Ok(Exit::Done)
@@ -62,11 +62,6 @@ fn remarks<T>(detected: &Detected<T>, world: &World<'_>) {
     if let Some(unanswered) = &detected.unanswered {
         world.ui.warning(&Problem::new(unanswered.to_string()));
     }
-}
-
-fn line<T: Display>(title: &str, detected: &Detected<T>, world: &World<'_>) {
-    let value = world.ui.out().style(BOLD, format_args!("{:<8}", detected.value));
-    world.ui.result(format_args!("{title:<14} {value} {}", world.ui.out().style(DIM, &detected.source)));
 }
 
 /// What `--format json` prints.

@@ -4,6 +4,9 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use checks::Machine;
+use checks::secret::is_secret;
+
 /// The facts of this machine and this call.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "facts, each of its own")]
@@ -17,8 +20,8 @@ pub(crate) struct Host {
     pub(crate) stdout_has_color: bool,
     pub(crate) stderr_has_color: bool,
     pub(crate) stderr_is_terminal: bool,
-    /// Whether systemd is the service manager here, as `sd_booted(3)` tells it, and can be asked.
-    pub(crate) has_systemd: bool,
+    /// What the checks have to know of this machine.
+    pub(crate) machine: Machine,
 }
 
 impl Host {
@@ -35,9 +38,22 @@ impl Host {
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,
             stderr_is_terminal,
-            has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
+            machine: Machine {
+                has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
+                venv: env::var_os("UV_PROJECT_ENVIRONMENT").map(PathBuf::from),
+                secrets: secrets(),
+            },
         }
     }
+}
+
+/// The secrets that programs inherit from the caller, and may print.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn secrets() -> Vec<String> {
+    let variables =
+        env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    // `PWD` sounds like a password, and is the current folder.
+    variables.filter(|(name, _)| is_secret(name) && name != "PWD").map(|(_, value)| value).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

@@ -18,9 +18,9 @@ use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::lock::Lock;
 use crate::prompt;
-use crate::ui::BOLD;
 use crate::world::World;
 use axes::Axes;
+use checks::report::BOLD;
 use env_file::Preview;
 use preflight::Tools;
 use settle::Files;
@@ -63,12 +63,13 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
         None => None,
     };
     let saved = env_file::write(project, &settings, &files)?;
-    let secrets = Secrets::of([&preview.after]);
+    let secrets = Secrets::of([&preview.after]).and(world.host.machine.secrets.iter().cloned());
     let work = || {
         deferred.check("install")?;
         let (Some(tools), Some(uv)) = (&tools, uv) else { return Ok(None) };
         let (environment, env_file) = (axes.environment, &preview.after);
-        let bench = Bench { project, ui, environment, tools, env_file, secrets: &secrets, deferred: &deferred };
+        let (venv, secrets, deferred) = (&world.venv(), &secrets, &deferred);
+        let bench = Bench { project, venv, ui, environment, tools, env_file, secrets, deferred };
         steps::run(&bench, uv).map(Some)
     };
     let done = match work() {

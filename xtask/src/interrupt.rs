@@ -31,8 +31,8 @@ impl Deferred {
     }
 
     /// Set by a signal; for those who wait for programs that do not get it themselves.
-    pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.interrupted
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupted)
     }
 
     /// Ends the run if there was a signal; `during` names what it came in the middle of.

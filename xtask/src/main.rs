@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let host = Host::read();
     let ui = Ui::new(&host, &cli.common);
-    prompt::use_colors(ui.err().has_color());
+    prompt::use_colors(ui.err().has_color);
     let exit = run(&cli, &host, &ui).unwrap_or_else(|error| {
         ui.error(&error);
         Exit::of(&error)

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use anstyle::{AnsiColor, Style};
+use checks::report::{self, BOLD, DIM, Ink, RED, Style, YELLOW};
 use checks::secret::Secrets;
 use checks::{Outcome, Status};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,12 +18,6 @@ use crate::interrupt::Deferred;
 /// How many lines of a failed step's output are shown.
 const LAST_LINES: usize = 40;
 const SPINNER_TICK: Duration = Duration::from_millis(100);
-
-pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
-pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub(crate) const RED: Style = AnsiColor::Red.on_default();
-pub(crate) const BOLD: Style = Style::new().bold();
-pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// Where and how things are printed.
 pub(crate) struct Ui {
@@ -95,26 +89,15 @@ impl Ui {
         self.mark(Status::Ok, title, detail);
     }
 
-    /// A line for a check.
+    /// A line for a check, and below it what is not well.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
-        let mut lines = outcome.message.lines();
-        self.mark(outcome.status, outcome.name, lines.next().unwrap_or_default());
-        for line in lines {
-            self.note(format_args!("       {line}"));
-        }
-        if let (Status::Warn | Status::Err, Some(hint)) = (outcome.status, &outcome.hint) {
-            self.note(format_args!("       {} {hint}", self.err.style(BOLD, "hint:")));
+        for line in report::outcome(outcome, 0, self.err) {
+            self.note(line);
         }
     }
 
     fn mark(&self, status: Status, title: impl Display, detail: impl Display) {
-        let style = match status {
-            Status::Ok => GREEN,
-            Status::Warn => YELLOW,
-            Status::Err => RED,
-            Status::Skip => DIM,
-        };
-        let mark = self.err.style(style, format_args!("{status:>4}"));
+        let mark = self.err.status(status);
         self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
     }
 
@@ -181,23 +164,6 @@ fn told(error: &anyhow::Error) -> String {
         told if told.ends_with(&cause) => told,
         told => format!("{told}: {cause}"),
     })
-}
-
-/// Whether a stream takes colours.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ink {
-    has_color: bool,
-}
-
-impl Ink {
-    pub(crate) fn has_color(self) -> bool {
-        self.has_color
-    }
-
-    /// The text in a style, where the stream takes it.
-    pub(crate) fn style(self, style: Style, text: impl Display) -> String {
-        if self.has_color { format!("{style}{text}{style:#}") } else { text.to_string() }
-    }
 }
 
 pub(crate) fn seconds(elapsed: Duration) -> String {

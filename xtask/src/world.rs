@@ -38,7 +38,12 @@ impl<'a> World<'a> {
 
     /// Docker and systemd, asked when `.env` does not answer.
     pub(crate) fn probes(&self) -> SystemProbes<'_> {
-        SystemProbes { project: &self.project, has_systemd: self.host.has_systemd }
+        SystemProbes { project: &self.project, has_systemd: self.host.machine.has_systemd }
+    }
+
+    /// The virtual environment of the service, where uv makes it.
+    pub(crate) fn venv(&self) -> PathBuf {
+        self.host.machine.venv(&self.project)
     }
 
     /// Whether the operator is there and wants to be asked.

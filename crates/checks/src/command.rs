@@ -5,11 +5,12 @@ use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::deadline::{Deadline, seconds};
 
 /// How long a killed process group gets to be collected before it is left to the operating system.
 const REAP: Duration = Duration::from_millis(500);
@@ -68,23 +69,14 @@ impl Command {
         self
     }
 
-    /// Runs the program and collects what it prints, for at most `timeout`.
+    /// Runs the program and collects what it prints. Being in a process group of its own, it does not get the
+    /// terminal's Ctrl-C; whoever does can hand it on through the deadline.
     ///
     /// # Errors
     /// When it cannot be started, or has not ended (and let go of its output) in time; it is killed then, with all
     /// of its process group. A failing exit status is not an error here: see [`Finished::is_success`].
-    pub fn run(&self, timeout: Duration) -> Result<Finished, CommandError> {
-        self.run_unless(&AtomicBool::new(false), timeout)
-    }
-
-    /// As [`run`](Self::run), but gives up as soon as `stop` is set. Being in a process group of its own, the program
-    /// does not get the terminal's Ctrl-C; whoever does can hand it on so.
-    ///
-    /// # Errors
-    /// As for [`run`](Self::run), and when it was stopped; it is killed then, too.
-    pub fn run_unless(&self, stop: &AtomicBool, timeout: Duration) -> Result<Finished, CommandError> {
-        let deadline = Instant::now() + timeout;
-        let failed = |cause| CommandError { program: self.program.clone(), cause };
+    pub fn run(&self, deadline: &Deadline) -> Result<Finished, CommandError> {
+        let failed = |cause, printed| CommandError { program: self.program.clone(), cause, printed };
 
         let mut expression = duct::cmd(&self.program, &self.args)
             .stdin_bytes(self.stdin.as_slice())
@@ -105,26 +97,20 @@ impl Command {
             expression = expression.env(key, value);
         }
 
-        let handle = expression.start().map_err(|error| failed(Cause::Start(error)))?;
+        let handle = expression.start().map_err(|error| failed(Cause::Start(error), Printed::default()))?;
         let cause = loop {
-            match handle.wait_deadline(deadline.min(Instant::now() + STOP_POLL)) {
-                Ok(Some(output)) => {
-                    return Ok(Finished {
-                        status: output.status,
-                        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-                        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-                    });
-                }
-                Ok(None) if stop.load(Ordering::Relaxed) => break Cause::Stopped,
-                Ok(None) if Instant::now() >= deadline => break Cause::NoAnswer(timeout),
+            match handle.wait_deadline(deadline.at().min(Instant::now() + STOP_POLL)) {
+                Ok(Some(output)) => return Ok(Finished { status: output.status, printed: Printed::of(output) }),
+                Ok(None) if deadline.is_stopped() => break Cause::Stopped,
+                Ok(None) if deadline.left().is_zero() => break Cause::NoAnswer(deadline.allowed()),
                 Ok(None) => {}
                 Err(error) => break Cause::Wait(error),
             }
         };
         kill_group(&handle);
-        // An error here changes nothing: the program had its time, and the answer is the same.
-        let _ = handle.wait_timeout(REAP);
-        Err(failed(cause))
+        // What was printed until then may tell what it was waiting for. That it cannot be had changes nothing.
+        let output = handle.wait_timeout(REAP).ok().flatten();
+        Err(failed(cause, output.map(Printed::of).unwrap_or_default()))
     }
 }
 
@@ -139,14 +125,25 @@ fn kill_group(handle: &duct::Handle) {
     }
 }
 
+/// What a program has printed, with anything that is not UTF-8 replaced. No `Debug`: secrets can be in it.
+#[derive(Clone, Default)]
+struct Printed {
+    stdout: String,
+    stderr: String,
+}
+
+impl Printed {
+    fn of(output: &Output) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Printed { stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
 /// A program that has ended.
 #[derive(Clone)]
 pub struct Finished {
     status: ExitStatus,
-    /// What it printed, with anything that is not UTF-8 replaced.
-    pub stdout: String,
-    /// What it complained of, with anything that is not UTF-8 replaced.
-    pub stderr: String,
+    printed: Printed,
 }
 
 /// Shows nothing of what was printed, as secrets can be in it.
@@ -163,10 +160,22 @@ impl Finished {
         self.status.success()
     }
 
+    /// What it printed.
+    #[must_use]
+    pub fn stdout(&self) -> &str {
+        &self.printed.stdout
+    }
+
+    /// What it complained of.
+    #[must_use]
+    pub fn stderr(&self) -> &str {
+        &self.printed.stderr
+    }
+
     /// The last line of standard error that is not blank, or the exit status if there is none.
     #[must_use]
     pub fn complaint(&self) -> String {
-        match self.stderr.lines().map(str::trim).rfind(|line| !line.is_empty()) {
+        match self.printed.stderr.lines().map(str::trim).rfind(|line| !line.is_empty()) {
             Some(line) => line.to_owned(),
             None => self.status.to_string(),
         }
@@ -174,10 +183,18 @@ impl Finished {
 }
 
 /// A program that gave no answer.
-#[derive(Debug)]
 pub struct CommandError {
     program: OsString,
     cause: Cause,
+    printed: Printed,
+}
+
+/// Shows nothing of what was printed, as secrets can be in it.
+impl fmt::Debug for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CommandError { program, cause, .. } = self;
+        f.debug_struct("CommandError").field("program", program).field("cause", cause).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -194,6 +211,18 @@ impl CommandError {
     pub fn is_not_found(&self) -> bool {
         matches!(&self.cause, Cause::Start(error) if error.kind() == io::ErrorKind::NotFound)
     }
+
+    /// What it had printed until it was killed.
+    #[must_use]
+    pub fn stdout(&self) -> &str {
+        &self.printed.stdout
+    }
+
+    /// What it had complained of until it was killed.
+    #[must_use]
+    pub fn stderr(&self) -> &str {
+        &self.printed.stderr
+    }
 }
 
 impl fmt::Display for CommandError {
@@ -204,7 +233,7 @@ impl fmt::Display for CommandError {
             Cause::Start(error) => write!(f, "`{program}` cannot be started: {error}"),
             Cause::Wait(error) => write!(f, "`{program}` cannot be waited for: {error}"),
             Cause::Stopped => write!(f, "`{program}` was stopped"),
-            Cause::NoAnswer(timeout) => write!(f, "no answer from `{program}` in {} s", timeout.as_secs_f32()),
+            Cause::NoAnswer(timeout) => write!(f, "no answer in {} from `{program}`", seconds(*timeout)),
         }
     }
 }
@@ -213,6 +242,9 @@ impl std::error::Error for CommandError {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);
@@ -223,29 +255,29 @@ mod tests {
         let finished = Command::new("sh", ["-c", "cat; echo $FRUIT; echo sour >&2; exit 3"])
             .envs([("FRUIT", "lemon")])
             .stdin("fresh ")
-            .run(LONG)
+            .run(&Deadline::within(LONG))
             .expect("sh runs");
-        assert_eq!(finished.stdout, "fresh lemon\n");
+        assert_eq!(finished.stdout(), "fresh lemon\n");
         assert_eq!(finished.complaint(), "sour");
         assert!(!finished.is_success());
     }
 
     #[test]
     fn a_failing_program_without_words_is_told_by_its_status() {
-        let finished = Command::new("false", [""; 0]).run(LONG).expect("false runs");
+        let finished = Command::new("false", [""; 0]).run(&Deadline::within(LONG)).expect("false runs");
         assert_eq!(finished.complaint(), "exit status: 1");
     }
 
     #[test]
     fn a_program_that_is_wanted_no_longer_is_stopped() {
-        let stop = AtomicBool::new(true);
-        let error = Command::new("sleep", ["64.25"]).run_unless(&stop, LONG).expect_err("it is stopped");
+        let stopped = Deadline::unless(Arc::new(AtomicBool::new(true)), LONG, LONG);
+        let error = Command::new("sleep", ["64.25"]).run(&stopped).expect_err("it is stopped");
         assert_eq!(error.to_string(), "`sleep` was stopped");
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = Command::new("no-such-program", [""; 0]).run(LONG).expect_err("there is none");
+        let error = Command::new("no-such-program", [""; 0]).run(&Deadline::within(LONG)).expect_err("there is none");
         assert!(error.is_not_found());
         assert_eq!(error.to_string(), "command not found: `no-such-program`");
     }
@@ -268,8 +300,8 @@ mod tests {
             ("62.25", "trap '' TERM; sleep 62.25 & wait; wait"),
             ("63.25", "sleep 63.25 & exit 0"),
         ] {
-            let error = Command::new("sh", ["-c", script]).run(SHORT).expect_err("it hangs");
-            assert_eq!(error.to_string(), "no answer from `sh` in 0.2 s", "{script}");
+            let error = Command::new("sh", ["-c", script]).run(&Deadline::within(SHORT)).expect_err("it hangs");
+            assert_eq!(error.to_string(), "no answer in 0.2 s from `sh`", "{script}");
             assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "{script}");
         }
     }

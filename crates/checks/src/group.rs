@@ -1,23 +1,59 @@
 //! The groups of checks, a file each.
 
 pub mod core;
+mod dev;
 pub mod django;
+mod docker;
+pub mod env;
+mod systemd;
 
-use std::sync::atomic::AtomicBool;
+use std::path::Path;
+use std::sync::Arc;
 
+use crate::catalogue::{CATALOGUE, Group, plain};
+use crate::outcome::Outcome;
+use crate::run::Probe;
 use crate::secret::Secrets;
-use crate::{Project, Uv};
+use crate::{Project, Site};
 
 /// What the checks of a service on this machine work with.
+#[derive(Clone, Copy)]
 pub struct Ground<'a> {
     /// The checkout.
     pub project: &'a Project,
-    /// What Python is started with.
-    pub uv: &'a Uv,
+    /// The virtual environment of the service.
+    pub venv: &'a Path,
     /// The variables of `.env`, on top of the inherited environment.
-    pub variables: Vec<(String, String)>,
+    pub variables: &'a [(String, String)],
     /// What must not be shown of what programs print.
     pub secrets: &'a Secrets,
-    /// Set by whoever wants no answer any longer.
-    pub stop: &'a AtomicBool,
+}
+
+/// The probes that answer the checks that are wanted and have a meaning for these axes. A check that was asked for
+/// by name and has none is answered as well: with why not.
+#[must_use]
+pub fn plan(site: &Arc<Site>) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    for group in Group::ALL {
+        match site.absent(group) {
+            None => probes.extend(match group {
+                Group::Env => env::probes(site),
+                Group::Core => core::probes(site),
+                Group::Django => django::probes(site),
+                Group::Dev => dev::probes(site),
+                Group::Docker => docker::probes(site),
+                Group::Systemd => systemd::probes(site),
+            }),
+            Some(reason) => probes.extend(absent(group, reason, site)),
+        }
+    }
+    probes.into_iter().filter_map(|probe| probe.wanted(&site.selection)).collect()
+}
+
+/// Answers those checks of a group that has no meaning here that were asked for by name.
+fn absent(group: Group, reason: &'static str, site: &Site) -> Option<Probe> {
+    let is_asked_for = |name: &&str| Group::of(name) == Some(group) && site.selection.asks_for(name);
+    let checks: Vec<_> = CATALOGUE.into_iter().map(|(name, _)| name).filter(is_asked_for).collect();
+    let outcomes: Vec<_> = checks.iter().map(|name| Outcome::skip(plain(name), reason)).collect();
+    (!checks.is_empty()).then(|| Probe::new(checks, move |_| outcomes))
 }

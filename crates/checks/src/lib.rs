@@ -1,10 +1,13 @@
 //! What has to hold for a project on its two axes, and the looks at the outside that tell whether it does.
 //!
-//! The thin start of `cargo xtask health`: the facts and checks that `install` needs to verify its own work.
-//! Nothing here prints, prompts, reads the process environment or exits. Programs are started by [`command`] alone,
-//! each under a deadline and in a process group of its own.
+//! A [`Site`] is what is looked at; [`plan`] says which [`Probe`]s that takes; [`run()`] asks them all at the same time
+//! and gives their [`Outcome`]s, which a [`Report`] tells in several forms. Nothing here prints, prompts, reads the
+//! process environment or exits. Programs are started by [`command`] alone, each under a deadline and in a process
+//! group of its own.
 
+pub mod catalogue;
 pub mod command;
+mod deadline;
 pub mod group;
 pub mod matrix;
 mod outcome;
@@ -12,12 +15,20 @@ mod probes;
 mod project;
 mod pyproject;
 mod python;
+pub mod report;
+mod run;
 pub mod secret;
+mod site;
 mod uv;
 
-pub use outcome::{Outcome, Status};
+pub use deadline::Deadline;
+pub use group::{Ground, plan};
+pub use outcome::{Finding, Outcome, Repair, Status};
 pub use probes::SystemProbes;
 pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
 pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python};
-pub use uv::{Uv, find_uv};
+pub use report::Report;
+pub use run::{Event, Limits, Probe, run};
+pub use site::{Machine, Site, variables};
+pub use uv::{Uv, UvError, find_uv};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use detect::{Probes, Unanswered};
 
-use crate::Project;
 use crate::command::{Command, CommandError, Finished};
+use crate::{Deadline, Project};
 
 /// How long Docker and systemd have to answer what `.env` did not.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ impl Probes for SystemProbes<'_> {
         };
         let only_services = "label=com.docker.compose.oneoff=False";
         let list = Command::new("docker", ["ps", "--filter", only_services, "--format", CONTAINER]);
-        let answer = answer("docker", list.run(PROBE_TIMEOUT))?;
+        let answer = answer("docker", list.run(&Deadline::within(PROBE_TIMEOUT)))?;
         Ok(containers_of(&compose_file, &answer.unwrap_or_default()))
     }
 
@@ -41,7 +41,7 @@ impl Probes for SystemProbes<'_> {
         }
         let unit = self.project.main_unit();
         let show = Command::new("systemctl", ["show", "--property=LoadState", "--value", &unit]);
-        let state = answer("systemctl", show.run(PROBE_TIMEOUT))?;
+        let state = answer("systemctl", show.run(&Deadline::within(PROBE_TIMEOUT)))?;
         // `masked`, `bad-setting` and the like are installed all the same.
         Ok(state.filter(|state| !matches!(state.trim(), "" | "not-found")).map(|_| unit))
     }
@@ -50,7 +50,7 @@ impl Probes for SystemProbes<'_> {
 /// What was printed; nothing if there is no such program.
 fn answer(asked: &'static str, result: Result<Finished, CommandError>) -> Result<Option<String>, Unanswered> {
     match result {
-        Ok(finished) if finished.is_success() => Ok(Some(finished.stdout)),
+        Ok(finished) if finished.is_success() => Ok(Some(finished.stdout().to_owned())),
         Ok(finished) => Err(Unanswered { asked, reason: finished.complaint() }),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(Unanswered { asked, reason: error.to_string() }),

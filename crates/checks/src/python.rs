@@ -2,12 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use crate::Uv;
-use crate::command::Command;
+use crate::command::{Command, CommandError};
+use crate::{Deadline, Uv};
 
 /// The names that interpreters usually have, the plain ones first.
 const NAMES: [&str; 8] =
@@ -28,44 +27,49 @@ pub struct Python {
 ///
 /// # Errors
 /// When none fits; the error tells which were found.
-pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, timeout: Duration) -> Result<Python, PythonError> {
+pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, deadline: &Deadline) -> Result<Python, PythonError> {
     let mut unfit = Vec::new();
     for name in NAMES {
-        match version_of(name, timeout) {
-            Some(version) if requires.contains(&version) => return Ok(Python { program: name.into(), version }),
-            Some(version) => unfit.push((name.to_owned(), version)),
-            None => {}
+        match version_of(name, deadline) {
+            Ok(Some(version)) if requires.contains(&version) => return Ok(Python { program: name.into(), version }),
+            Ok(Some(version)) => unfit.push(format!("`{name}` is {version}")),
+            Ok(None) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => {
+                unfit.push(error.to_string());
+                if deadline.left().is_zero() {
+                    break;
+                }
+            }
         }
     }
     let managed = uv.and_then(|uv| {
-        let finished = uv.command(["python", "find", "--no-project", &requires.to_string()]).run(timeout).ok()?;
-        let program = finished.stdout.trim().to_owned();
-        let version = finished.is_success().then(|| version_of(&program, timeout))??;
+        let finished = uv.command(["python", "find", "--no-project", &requires.to_string()]).run(deadline).ok()?;
+        let program = finished.stdout().trim().to_owned();
+        let version = finished.is_success().then(|| version_of(&program, deadline).ok())???;
         requires.contains(&version).then_some(Python { program, version })
     });
     managed.ok_or_else(|| PythonError { requires: requires.to_string(), unfit })
 }
 
 /// What an interpreter says it is. A name that is on PATH only as a version manager's shim fails, and does not count.
-fn version_of(program: &str, timeout: Duration) -> Option<Version> {
-    let finished = Command::new(program, ["-c", PRINT_VERSION]).run(timeout).ok()?;
-    finished.is_success().then(|| finished.stdout.trim().parse().ok())?
+fn version_of(program: &str, deadline: &Deadline) -> Result<Option<Version>, CommandError> {
+    let finished = Command::new(program, ["-c", PRINT_VERSION]).run(deadline)?;
+    Ok(finished.is_success().then(|| finished.stdout().trim().parse().ok()).flatten())
 }
 
 /// No interpreter fits.
 #[derive(Debug)]
 pub struct PythonError {
     requires: String,
-    unfit: Vec<(String, Version)>,
+    /// What was found instead, as in "`python3` is 3.6.9".
+    unfit: Vec<String>,
 }
 
 impl fmt::Display for PythonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no Python {} found", self.requires)?;
-        for (index, (name, version)) in self.unfit.iter().enumerate() {
-            write!(f, "{} `{name}` is {version}", if index == 0 { ":" } else { "," })?;
-        }
-        Ok(())
+        if self.unfit.is_empty() { Ok(()) } else { write!(f, ": {}", self.unfit.join(", ")) }
     }
 }
 
@@ -73,19 +77,23 @@ impl Error for PythonError {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const TIMEOUT: Duration = Duration::from_secs(10);
+    fn soon() -> Deadline {
+        Deadline::within(Duration::from_secs(10))
+    }
 
     #[test]
     fn the_first_that_fits_is_taken() {
-        let python = find_python(&">=3.0".parse().expect("a specifier"), None, TIMEOUT).expect("a Python is here");
+        let python = find_python(&">=3.0".parse().expect("a specifier"), None, &soon()).expect("a Python is here");
         assert_eq!(python.program, "python3");
     }
 
     #[test]
     fn those_that_do_not_fit_are_named() {
-        let error = find_python(&">=9".parse().expect("a specifier"), None, TIMEOUT).expect_err("not yet");
+        let error = find_python(&">=9".parse().expect("a specifier"), None, &soon()).expect_err("not yet");
         let message = error.to_string();
         assert!(message.starts_with("no Python >=9 found: `python3` is 3."), "{message}");
     }

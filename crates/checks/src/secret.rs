@@ -34,10 +34,26 @@ pub fn shown(variable: &str, value: &str) -> String {
         .fold(value.to_owned(), |shown, password| shown.replace(&format!(":{password}@"), &format!(":{MASK}@")))
 }
 
+/// A raw line of a `.env` file as it may be shown.
+#[must_use]
+pub fn covered_line(raw: &str, secrets: &Secrets) -> String {
+    let file = EnvFile::parse(raw.as_bytes());
+    let entry = file.entries().next();
+    let shown = entry.as_ref().map(|entry| shown(entry.key, &entry.value));
+    match (entry, shown, raw.split_once('=')) {
+        (Some(entry), Some(shown), Some((name, _))) if shown != entry.value => format!("{name}={shown}"),
+        _ => secrets.cover(raw),
+    }
+}
+
 /// The passwords of the URLs in a value, `scheme://user:password@host`; Celery takes several, separated by `;`.
 pub fn url_passwords(value: &str) -> impl Iterator<Item = &str> {
     value.split("://").skip(1).filter_map(|rest| {
-        let authority = rest.split(['/', '?', '#', ';']).next()?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let has_port =
+            |host: &str| host.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        // A password that should have been escaped ends at the last `@`, whatever is in it.
+        let authority = if rest[..end].contains('@') || has_port(&rest[..end]) { &rest[..end] } else { rest };
         let (user, _) = authority.rsplit_once('@')?;
         let (_, password) = user.split_once(':')?;
         (!password.is_empty()).then_some(password)
@@ -59,11 +75,17 @@ impl Secrets {
             }
             secrets.extend(url_passwords(&entry.value).map(str::to_owned));
         }
-        secrets.retain(|secret| secret.len() >= SHORTEST);
+        Secrets::default().and(secrets)
+    }
+
+    /// These secrets as well.
+    #[must_use]
+    pub fn and(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
+        self.0.extend(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST));
         // The longest first, so that a secret within another one does not leave the rest standing.
-        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
-        secrets.dedup();
-        Secrets(secrets)
+        self.0.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        self.0.dedup();
+        self
     }
 
     /// The text with every secret covered.
@@ -112,7 +134,24 @@ mod tests {
         check("CELERY_BROKER_URL", "redis://:hunter2@db:6379/0", "redis://:********@db:6379/0");
         check("CELERY_BROKER_URL", "redis://me:p@ss@db/0", "redis://me:********@db/0");
         check("CELERY_BROKER_URL", "redis://:a@b/0;redis://:c@d/0", "redis://:********@b/0;redis://:********@d/0");
+        check("CELERY_BROKER_URL", "redis://:a@b;redis://:c@d", "redis://:********@b;redis://:********@d");
+        check("CELERY_BROKER_URL", "redis://:hun;ter2@db", "redis://:********@db");
+        check("CELERY_BROKER_URL", "redis://:hun #t/er2@db/0", "redis://:********@db/0");
+        check("PAGE", "https://example.org:8000/a:b@c", "https://example.org:8000/a:b@c");
         check("PAGE", "https://example.org/a:b@c", "https://example.org/a:b@c");
+    }
+
+    #[test]
+    fn raw_lines_are_covered() {
+        let secrets = Secrets::of([&EnvFile::parse(b"URL=redis://:hunter2@db\n")]);
+        let check = |raw, expected| assert_eq!(covered_line(raw, &secrets), expected);
+        check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY=********");
+        check("DJANGO_SECRET_KEY=", "DJANGO_SECRET_KEY=");
+        check("URL=redis://:hunter2@db", "URL=redis://:********@db");
+        check("OTHER='redis://:abc@c/0' # x", "OTHER=redis://:********@c/0");
+        check("# once redis://:hunter2@db", "# once redis://:********@db");
+        check("DJANGO_DEBUG=1", "DJANGO_DEBUG=1");
+        check("# DJANGO_DEBUG=1", "# DJANGO_DEBUG=1");
     }
 
     #[test]

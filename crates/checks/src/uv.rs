@@ -1,11 +1,12 @@
 //! Finding uv: on PATH, or in the project's own tool folder.
 
+use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::Project;
 use crate::command::Command;
+use crate::{Deadline, Project};
 
 /// A uv that answers.
 #[derive(Debug, Clone)]
@@ -38,12 +39,35 @@ impl Project {
 }
 
 /// The uv on PATH, else the one in the project's tool folder. One that does not answer does not count.
-#[must_use]
-pub fn find_uv(project: &Project, timeout: Duration) -> Option<Uv> {
-    [OsString::from("uv"), project.own_uv().into()].into_iter().find_map(|program| {
-        let finished = Command::new(&program, ["--version"]).run(timeout).ok()?;
-        // `uv 0.8.3 (platform)`: the platform is nobody's question.
-        let version = finished.stdout.split(" (").next().unwrap_or_default().trim().to_owned();
-        finished.is_success().then_some(Uv { program, version })
-    })
+///
+/// # Errors
+/// When neither answers; the error tells why the first one that is there does not.
+pub fn find_uv(project: &Project, deadline: &Deadline) -> Result<Uv, UvError> {
+    let mut broken = None;
+    for program in [OsString::from("uv"), project.own_uv().into()] {
+        let failed = match Command::new(&program, ["--version"]).run(deadline) {
+            Ok(finished) if finished.is_success() => {
+                // `uv 0.8.3 (platform)`: the platform is nobody's question.
+                let version = finished.stdout().split(" (").next().unwrap_or_default().trim().to_owned();
+                return Ok(Uv { program, version });
+            }
+            Ok(finished) => format!("`{}` fails: {}", program.display(), finished.complaint()),
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => error.to_string(),
+        };
+        broken.get_or_insert(failed);
+    }
+    Err(UvError(broken.unwrap_or_else(|| "command not found: `uv`".to_owned())))
 }
+
+/// No uv answers.
+#[derive(Debug)]
+pub struct UvError(String);
+
+impl fmt::Display for UvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for UvError {}

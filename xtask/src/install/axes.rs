@@ -1,12 +1,12 @@
 //! The two questions: which environment, and which deployment method.
 
+use checks::report::{BOLD, DIM};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, Environment, deploy_method, environment};
 use envfile::EnvFile;
 
 use super::answers::{self, Answers};
 use crate::exit::{Exit, Failure, Problem};
 use crate::prompt;
-use crate::ui::{BOLD, DIM};
 use crate::world::World;
 
 /// A combination of answers to the two questions.

@@ -8,7 +8,7 @@ use envfile::{Change, EnvFile, Saved};
 
 use super::settle::{Files, Setting};
 use crate::exit::{Exit, Failure, Problem};
-use crate::ui::{BOLD, DIM, GREEN, Ink, RED};
+use checks::report::{BOLD, DIM, GREEN, Ink, RED};
 
 /// The edits, made on a copy.
 pub(super) struct Preview {
@@ -55,7 +55,7 @@ impl Preview {
         // The assignment is the last of its lines, and its number is the one that is known.
         let line = |number: Option<usize>, sign, style, raw: &String| {
             let number = number.map(|number| number.to_string()).unwrap_or_default();
-            format!("{number:>4} {}", ink.style(style, format_args!("{sign}{}", covered(raw, &secrets))))
+            format!("{number:>4} {}", ink.style(style, format_args!("{sign}{}", secret::covered_line(raw, &secrets))))
         };
         for change in &self.changes {
             let first = change.line.saturating_sub(change.after.len().saturating_sub(1));
@@ -92,33 +92,4 @@ fn apply(settings: &[Setting], file: &mut EnvFile, sample: &EnvFile) -> anyhow::
     }
     changes.sort_by_key(|change| change.line);
     Ok(changes)
-}
-
-/// A raw line as it may be shown.
-fn covered(raw: &str, secrets: &Secrets) -> String {
-    let file = EnvFile::parse(raw.as_bytes());
-    let entry = file.entries().next();
-    let shown = entry.as_ref().map(|entry| secret::shown(entry.key, &entry.value));
-    match (entry, shown, raw.split_once('=')) {
-        (Some(entry), Some(shown), Some((name, _))) if shown != entry.value => format!("{name}={shown}"),
-        _ => secrets.cover(raw),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn raw_lines_are_covered() {
-        let secrets = Secrets::of([&EnvFile::parse(b"URL=redis://:hunter2@db\n")]);
-        let check = |raw, expected| assert_eq!(covered(raw, &secrets), expected);
-        check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY=********");
-        check("DJANGO_SECRET_KEY=", "DJANGO_SECRET_KEY=");
-        check("URL=redis://:hunter2@db", "URL=redis://:********@db");
-        check("OTHER='redis://:abc@c/0' # x", "OTHER=redis://:********@c/0");
-        check("# once redis://:hunter2@db", "# once redis://:********@db");
-        check("DJANGO_DEBUG=1", "DJANGO_DEBUG=1");
-        check("# DJANGO_DEBUG=1", "# DJANGO_DEBUG=1");
-    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use checks::command::Command;
-use checks::{Pyproject, Python, Uv, find_python, find_uv};
+use checks::{Deadline, Pyproject, Python, Uv, find_python, find_uv};
 use detect::{DeployMethod, Environment};
 
 use super::axes::Axes;
@@ -25,6 +25,10 @@ pub(super) struct Tools {
     pub(super) pyproject: Pyproject,
 }
 
+fn soon() -> Deadline {
+    Deadline::within(TIMEOUT)
+}
+
 /// Looks for everything that this combination needs. With `docker` there are no tools: everything is done in
 /// containers.
 pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Option<Tools>> {
@@ -36,7 +40,7 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
     let deployer_problems = match (axes.method, axes.environment) {
         (DeployMethod::Docker, _) => docker(),
         // Only the offer to deploy needs it, and that can be declined.
-        (DeployMethod::Bare, Environment::Prod) if !world.host.has_systemd => {
+        (DeployMethod::Bare, Environment::Prod) if !world.host.machine.has_systemd => {
             world.ui.warning(&Problem::new("systemd does not run here: `deploy-systemd` will need it"));
             Vec::new()
         }
@@ -70,7 +74,7 @@ fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
         problems.push(Problem::new(message).hint("uv lock"));
     }
-    let uv = find_uv(&world.project, TIMEOUT);
+    let uv = find_uv(&world.project, &soon()).ok();
     let pyproject = match Pyproject::read(&world.project.service_dir()) {
         Ok(pyproject) => pyproject,
         Err(error) => {
@@ -78,7 +82,7 @@ fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem
             return None;
         }
     };
-    match find_python(&pyproject.requires_python, uv.as_ref(), TIMEOUT) {
+    match find_python(&pyproject.requires_python, uv.as_ref(), &soon()) {
         Ok(python) => {
             if uv.is_none() && !can_make_environments(&python) {
                 let message = format!("command not found: `uv`, and `{}` cannot install it: no `venv`", python.program);
@@ -97,7 +101,7 @@ fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem
 
 /// Whether this Python has what uv is installed with. Debian keeps it in a package of its own.
 fn can_make_environments(python: &Python) -> bool {
-    let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(TIMEOUT);
+    let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(&soon());
     ask.is_ok_and(|finished| finished.is_success())
 }
 
@@ -116,7 +120,7 @@ fn consent_to_uv(world: &World<'_>) -> anyhow::Result<()> {
 
 /// What is wrong with Docker, both the engine and Compose.
 fn docker() -> Vec<Problem> {
-    let ask = |args: &[&str]| Command::new("docker", args).run(TIMEOUT);
+    let ask = |args: &[&str]| Command::new("docker", args).run(&soon());
     let engine = match ask(&["version", "--format", "{{.Server.Version}}"]) {
         Ok(finished) if finished.is_success() => None,
         Ok(finished) => Some(
@@ -132,9 +136,9 @@ fn docker() -> Vec<Problem> {
         }
     };
     let compose = match ask(&["compose", "version", "--short"]) {
-        Ok(finished) if finished.is_success() && is_v2(&finished.stdout) => None,
+        Ok(finished) if finished.is_success() && is_v2(finished.stdout()) => None,
         Ok(finished) if finished.is_success() => {
-            Some(Problem::new(format!("Docker Compose v2 is needed, this is: {}", finished.stdout.trim())))
+            Some(Problem::new(format!("Docker Compose v2 is needed, this is: {}", finished.stdout().trim())))
         }
         Ok(_) => Some(Problem::new("Docker Compose v2 is not installed: `docker compose version` fails")),
         Err(error) => Some(Problem::new(error.to_string())),

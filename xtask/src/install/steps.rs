@@ -1,14 +1,14 @@
 //! What `bare` does on this machine: uv, the virtual environment, the database, the checks.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use checks::group::{Ground, core, django};
+use checks::group::{core, django};
 use checks::secret::Secrets;
-use checks::{Outcome, Project, Status, Uv, find_uv};
+use checks::{Deadline, Ground, Outcome, Project, Status, Uv, find_uv, variables};
 use detect::Environment;
 use envfile::EnvFile;
 use xshell::Shell;
@@ -26,6 +26,8 @@ const UV_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the steps work with.
 pub(super) struct Bench<'a> {
     pub(super) project: &'a Project,
+    /// The virtual environment, as uv makes it.
+    pub(super) venv: &'a Path,
     pub(super) ui: &'a Ui,
     pub(super) environment: Environment,
     pub(super) tools: &'a Tools,
@@ -58,7 +60,7 @@ pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -
     let program = tools.uv.as_ref().map_or_else(|| project.own_uv().into_os_string(), |uv| uv.program.clone());
     let program = quoted(&program.to_string_lossy());
     let uv = |args: &[&str]| format!("{program} {}", args.join(" "));
-    lines.push(uv(&[&["sync"], sync_args(tools, environment).as_slice()].concat()));
+    lines.push(uv(&[&["sync"], core::sync_args(&tools.pyproject, environment).as_slice()].concat()));
     lines.push(uv(&MIGRATE));
     lines.push(uv(&[&CHECK[..], deploy_flag(environment)].concat()));
     if environment == Environment::Prod {
@@ -75,14 +77,6 @@ fn deploy_flag(environment: Environment) -> &'static [&'static str] {
     match environment {
         Environment::Dev => &[],
         Environment::Prod => &["--deploy"],
-    }
-}
-
-fn sync_args(tools: &Tools, environment: Environment) -> Vec<&'static str> {
-    match environment {
-        Environment::Dev => vec!["--all-extras", "--dev"],
-        Environment::Prod if tools.pyproject.has_extra("prod") => vec!["--frozen", "--no-dev", "--extra", "prod"],
-        Environment::Prod => vec!["--frozen", "--no-dev"],
     }
 }
 
@@ -109,7 +103,7 @@ pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &D
         let [program, args @ ..] = command.as_slice() else { continue };
         ui.step(title, sh.cmd(program).args(args), &Secrets::default(), deferred)?;
     }
-    find_uv(project, UV_TIMEOUT).with_context(|| {
+    find_uv(project, &Deadline::within(UV_TIMEOUT)).with_context(|| {
         format!("`{}` was installed and does not answer", project.relative(&project.own_uv()).display())
     })
 }
@@ -117,47 +111,46 @@ pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &D
 /// Brings the virtual environment, the database and the static files to where they should be, and verifies it.
 pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
     let Bench { project, ui, environment, tools, secrets, deferred, .. } = *bench;
-    // A map, so that of several assignments the last one counts.
-    let variables: BTreeMap<_, _> = bench.env_file.entries().map(|entry| (entry.key.to_owned(), entry.value)).collect();
-    let variables = variables.into_iter().collect();
-    let ground = Ground { project, uv: &uv, variables, secrets, stop: deferred.flag() };
-    let sync_args = sync_args(tools, environment);
-    let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &sync_args, UV_TIMEOUT));
-    let ask = || ui.while_waiting("manage.py check", || django::ask(&ground, environment, DJANGO_TIMEOUT));
+    let variables = variables(bench.env_file);
+    let ground = Ground { project, venv: bench.venv, variables: &variables, secrets };
+    let sync_args = core::sync_args(&tools.pyproject, environment);
+    let within = |timeout| Deadline::unless(deferred.flag(), timeout, timeout);
+    let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &uv, &sync_args, &within(UV_TIMEOUT)));
+    let ask = || ui.while_waiting("manage.py check", || django::ask(&ground, environment, &within(DJANGO_TIMEOUT)));
     let mut is_changed = false;
 
     let mut locked = lock();
     deferred.check("uv sync --check")?;
     if locked.status != Status::Ok {
         is_changed = true;
-        step(bench, &ground, "uv sync", [&["sync"], sync_args.as_slice()].concat())?;
+        step(bench, &ground, &uv, "uv sync", [&["sync"], sync_args.as_slice()].concat())?;
         locked = lock();
     }
 
     let mut answer = ask();
     deferred.check("manage.py check")?;
-    if answer.as_ref().is_ok_and(|answer| !answer.pending.is_empty()) {
+    if answer.database.as_ref().is_some_and(|database| !database.pending.is_empty()) {
         is_changed = true;
-        step(bench, &ground, "manage.py migrate", MIGRATE)?;
+        step(bench, &ground, &uv, "manage.py migrate", MIGRATE)?;
         answer = ask();
     }
-    let static_root = answer.as_ref().ok().and_then(|answer| answer.static_root.as_ref());
-    if environment == Environment::Prod && static_root.is_some() {
-        let printed = step(bench, &ground, "manage.py collectstatic", COLLECTSTATIC)?;
+    let has_static_root = answer.settings.as_ref().is_some_and(|settings| settings.static_root.is_some());
+    if environment == Environment::Prod && has_static_root {
+        let printed = step(bench, &ground, &uv, "manage.py collectstatic", COLLECTSTATIC)?;
         is_changed |= !printed.lines().any(|line| line.starts_with("0 static files copied"));
     }
     deferred.check("manage.py check")?;
 
-    if let Err(error) = &answer {
-        ui.last_words(&error.output);
+    if let Some(failure) = &answer.failure {
+        ui.last_words(&failure.output);
     }
     let outcomes: Vec<Outcome> = [locked].into_iter().chain(django::outcomes(&answer)).collect();
     for outcome in &outcomes {
         ui.outcome(outcome);
     }
     let failed = outcomes.iter().filter(|outcome| outcome.status == Status::Err).count();
-    match answer {
-        Ok(answer) if failed == 0 => Ok(Done { is_changed, uv, reads_env_file: answer.reads_env_file }),
+    match answer.settings {
+        Some(settings) if failed == 0 => Ok(Done { is_changed, uv, reads_env_file: settings.reads_env_file }),
         _ => {
             let problem = Problem::new(format!("what was installed is not well: {failed} failed, see above"))
                 .hint("mend it, and run this again: what is done already is left alone");
@@ -170,12 +163,13 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
 fn step(
     bench: &Bench<'_>,
     ground: &Ground<'_>,
+    uv: &Uv,
     title: &str,
     args: impl IntoIterator<Item = &'static str>,
 ) -> anyhow::Result<String> {
     let sh = Shell::new()?;
     sh.change_dir(bench.project.service_dir());
     let variables = ground.variables.iter().map(|(key, value)| (key, value));
-    let cmd = sh.cmd(&ground.uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
+    let cmd = sh.cmd(&uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
     bench.ui.step(title, cmd, bench.secrets, bench.deferred)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use checks::report::{BOLD, DIM};
 use checks::secret;
 use detect::{ENV_FILE, Environment};
 
@@ -9,7 +10,7 @@ use super::axes::Axes;
 use super::env_file::Preview;
 use super::settle::Setting;
 use super::steps::Done;
-use crate::ui::{BOLD, DIM, quoted};
+use crate::ui::quoted;
 use crate::world::World;
 
 /// Where `runserver` listens when it is not told otherwise.

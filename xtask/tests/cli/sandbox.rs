@@ -1,6 +1,7 @@
 //! A project in a temporary folder, and the real binary in an emptied environment with a PATH of shims.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use snapbox::cmd::{Command, OutputAssert};
@@ -30,6 +31,13 @@ impl Sandbox {
             .file("uv.lock", "")
             .file("compose.yaml", "services: {}\n")
             .file(".env.sample", include_str!("../../../.env.sample"))
+            .link(".venv", "venv")
+    }
+
+    /// A link in the project to a set of shims.
+    pub(crate) fn link(self, name: &str, shims: &str) -> Self {
+        symlink(Path::new(SHIMS).join(shims), self.root().join(name)).expect("linked");
+        self
     }
 
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {

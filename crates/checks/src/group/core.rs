@@ -1,25 +1,176 @@
 //! `core`: what a service on this machine stands on.
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use detect::Environment;
+use pep440_rs::Version;
+use rustix::fs::{Access, access, statvfs};
 
 use super::Ground;
-use crate::outcome::{Outcome, Status};
+use crate::command::Command;
+use crate::outcome::{Outcome, Repair, Status};
+use crate::run::Probe;
+use crate::{Deadline, Pyproject, Site, Uv, find_python, find_uv};
+
+/// Below this, in bytes, the next release or backup may fail half-way.
+const LEAST_FREE: u64 = 1_000_000_000;
+
+pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
+    let for_python = Arc::clone(site);
+    let for_uv = Arc::clone(site);
+    let for_folder = Arc::clone(site);
+    vec![
+        Probe::new(["core.python", "core.venv"], move |deadline| python_and_venv(&for_python, deadline)),
+        Probe::new(["core.uv", "core.lock"], move |deadline| uv_and_lock(&for_uv, deadline)),
+        Probe::new(["core.writable", "core.disk"], move |_| vec![writable(&for_folder), disk(&for_folder)]),
+    ]
+}
+
+/// The interpreter in the virtual environment is the one that counts; only where there is none, another is looked for.
+fn python_and_venv(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
+    let started = venv(site, deadline);
+    let requires = Pyproject::read(&site.project.service_dir()).map(|pyproject| pyproject.requires_python);
+    let python = match (&requires, &started) {
+        (Err(error), _) => Outcome::err("core.python", error.to_string()),
+        (Ok(requires), Ok(version)) if requires.contains(version) => {
+            Outcome::ok("core.python", format!("{version}, as {requires} asks for"))
+        }
+        (Ok(requires), _) => {
+            let uv = find_uv(&site.project, deadline).ok();
+            match find_python(requires, uv.as_ref(), deadline) {
+                Ok(python) => Outcome::ok("core.python", format!("`{}` is {}", python.program, python.version)),
+                Err(error) => {
+                    Outcome::err("core.python", error.to_string()).hint("install such a Python, and have it on PATH")
+                }
+            }
+        }
+    };
+    let shown = site.project.relative(&site.venv).display();
+    let venv = match (&requires, started) {
+        (Ok(requires), Ok(version)) if !requires.contains(&version) => {
+            Outcome::err("core.venv", format!("`{shown}` has Python {version}, and {requires} is asked for"))
+        }
+        (_, Ok(version)) => Outcome::ok("core.venv", format!("`{shown}` has Python {version}")),
+        (_, Err(problem)) => Outcome::err("core.venv", format!("`{shown}` {problem}")),
+    };
+    let venv = match venv.status {
+        Status::Ok => venv,
+        _ => venv.hint("cargo xtask install").repair(Repair::Sync),
+    };
+    vec![python, venv]
+}
+
+/// The version of the interpreter in the virtual environment, by its own word.
+fn venv(site: &Site, deadline: &Deadline) -> Result<Version, String> {
+    let python = interpreter(&site.venv);
+    if !site.venv.is_dir() {
+        return Err("is not there".to_owned());
+    }
+    match Command::new(python, ["--version"]).run(deadline) {
+        Ok(finished) if finished.is_success() => {
+            let said = finished.stdout().trim().trim_start_matches("Python ").trim_end_matches('+').to_owned();
+            said.parse().map_err(|_| format!("does not tell its version: {said}"))
+        }
+        Ok(finished) => Err(format!("does not start: {}", site.secrets.cover(&finished.complaint()))),
+        Err(error) if error.is_not_found() => Err("has no Python that starts".to_owned()),
+        Err(error) => Err(format!("does not start: {error}")),
+    }
+}
+
+/// The interpreter of a virtual environment.
+pub(crate) fn interpreter(venv: &Path) -> PathBuf {
+    venv.join("bin/python")
+}
+
+fn uv_and_lock(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
+    const LOCK: &str = "core.lock";
+    let uv = match find_uv(&site.project, deadline) {
+        Ok(uv) => uv,
+        Err(error) => {
+            let outcome = Outcome::err("core.uv", error.to_string()).hint("cargo xtask install");
+            return vec![outcome, Outcome::skip(LOCK, "uv does not answer")];
+        }
+    };
+    let found = Outcome::ok("core.uv", format!("{} ({})", uv.version, uv.program.display()));
+    let service_dir = site.project.service_dir();
+    let lock = match Pyproject::read(&service_dir) {
+        _ if !site.selection.wants(LOCK) => return vec![found],
+        Err(error) => Outcome::skip(LOCK, error.to_string()),
+        Ok(_) if !interpreter(&site.venv).exists() => Outcome::skip(LOCK, "there is no virtual environment"),
+        Ok(_) if !service_dir.join("uv.lock").is_file() => {
+            Outcome::err(LOCK, "`uv.lock` is not there").hint("cargo xtask install")
+        }
+        Ok(pyproject) => lock(&site.ground(), &uv, &sync_args(&pyproject, site.environment.value), &deadline.again()),
+    };
+    vec![found, lock]
+}
+
+/// The arguments of `uv sync` by which the virtual environment is made: they say which extras and groups belong in it.
+#[must_use]
+pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'static str> {
+    match environment {
+        Environment::Dev => vec!["--all-extras", "--dev"],
+        Environment::Prod if pyproject.has_extra("prod") => vec!["--frozen", "--no-dev", "--extra", "prod"],
+        Environment::Prod => vec!["--frozen", "--no-dev"],
+    }
+}
 
 /// Whether the virtual environment is there and holds what `uv.lock` says, by uv's own judgement.
-///
-/// `sync_args` are the arguments that it was made with: they say which extras and groups belong in it.
 #[must_use]
-pub fn lock(ground: &Ground<'_>, sync_args: &[&str], timeout: Duration) -> Outcome {
+pub fn lock(ground: &Ground<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
     const NAME: &str = "core.lock";
     let args = ["sync", "--check"].iter().chain(sync_args).copied();
-    let command = ground.uv.command(args).dir(ground.project.service_dir()).envs(ground.variables.clone());
-    match command.run_unless(ground.stop, timeout) {
-        Ok(finished) if finished.is_success() => Outcome::new(NAME, Status::Ok, "`.venv` is in step with `uv.lock`"),
-        Ok(finished) => {
-            let complaint = ground.secrets.cover(&finished.complaint());
-            Outcome::new(NAME, Status::Err, format!("`.venv` is not in step with `uv.lock`: {complaint}"))
-                .hint(format!("uv sync {}", sync_args.join(" ")))
+    let command = uv.command(args).dir(ground.project.service_dir()).envs(ground.variables.to_vec());
+    match command.run(deadline) {
+        Ok(finished) if finished.is_success() => Outcome::ok(NAME, "`.venv` is in step with `uv.lock`"),
+        Ok(finished) => Outcome::err(NAME, "`.venv` is not in step with `uv.lock`")
+            .output(&ground.secrets.cover(finished.stderr()))
+            .hint("cargo xtask install")
+            .repair(Repair::Sync),
+        Err(error) => Outcome::err(NAME, error.to_string()).output(&ground.secrets.cover(error.stderr())),
+    }
+}
+
+/// Whether the folders can be written to, by the operating system's word; nothing is written to find out.
+fn writable(site: &Site) -> Outcome {
+    const NAME: &str = "core.writable";
+    let service_dir = site.project.service_dir();
+    for dir in [&site.project.root, &service_dir] {
+        if let Err(error) = access(dir, Access::WRITE_OK) {
+            return Outcome::err(NAME, format!("`{}`: {error}", dir.display()));
         }
-        Err(error) => Outcome::new(NAME, Status::Err, error.to_string()),
+    }
+    Outcome::ok(NAME, "the project can be written to")
+}
+
+fn disk(site: &Site) -> Outcome {
+    match statvfs(&site.project.root) {
+        Ok(found) => free(found.f_bavail.saturating_mul(found.f_frsize)),
+        Err(error) => Outcome::err("core.disk", format!("cannot tell how much is free: {error}")),
+    }
+}
+
+/// Judges how many bytes are free.
+fn free(bytes: u64) -> Outcome {
+    let tenths = bytes / (LEAST_FREE / 10);
+    let message = format!("{}.{} GB free", tenths / 10, tenths % 10);
+    if bytes < LEAST_FREE {
+        return Outcome::err("core.disk", format!("{message}, and 1 GB is needed for the next release or backup"));
+    }
+    Outcome::ok("core.disk", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_space() {
+        assert_eq!(free(12_345_678_901), Outcome::ok("core.disk", "12.3 GB free"));
+        assert_eq!(free(LEAST_FREE).status, Status::Ok);
+        let outcome = free(LEAST_FREE - 1);
+        assert_eq!(outcome.status, Status::Err);
+        assert!(outcome.message.starts_with("0.9 GB free, "), "{}", outcome.message);
     }
 }

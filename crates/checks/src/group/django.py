@@ -1,7 +1,8 @@
 """Asks Django for everything that health and install want to know, in one interpreter start.
 
-Read from standard input by `python - [--deploy]` in the folder of manage.py. The last line of standard output is one
-JSON object; whatever the project itself prints goes to standard error.
+Read from standard input by `python -B - [--deploy]` in the folder of manage.py. Each part of the answer is a line of
+JSON on standard output, printed as soon as it is known: a database that hangs takes nothing else with it. Whatever the
+project itself prints goes to standard error.
 """
 
 import contextlib
@@ -9,6 +10,15 @@ import json
 import os
 import runpy
 import sys
+import threading
+
+answer_to = sys.stdout
+turn = threading.Lock()
+
+
+def answer(**part):
+    with turn:
+        print(json.dumps(part), file=answer_to, flush=True)
 
 
 def set_up():
@@ -24,50 +34,70 @@ def set_up():
     django.setup()
 
 
-def findings(deploy):
+def tell_settings():
+    from django.conf import settings
+
+    readers = {"dotenv", "environ", "environs", "decouple", "dotenvs"}
+    answer(
+        settings={
+            "static_root": str(settings.STATIC_ROOT) if settings.STATIC_ROOT else None,
+            "reads_env_file": not readers.isdisjoint(sys.modules),
+        }
+    )
+
+
+def tell_checks(deploy):
     from django.core import checks
 
     messages = checks.run_checks(include_deployment_checks=deploy)
-    return [
-        {"id": message.id or "", "level": message.level, "message": str(message.msg)}
-        for message in messages
-        if not message.is_silenced()
-    ]
+    answer(
+        check=[
+            {
+                "id": message.id or "",
+                "level": message.level,
+                "message": str(message.msg),
+                "hint": str(message.hint) if message.hint else None,
+            }
+            for message in messages
+            if not message.is_silenced()
+        ]
+    )
 
 
-def pending_migrations():
+def tell_database():
+    from django.db import DatabaseError, connection
+
+    try:
+        answer(database=database(connection))
+    except (DatabaseError, OSError) as error:
+        answer(database={"error": " ".join(str(error).split()), "pending": []})
+    finally:
+        connection.close()
+
+
+def database(connection):
     """The migrations of the default database that are not applied. Does not create a missing SQLite file."""
-    from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
     from django.db.migrations.loader import MigrationLoader
 
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and ":memory:" not in name and not os.path.exists(name):
-        return sorted(f"{app}.{migration}" for app, migration in MigrationLoader(None).disk_migrations)
+        migrations = MigrationLoader(None).disk_migrations
+        pending = sorted(f"{app}.{migration}" for app, migration in migrations)
+        return {"error": "the database file is not there yet", "pending": pending}
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    return {"error": None, "pending": [f"{step.app_label}.{step.name}" for step, _ in plan]}
 
 
-def ask(deploy):
-    set_up()
-    from django.conf import settings
-    from django.db import DatabaseError
-
-    answer = {"check": findings(deploy), "pending": [], "database_error": None}
-    try:
-        answer["pending"] = pending_migrations()
-    except (DatabaseError, OSError) as error:
-        answer["database_error"] = " ".join(str(error).split())
-    answer["static_root"] = str(settings.STATIC_ROOT) if settings.STATIC_ROOT else None
-    readers = {"dotenv", "environ", "environs", "decouple", "dotenvs"}
-    answer["reads_env_file"] = not readers.isdisjoint(sys.modules)
-    return answer
-
-
-answer_to = sys.stdout
+deploy = "--deploy" in sys.argv
 with contextlib.redirect_stdout(sys.stderr):
-    answer = ask("--deploy" in sys.argv)
-print(json.dumps(answer), file=answer_to)
+    set_up()
+    tell_settings()
+    # A connection belongs to its thread. What hangs there must not keep the rest from being told.
+    asked = threading.Thread(target=tell_database, daemon=True)
+    asked.start()
+    tell_checks(deploy)
+    asked.join()

@@ -1,25 +1,51 @@
 //! `django`: the project's own checks, its migrations and its database, all from one interpreter start.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use detect::Environment;
 use serde::Deserialize;
 
 use super::Ground;
-use crate::outcome::{Outcome, Status};
+use super::core::interpreter;
+use crate::command::Command;
+use crate::outcome::{self, Outcome, Repair, Status};
+use crate::run::Probe;
 use crate::secret::Secrets;
+use crate::{Deadline, Site};
 
 const SCRIPT: &str = include_str!("django.py");
 
-/// What one start of Django told.
-#[derive(Debug, Clone, Deserialize)]
+const CHECK: &str = "django.check";
+const MIGRATIONS: &str = "django.migrations";
+const DATABASE: &str = "django.database";
+
+pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
+    let site = Arc::clone(site);
+    vec![Probe::new([CHECK, MIGRATIONS, DATABASE], move |deadline| {
+        if !interpreter(&site.venv).exists() {
+            let reason = "there is no virtual environment to start Django in";
+            return [CHECK, MIGRATIONS, DATABASE].map(|name| Outcome::skip(name, reason)).to_vec();
+        }
+        outcomes(&ask(&site.ground(), site.environment.value, deadline))
+    })]
+}
+
+/// What one start of Django told: each part that it came to.
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
+    /// What the settings say.
+    pub settings: Option<Settings>,
     /// What `manage.py check` finds; with `--deploy` in prod.
-    pub check: Vec<Finding>,
-    /// The migrations that are not applied, such as `auth.0001_initial`.
-    pub pending: Vec<String>,
-    /// What kept the database from answering.
-    pub database_error: Option<String>,
+    pub check: Option<Vec<Finding>>,
+    /// The default database.
+    pub database: Option<Database>,
+    /// What kept the rest from being told.
+    pub failure: Option<Failure>,
+}
+
+/// What the settings say.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
     /// Where `collectstatic` puts its files, if that is configured.
     pub static_root: Option<String>,
     /// Whether a reader of `.env` is loaded: the settings see the file without anybody's help.
@@ -35,6 +61,26 @@ pub struct Finding {
     pub level: u32,
     /// What Django says.
     pub message: String,
+    /// What Django proposes.
+    pub hint: Option<String>,
+}
+
+/// The default database.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Database {
+    /// What kept it from answering.
+    pub error: Option<String>,
+    /// The migrations that are not applied, such as `auth.0001_initial`.
+    pub pending: Vec<String>,
+}
+
+/// One line of the script's answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Settings(Settings),
+    Check(Vec<Finding>),
+    Database(Database),
 }
 
 /// Django's level from which on a finding is an error.
@@ -42,82 +88,133 @@ const ERROR: u32 = 40;
 /// Django's level from which on a finding is a warning.
 const WARNING: u32 = 30;
 
-/// A Django that did not start. Secrets are covered.
+/// Why Django did not tell everything. Secrets are covered.
 #[derive(Debug, Clone)]
-pub struct NotStarted {
+pub struct Failure {
     /// The last word on it, such as `ModuleNotFoundError: No module named 'shop'`.
     pub complaint: String,
-    /// All that was printed, with the traceback.
+    /// All that was complained of, with the traceback.
     pub output: String,
 }
 
 /// Starts Django once, in the environment that `.env` describes, and asks it everything. Secrets are covered.
-///
-/// # Errors
-/// Django did not start, or not in time.
-pub fn ask(ground: &Ground<'_>, environment: Environment, timeout: Duration) -> Result<Answer, NotStarted> {
-    let Ground { project, uv, secrets, stop, .. } = ground;
+#[must_use]
+pub fn ask(ground: &Ground<'_>, environment: Environment, deadline: &Deadline) -> Answer {
+    let Ground { project, venv, variables, secrets } = *ground;
     let deploy = (environment == Environment::Prod).then_some("--deploy");
-    let args = ["run", "--no-sync", "--quiet", "python", "-"].into_iter().chain(deploy);
-    let command = uv.command(args).dir(project.service_dir()).envs(ground.variables.clone()).stdin(SCRIPT);
-    let finished = command
-        .run_unless(stop, timeout)
-        .map_err(|error| NotStarted { complaint: error.to_string(), output: String::new() })?;
-    match finished.stdout.lines().next_back().map(serde_json::from_str::<Answer>) {
-        Some(Ok(answer)) if finished.is_success() => Ok(covered(answer, secrets)),
-        _ => {
-            Err(NotStarted { complaint: secrets.cover(&finished.complaint()), output: secrets.cover(&finished.stderr) })
+    // `-B`: looking leaves nothing behind, least of all root's files in somebody else's checkout.
+    let args = ["-B", "-"].into_iter().chain(deploy);
+    let command = Command::new(interpreter(venv), args).dir(project.service_dir()).envs(variables.to_vec());
+    let (told, failure) = match command.stdin(SCRIPT).run(deadline) {
+        Ok(finished) if finished.is_success() => (finished.stdout().to_owned(), None),
+        Ok(finished) => {
+            let (complaint, output) = (secrets.cover(&finished.complaint()), secrets.cover(finished.stderr()));
+            (finished.stdout().to_owned(), Some(Failure { complaint, output }))
+        }
+        Err(error) => {
+            let (complaint, output) = (error.to_string(), secrets.cover(error.stderr()));
+            (error.stdout().to_owned(), Some(Failure { complaint, output }))
+        }
+    };
+    let mut answer = covered(parse(&told), secrets);
+    let is_complete = answer.check.is_some() && answer.database.is_some();
+    answer.failure = failure.or_else(|| {
+        let complaint = "Django ended without having told everything".to_owned();
+        (!is_complete).then_some(Failure { complaint, output: String::new() })
+    });
+    answer
+}
+
+fn parse(told: &str) -> Answer {
+    let mut answer = Answer::default();
+    // A line that is cut off, or that somebody else has printed, is no part of the answer.
+    for part in told.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        match part {
+            Part::Settings(settings) => answer.settings = Some(settings),
+            Part::Check(findings) => answer.check = Some(findings),
+            Part::Database(database) => answer.database = Some(database),
         }
     }
+    answer
 }
 
 /// The answer with the secrets covered that Django has put into its words.
 fn covered(mut answer: Answer, secrets: &Secrets) -> Answer {
-    for finding in &mut answer.check {
+    for finding in answer.check.iter_mut().flatten() {
         finding.message = secrets.cover(&finding.message);
+        finding.hint = finding.hint.as_deref().map(|hint| secrets.cover(hint));
     }
-    answer.database_error = answer.database_error.map(|error| secrets.cover(&error));
+    if let Some(database) = &mut answer.database {
+        database.error = database.error.as_deref().map(|error| secrets.cover(error));
+    }
     answer
 }
 
-/// The checks of this group, from one answer.
+/// The checks of this group, from one answer. A failure is told once, by the first check that it kept from an answer.
 #[must_use]
-pub fn outcomes(answer: &Result<Answer, NotStarted>) -> Vec<Outcome> {
-    match answer {
-        Ok(answer) => vec![check(&answer.check), migrations(answer), database(answer)],
-        Err(error) => vec![Outcome::new("django.check", Status::Err, &error.complaint)],
-    }
+pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
+    let Answer { check: findings, database: found, failure, .. } = answer;
+    let mut failure = failure.as_ref();
+    let mut failed = |name| match failure.take() {
+        Some(Failure { complaint, output }) => Outcome::err(name, complaint).output(output),
+        None => Outcome::skip(name, "Django did not get that far"),
+    };
+    let check = findings.as_deref().map_or_else(|| failed(CHECK), check);
+    let database = found.as_ref().map_or_else(|| failed(DATABASE), database);
+    let migrations =
+        found.as_ref().map_or_else(|| Outcome::skip(MIGRATIONS, "the database does not answer"), migrations);
+    vec![check, migrations, database]
 }
 
 fn check(findings: &[Finding]) -> Outcome {
-    const NAME: &str = "django.check";
-    let status = match findings.iter().map(|finding| finding.level).max() {
-        Some(ERROR..) => Status::Err,
-        Some(WARNING..) => Status::Warn,
-        _ => return Outcome::new(NAME, Status::Ok, "no issues"),
+    let findings: Vec<_> = findings.iter().filter(|finding| finding.level >= WARNING).map(finding).collect();
+    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    let message = match (count(Status::Err), count(Status::Warn)) {
+        (0, 0) => return Outcome::ok(CHECK, "no issues"),
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, 0) => counted(errors, "error"),
+        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
-    let lines = findings.iter().filter(|finding| finding.level >= WARNING).map(|finding| {
-        let separator = if finding.id.is_empty() { "" } else { ": " };
-        format!("{}{separator}{}", finding.id, finding.message)
-    });
-    Outcome::new(NAME, status, lines.collect::<Vec<_>>().join("\n"))
+    let status = if count(Status::Err) > 0 { Status::Err } else { Status::Warn };
+    Outcome::new(CHECK, status, message).findings(findings)
 }
 
-fn migrations(answer: &Answer) -> Outcome {
-    const NAME: &str = "django.migrations";
-    match answer.pending.as_slice() {
-        _ if answer.database_error.is_some() => Outcome::new(NAME, Status::Skip, "the database does not answer"),
-        [] => Outcome::new(NAME, Status::Ok, "all applied"),
-        pending => Outcome::new(NAME, Status::Err, format!("{} not applied: {}", pending.len(), pending.join(", ")))
-            .hint("cargo xtask install"),
+fn finding(finding: &Finding) -> outcome::Finding {
+    let separator = if finding.id.is_empty() { "" } else { ": " };
+    outcome::Finding {
+        status: if finding.level >= ERROR { Status::Err } else { Status::Warn },
+        line: None,
+        message: format!("{}{separator}{}", finding.id, finding.message),
+        hint: finding.hint.clone(),
     }
 }
 
-fn database(answer: &Answer) -> Outcome {
-    const NAME: &str = "django.database";
-    match &answer.database_error {
-        None => Outcome::new(NAME, Status::Ok, "answers"),
-        Some(error) => Outcome::new(NAME, Status::Err, error),
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn migrations(database: &Database) -> Outcome {
+    match database.pending.as_slice() {
+        [] if database.error.is_some() => Outcome::skip(MIGRATIONS, "the database does not answer"),
+        [] => Outcome::ok(MIGRATIONS, "all applied"),
+        pending => Outcome::err(MIGRATIONS, format!("{} not applied: {}", pending.len(), some_of(pending)))
+            .hint("cargo xtask install")
+            .repair(Repair::Migrate),
+    }
+}
+
+/// The first few names; a fresh database lacks dozens.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let rest = names.len().saturating_sub(SHOWN);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{more}", names[..names.len() - rest].join(", "))
+}
+
+fn database(database: &Database) -> Outcome {
+    match &database.error {
+        None => Outcome::ok(DATABASE, "answers"),
+        Some(error) => Outcome::err(DATABASE, error),
     }
 }
 
@@ -125,36 +222,48 @@ fn database(answer: &Answer) -> Outcome {
 mod tests {
     use super::*;
 
-    fn answer() -> Answer {
-        Answer { check: Vec::new(), pending: Vec::new(), database_error: None, static_root: None, reads_env_file: true }
+    fn well() -> Answer {
+        Answer {
+            check: Some(Vec::new()),
+            database: Some(Database { error: None, pending: Vec::new() }),
+            ..Answer::default()
+        }
     }
 
     #[track_caller]
-    fn check(answer: &Result<Answer, NotStarted>, expected: &[&str]) {
-        let outcomes = outcomes(answer);
-        let lines = outcomes.iter().map(|outcome| format!("{} {}: {}", outcome.status, outcome.name, outcome.message));
+    fn check(answer: &Answer, expected: &[&str]) {
+        let lines = outcomes(answer).into_iter().map(|outcome| {
+            let findings: String =
+                outcome.findings.iter().map(|found| format!(" [{} {}]", found.status, found.message)).collect();
+            format!("{} {}: {}{findings}", outcome.status, outcome.name, outcome.message)
+        });
         assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    fn finding(level: u32) -> Finding {
+        Finding { id: "security.W018".into(), level, message: "DEBUG".into(), hint: None }
     }
 
     #[test]
     fn one_answer_gives_every_check_of_the_group() {
         check(
-            &Ok(answer()),
+            &well(),
             &["ok django.check: no issues", "ok django.migrations: all applied", "ok django.database: answers"],
         );
-        let finding = |level| Finding { id: "security.W018".into(), level, message: "DEBUG".into() };
+        let pending = Some(Database { error: None, pending: vec!["a.0001".into()] });
         check(
-            &Ok(Answer { check: vec![finding(20), finding(30)], pending: vec!["a.0001".into()], ..answer() }),
+            &Answer { check: Some(vec![finding(20), finding(30)]), database: pending, ..well() },
             &[
-                "warn django.check: security.W018: DEBUG",
+                "warn django.check: 1 warning [warn security.W018: DEBUG]",
                 "err django.migrations: 1 not applied: a.0001",
                 "ok django.database: answers",
             ],
         );
+        let locked = Some(Database { error: Some("locked".into()), pending: Vec::new() });
         check(
-            &Ok(Answer { check: vec![finding(40)], database_error: Some("locked".into()), ..answer() }),
+            &Answer { check: Some(vec![finding(40), finding(30), finding(30)]), database: locked, ..well() },
             &[
-                "err django.check: security.W018: DEBUG",
+                "err django.check: 1 error, 2 warnings [err security.W018: DEBUG] [warn security.W018: DEBUG] [warn security.W018: DEBUG]",
                 "skip django.migrations: the database does not answer",
                 "err django.database: locked",
             ],
@@ -162,18 +271,54 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_covered_in_djangos_words() {
-        let secrets = Secrets::of([&envfile::EnvFile::parse(b"A_KEY=hunter2\n")]);
-        let finding = Finding { id: "x.E001".into(), level: 40, message: "weak: hunter2".into() };
-        let answer = Answer { check: vec![finding], database_error: Some("no hunter2".into()), ..answer() };
-        let covered = covered(answer, &secrets);
-        assert_eq!(covered.check[0].message, "weak: ********");
-        assert_eq!(covered.database_error.as_deref(), Some("no ********"));
+    fn what_was_told_before_the_end_counts() {
+        let failure = Some(Failure { complaint: "no answer in 10 s from `python`".into(), output: String::new() });
+        check(
+            &Answer { failure: failure.clone(), database: None, ..well() },
+            &[
+                "ok django.check: no issues",
+                "skip django.migrations: the database does not answer",
+                "err django.database: no answer in 10 s from `python`",
+            ],
+        );
+        check(
+            &Answer { failure, ..Answer::default() },
+            &[
+                "err django.check: no answer in 10 s from `python`",
+                "skip django.migrations: the database does not answer",
+                "skip django.database: Django did not get that far",
+            ],
+        );
     }
 
     #[test]
-    fn a_django_that_does_not_start_is_one_error() {
-        let error = NotStarted { complaint: "ImproperlyConfigured: no".into(), output: String::new() };
-        check(&Err(error), &["err django.check: ImproperlyConfigured: no"]);
+    fn lines_that_are_no_part_of_the_answer_are_passed_over() {
+        let answer = parse(
+            "hello\n{\"check\": []}\n{\"other\": 1}\n{\"database\": {\"error\": null, \"pending\": [\"a\"]}}\n{\"set",
+        );
+        assert!(answer.check.is_some_and(|findings| findings.is_empty()) && answer.settings.is_none());
+        assert_eq!(answer.database.expect("told").pending, ["a"]);
+    }
+
+    #[test]
+    fn of_many_migrations_the_first_are_named() {
+        let names: Vec<_> = (1..=8).map(|number| format!("a.{number}")).collect();
+        assert_eq!(some_of(&names), "a.1, a.2, a.3, a.4, a.5 and 3 more");
+        assert_eq!(some_of(&names[..5]), "a.1, a.2, a.3, a.4, a.5");
+    }
+
+    #[test]
+    fn secrets_are_covered_in_djangos_words() {
+        let secrets = Secrets::of([&envfile::EnvFile::parse(b"A_KEY=hunter2\n")]);
+        let hint = Some("not hunter2".into());
+        let finding = Finding { id: "x.E001".into(), level: 40, message: "weak: hunter2".into(), hint };
+        let database = Some(Database { error: Some("no hunter2".into()), pending: Vec::new() });
+        let covered = covered(Answer { check: Some(vec![finding]), database, ..well() }, &secrets);
+        let findings = covered.check.expect("told");
+        assert_eq!(
+            (findings[0].message.as_str(), findings[0].hint.as_deref()),
+            ("weak: ********", Some("not ********"))
+        );
+        assert_eq!(covered.database.expect("told").error.as_deref(), Some("no ********"));
     }
 }

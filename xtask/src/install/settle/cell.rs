@@ -7,8 +7,8 @@ use super::{Files, Origin};
 use crate::install::answers::Answer;
 use crate::install::key;
 use crate::prompt;
-use crate::ui::DIM;
 use crate::world::World;
+use checks::report::DIM;
 
 /// What a cell comes to.
 pub(super) enum Settled<'a> {

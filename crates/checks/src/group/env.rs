@@ -1,0 +1,130 @@
+//! `env`: the axes and the `.env` that holds them. Nothing is started for it.
+
+mod matrix;
+mod portable;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use detect::{Detected, ENV_FILE, Environment};
+use envfile::EnvFile;
+
+use crate::outcome::{Finding, Outcome, Repair, Status};
+use crate::run::Probe;
+use crate::{SAMPLE_FILE, Site};
+
+pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
+    let site = Arc::clone(site);
+    let checks = ["env.axes", "env.file", "env.mode", "env.sample", "env.portable", "env.matrix"];
+    vec![Probe::new(checks, move |_| outcomes(&site))]
+}
+
+fn outcomes(site: &Site) -> Vec<Outcome> {
+    let with = |name, check: fn(&'static str, &EnvFile, &Site) -> Outcome| match (&site.env_file, site.env()) {
+        (_, Some(file)) => check(name, file, site),
+        (Err(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` cannot be read")),
+        (Ok(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` is not there")),
+    };
+    vec![
+        axes(site),
+        file(site),
+        mode(site),
+        with("env.sample", sample),
+        with("env.portable", portable::check),
+        with("env.matrix", matrix::check),
+    ]
+}
+
+fn axes(site: &Site) -> Outcome {
+    const NAME: &str = "env.axes";
+    let Site { environment, deploy_method, .. } = site;
+    let rejected: Vec<_> = environment.rejected.iter().chain(&deploy_method.rejected).collect();
+    if !rejected.is_empty() {
+        let findings = rejected.iter().map(|rejected| Finding {
+            status: Status::Err,
+            line: Some(rejected.line),
+            message: rejected.to_string(),
+            hint: None,
+        });
+        let variables: Vec<_> = rejected.iter().map(|rejected| format!("`{}`", rejected.variable)).collect();
+        return Outcome::err(NAME, format!("unknown value for {}", variables.join(" and ")))
+            .findings(findings.collect())
+            .hint("cargo xtask install --env dev|prod --method bare|docker");
+    }
+    if let Some(unanswered) = &deploy_method.unanswered {
+        let guess = format!("`{}` is a guess, as {unanswered}", deploy_method.value);
+        return Outcome::warn(NAME, guess).hint("cargo xtask install --method bare|docker");
+    }
+    if site.env_file.is_err() {
+        return Outcome::skip(NAME, format!("`{ENV_FILE}` cannot be read"));
+    }
+    Outcome::ok(NAME, format!("{}, {}", told(environment), told(deploy_method)))
+}
+
+fn told<T: std::fmt::Display>(detected: &Detected<T>) -> String {
+    format!("{} ({})", detected.value, detected.source)
+}
+
+fn file(site: &Site) -> Outcome {
+    const NAME: &str = "env.file";
+    match &site.env_file {
+        Ok(Some(file)) => Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {} variables", file.keys().count())),
+        Ok(None) => Outcome::err(NAME, format!("`{ENV_FILE}` is not there")).hint("cargo xtask install"),
+        Err(error) => Outcome::err(NAME, error.to_string()),
+    }
+}
+
+/// What others may do with the file, as bits of its mode.
+const OTHERS: u32 = 0o007;
+
+fn mode(site: &Site) -> Outcome {
+    const NAME: &str = "env.mode";
+    let path = site.project.env_file();
+    let mode = match fs::metadata(&path) {
+        Ok(metadata) => metadata.permissions().mode() & 0o777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Outcome::skip(NAME, format!("`{ENV_FILE}` is not there"));
+        }
+        Err(error) => return Outcome::err(NAME, format!("cannot look at `{}`: {error}", path.display())),
+    };
+    if mode & OTHERS == 0 {
+        return Outcome::ok(NAME, format!("{mode:03o}: nobody else can read it"));
+    }
+    let status = match site.environment.value {
+        Environment::Dev => Status::Warn,
+        Environment::Prod => Status::Err,
+    };
+    Outcome::new(NAME, status, format!("{mode:03o}: every user of this machine can get at the secrets in it"))
+        .hint(format!("chmod {:03o} {ENV_FILE}", mode & !OTHERS))
+        .repair(Repair::EnvMode)
+}
+
+fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
+    let sample = match &site.sample {
+        Ok(Some(sample)) => sample,
+        Ok(None) => return Outcome::skip(name, format!("there is no `{SAMPLE_FILE}`")),
+        Err(error) => return Outcome::warn(name, error.to_string()),
+    };
+    let missing = missing_keys(file, sample);
+    if missing.is_empty() {
+        return Outcome::ok(name, format!("every variable of `{SAMPLE_FILE}` is there"));
+    }
+    let names: Vec<_> = missing.iter().map(|key| format!("`{key}`")).collect();
+    Outcome::warn(name, format!("only `{SAMPLE_FILE}` has {}", names.join(", ")))
+        .hint("cargo xtask health --fix")
+        .repair(Repair::SampleKeys)
+}
+
+/// The variables that only the sample has, in its order.
+#[must_use]
+pub fn missing_keys<'a>(file: &EnvFile, sample: &'a EnvFile) -> Vec<&'a str> {
+    let mut missing: Vec<&str> = Vec::new();
+    for key in sample.keys() {
+        if !missing.contains(&key) && !file.keys().any(|known| known == key) {
+            missing.push(key);
+        }
+    }
+    missing
+}

@@ -1,0 +1,245 @@
+//! `env.portable`: lines of `.env` that the programs which read it here read differently.
+
+use detect::{DeployMethod, ENV_FILE};
+use envfile::{Disagreement, EnvFile, Reader, Reading};
+
+use crate::Site;
+use crate::outcome::{Finding, Outcome, Status};
+use crate::secret::{self, MASK, Secrets, is_secret, url_passwords};
+
+pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
+    let readers = readers(site.deploy_method.value, site.is_unit_installed);
+    let findings = findings(file, &readers, &site.secrets);
+    let lines = match findings.len() {
+        0 => {
+            let names: Vec<_> = readers.iter().map(ToString::to_string).collect();
+            return Outcome::ok(name, format!("{} and bash read every line alike", names.join(", ")));
+        }
+        1 => "1 line is".to_owned(),
+        many => format!("{many} lines are"),
+    };
+    if findings.iter().all(|finding| finding.status == Status::Warn) {
+        return Outcome::warn(name, format!("{lines} read differently by bash")).findings(findings);
+    }
+    let message =
+        if readers.len() == 1 { "read differently by its readers, or not at all" } else { "read differently" };
+    Outcome::err(name, format!("{lines} {message}")).findings(findings)
+}
+
+/// Who reads `.env` here, beside bash, for which a person may source it.
+fn readers(method: DeployMethod, is_unit_installed: bool) -> Vec<Reader> {
+    let other = match method {
+        DeployMethod::Docker => Some(Reader::Compose),
+        DeployMethod::Bare => is_unit_installed.then_some(Reader::Systemd),
+    };
+    [Reader::PythonDotenv].into_iter().chain(other).collect()
+}
+
+/// What the readers disagree on is an error, and so is an assignment that one of them misses; what only bash reads
+/// differently is a warning.
+fn findings(file: &EnvFile, readers: &[Reader], secrets: &Secrets) -> Vec<Finding> {
+    let with_bash = [readers, &[Reader::Bash]].concat();
+    let among_readers = file.disagreements(readers);
+    let found = file.disagreements(&with_bash);
+    found
+        .iter()
+        .map(|disagreement| {
+            let is_same = |other: &&Disagreement| other.line == disagreement.line && other.class == disagreement.class;
+            let is_missed =
+                |(reader, reading): &(Reader, Reading)| readers.contains(reader) && *reading == Reading::Unset;
+            let is_assignment =
+                file.lines().any(|line| line.number() == disagreement.line && line.text().contains('='));
+            let is_err = among_readers.iter().any(|other| is_same(&other))
+                || (is_assignment && disagreement.readings.iter().any(is_missed));
+            finding(disagreement, if is_err { Status::Err } else { Status::Warn }, secrets)
+        })
+        .collect()
+}
+
+fn finding(disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Finding {
+    let Disagreement { line, key, class, readings, rewritten, .. } = disagreement;
+    let variable = key.as_ref().map(|key| format!(" `{key}`:")).unwrap_or_default();
+    let mut lines = vec![format!("`{ENV_FILE}` line {line}:{variable} {class}")];
+    let width = readings.iter().map(|(reader, _)| reader.to_string().len()).max().unwrap_or_default();
+    let shown = Shown { key: key.as_deref().unwrap_or_default(), readings, secrets };
+    lines.extend(readings.iter().map(|(reader, reading)| format!("{reader:<width$}  {}", shown.reading(reading))));
+    let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten));
+    Finding { status, line: Some(*line), message: lines.join("\n"), hint }
+}
+
+/// A longer value is cut off where it is shown.
+const WIDEST: usize = 60;
+
+/// What the readers make of a variable, as it may be shown.
+struct Shown<'a> {
+    key: &'a str,
+    readings: &'a [(Reader, Reading)],
+    secrets: &'a Secrets,
+}
+
+impl Shown<'_> {
+    fn reading(&self, reading: &Reading) -> String {
+        match reading {
+            Reading::Value(value) if value.is_empty() => "an empty value".to_owned(),
+            // Two secrets look alike once they are covered.
+            Reading::Value(value) if self.is_secret(value) => match self.readings.first() {
+                Some((_, Reading::Value(first))) if first != value => format!("{MASK} (another value)"),
+                _ => MASK.to_owned(),
+            },
+            Reading::Value(value) => self.value(value),
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether nothing of the value may be shown. A reader that cuts a URL short may cut it within the password.
+    fn is_secret(&self, value: &str) -> bool {
+        is_secret(self.key) || (self.has_password() && url_passwords(value).next().is_none())
+    }
+
+    /// Whether some reader sees a password in the value.
+    fn has_password(&self) -> bool {
+        self.readings.iter().any(|(_, reading)| match reading {
+            Reading::Value(value) => url_passwords(value).next().is_some(),
+            _ => false,
+        })
+    }
+
+    /// A value in one line, the passwords in it covered.
+    fn value(&self, value: &str) -> String {
+        let covered = self.secrets.cover(&secret::shown(self.key, value));
+        let mut shown: String = covered.chars().take(WIDEST).map(escaped).collect();
+        if covered.chars().count() > WIDEST {
+            shown.push_str(&format!("… ({} bytes)", value.len()));
+        }
+        shown
+    }
+
+    /// The line to write instead; a covered value keeps its quotes.
+    fn rewritten(&self, rewritten: &str) -> String {
+        let hides = is_secret(self.key) || self.has_password();
+        let mut lines = Vec::new();
+        for line in rewritten.lines() {
+            match line.split_once('=') {
+                Some((name, value)) if name == self.key && self.is_secret(value) && !value.is_empty() => {
+                    let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"')).map(String::from);
+                    let quote = quote.unwrap_or_default();
+                    lines.push(format!("{name}={quote}{MASK}{quote}"));
+                    // Further lines are a part of the value.
+                    break;
+                }
+                // What has become a comment may be the rest of the secret.
+                _ if hides && line.starts_with('#') => lines.push("# …".to_owned()),
+                _ => lines.push(secret::covered_line(line, self.secrets)),
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+fn escaped(c: char) -> String {
+    if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, readers: &[Reader], expected: &[&str]) {
+        let file = EnvFile::parse(text.as_bytes());
+        let found = findings(&file, readers, &Secrets::of([&file]));
+        let found: Vec<_> = found
+            .iter()
+            .map(|Finding { status, message, hint, .. }| {
+                format!("{status} {message} -> {}", hint.as_deref().unwrap_or("-"))
+            })
+            .collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    const DJANGO: &[Reader] = &[Reader::PythonDotenv];
+    const COMPOSE: &[Reader] = &[Reader::PythonDotenv, Reader::Compose];
+    const SYSTEMD: &[Reader] = &[Reader::PythonDotenv, Reader::Systemd];
+
+    #[test]
+    fn who_reads_it_here() {
+        assert_eq!(readers(DeployMethod::Bare, false), DJANGO);
+        assert_eq!(readers(DeployMethod::Bare, true), SYSTEMD);
+        assert_eq!(readers(DeployMethod::Docker, true), COMPOSE);
+    }
+
+    #[test]
+    fn what_only_bash_reads_differently_is_a_warning() {
+        check("A=1\n", DJANGO, &[]);
+        check(
+            "A=1\nB=a b\n",
+            DJANGO,
+            &[
+                "warn `.env` line 2: `B`: blank-inside\npython-dotenv  a b\nbash           executes a part of it -> B='a b'",
+            ],
+        );
+        check(
+            "B=v # why\n",
+            SYSTEMD,
+            &[
+                "err `.env` line 1: `B`: inline-comment\npython-dotenv  v\nsystemd        v # why\nbash           v -> # why\nB=v",
+            ],
+        );
+        check(
+            "B=a$NOPE\n",
+            COMPOSE,
+            &["err `.env` line 1: `B`: dollar\npython-dotenv  a$NOPE\ncompose        depends on its environment\n\
+               bash           depends on its environment -> B='a$NOPE'"],
+        );
+    }
+
+    #[test]
+    fn secrets_are_covered_in_values_and_hints() {
+        check(
+            "A_KEY=hunter2 # why\n",
+            SYSTEMD,
+            &[
+                "err `.env` line 1: `A_KEY`: inline-comment\npython-dotenv  ********\nsystemd        ******** (another value)\n\
+               bash           ******** -> # …\nA_KEY=********",
+            ],
+        );
+        check(
+            "A_KEY=hunter2 three\n",
+            DJANGO,
+            &[
+                "warn `.env` line 1: `A_KEY`: blank-inside\npython-dotenv  ********\nbash           executes a part of it -> A_KEY='********'",
+            ],
+        );
+        check(
+            "URL=redis://:hun;ter2@db/0\n",
+            DJANGO,
+            &["warn `.env` line 1: `URL`: shell-character\npython-dotenv  redis://:********@db/0\n\
+               bash           executes a part of it -> URL=redis://:********@db/0"],
+        );
+        // A reader that sees a part of the password only.
+        check(
+            "URL=redis://:hun #ter2@db/0\n",
+            SYSTEMD,
+            &["err `.env` line 1: `URL`: inline-comment\npython-dotenv  ********\n\
+               systemd        redis://:********@db/0\nbash           ******** -> # …\nURL=********"],
+        );
+    }
+
+    #[test]
+    fn a_line_that_django_cannot_read_is_an_error() {
+        check(
+            "B='open\n",
+            DJANGO,
+            &[
+                "err `.env` line 1: `B`: unterminated-quote\npython-dotenv  sees no such variable\nbash           refuses the file -> -",
+            ],
+        );
+    }
+
+    #[test]
+    fn long_values_and_controls_stay_in_their_line() {
+        let shown = Shown { key: "A", readings: &[], secrets: &Secrets::default() };
+        assert_eq!(shown.value("a\tb\nc é"), "a\\tb\\nc é");
+        assert_eq!(shown.value(&"x".repeat(100)), format!("{}… (100 bytes)", "x".repeat(60)));
+    }
+}

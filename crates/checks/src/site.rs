@@ -1,0 +1,130 @@
+//! What the checks look at: the checkout, its `.env`, its axes, and what of this machine they have to know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
+use envfile::EnvFile;
+
+use crate::catalogue::{Group, Selection};
+use crate::probes::SystemProbes;
+use crate::secret::Secrets;
+use crate::{Ground, Project};
+
+/// What has to be known of the machine and the call.
+#[derive(Clone)]
+pub struct Machine {
+    /// Whether systemd is this machine's service manager (see `sd_booted(3)`).
+    pub has_systemd: bool,
+    /// Where uv makes the virtual environment, if the caller has said so (`UV_PROJECT_ENVIRONMENT`).
+    pub venv: Option<PathBuf>,
+    /// Secrets of the caller's environment, which programs inherit and may print.
+    pub secrets: Vec<String>,
+}
+
+/// Shows no secret.
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { has_systemd, venv, .. } = self;
+        f.debug_struct("Machine").field("has_systemd", has_systemd).field("venv", venv).finish_non_exhaustive()
+    }
+}
+
+impl Machine {
+    /// The virtual environment of a project's service.
+    #[must_use]
+    pub fn venv(&self, project: &Project) -> PathBuf {
+        project.service_dir().join(self.venv.as_deref().unwrap_or(".venv".as_ref()))
+    }
+}
+
+/// What the checks look at.
+pub struct Site {
+    /// The checkout.
+    pub project: Project,
+    /// Its `.env`; none if there is none, and why it cannot be read.
+    pub env_file: Result<Option<EnvFile>, envfile::Error>,
+    /// Its sample.
+    pub sample: Result<Option<EnvFile>, envfile::Error>,
+    /// The first axis.
+    pub environment: Detected<Environment>,
+    /// The second axis.
+    pub deploy_method: Detected<DeployMethod>,
+    /// Both in one word.
+    pub mode: Detected<Mode>,
+    /// Whether the service's unit is installed; also if systemd does not say.
+    pub is_unit_installed: bool,
+    /// The virtual environment of the service.
+    pub venv: PathBuf,
+    /// What must not be shown of what programs print.
+    pub secrets: Secrets,
+    /// Which checks are wanted.
+    pub selection: Selection,
+    variables: Vec<(String, String)>,
+}
+
+impl Site {
+    /// Reads `.env` and detects the axes. What cannot be read is remembered, for the checks to tell.
+    #[must_use]
+    pub fn survey(project: Project, machine: &Machine, selection: Selection) -> Self {
+        let env_file = envfile::read(&project.env_file());
+        let sample = envfile::read(&project.sample_file());
+        let nothing = EnvFile::default();
+        let file = env_file.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
+        let probes = SystemProbes { project: &project, has_systemd: machine.has_systemd };
+        let environment = environment(file);
+        let deploy_method = deploy_method(file, &probes);
+        let mode = mode(&environment, &deploy_method, &probes);
+        // On its way to the mode it has asked systemd. One that does not answer is worth a closer look, too.
+        let is_unit_installed = matches!(mode.source, Source::InstalledUnit(_)) || mode.unanswered.is_some();
+        let venv = machine.venv(&project);
+        let secrets = Secrets::of([file]).and(machine.secrets.iter().cloned());
+        let variables = variables(file);
+        Site {
+            project,
+            environment,
+            deploy_method,
+            mode,
+            is_unit_installed,
+            venv,
+            secrets,
+            selection,
+            variables,
+            env_file,
+            sample,
+        }
+    }
+
+    /// What the checks of a service on this machine work with.
+    #[must_use]
+    pub fn ground(&self) -> Ground<'_> {
+        Ground { project: &self.project, venv: &self.venv, variables: &self.variables, secrets: &self.secrets }
+    }
+
+    /// Why a group does not run here, if it does not.
+    #[must_use]
+    pub fn absent(&self, group: Group) -> Option<&'static str> {
+        group.absent(self.environment.value, self.deploy_method.value, self.is_unit_installed)
+    }
+
+    /// `.env`, as far as there is one that can be read.
+    #[must_use]
+    pub fn env(&self) -> Option<&EnvFile> {
+        self.env_file.as_ref().ok().and_then(Option::as_ref)
+    }
+
+    /// The value of a variable in `.env`, as Django's settings see it: an empty one is an unset one.
+    #[must_use]
+    pub fn value(&self, variable: &str) -> Option<String> {
+        let entry = self.env()?.get(variable)?;
+        Some(entry.value).filter(|value| !value.trim().is_empty())
+    }
+}
+
+/// The variables of `.env`; of several assignments the last one counts.
+#[must_use]
+pub fn variables(file: &EnvFile) -> Vec<(String, String)> {
+    let variables: BTreeMap<_, _> = file.entries().map(|entry| (entry.key.to_owned(), entry.value)).collect();
+    variables.into_iter().collect()
+}
