@@ -93,3 +93,95 @@ pub fn verdict(report: &Report, ink: Ink) -> String {
 fn seconds(elapsed: Duration) -> String {
     format!("{:.2} s", elapsed.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{empty, sample};
+
+    #[track_caller]
+    fn check(report: &Report, has_color: bool, with_times: bool, expected: &str) {
+        let told = human(report, Ink { has_color }, with_times).replace('\x1b', "␛");
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn every_status_is_told() {
+        let expected = "\
+environment    dev      .env:4
+deploy method  bare     default
+mode           dev      .env:4
+
+env
+  ok   env.file         `.env` is there, 9 variables
+warn   env.portable     3 things
+       line 3: blank-inside
+         python-dotenv  b c
+         hint: A='b c'
+       line 7: unterminated-quote
+       `B` is missing
+       hint: cargo xtask install
+
+core
+skip   core.disk        `df` is not there
+
+django
+warn   django.check     1 warning
+       security.W018: DEBUG
+         hint: DEBUG=0
+ err   django.database  no such table
+       | Traceback
+       |   boom
+       hint: cargo xtask health --fix
+
+1 ok, 2 warn, 1 err, 1 skip in 0.81 s
+";
+        check(&sample(), false, false, expected);
+    }
+
+    #[test]
+    fn every_status_has_its_colour() {
+        let expected = "\
+environment    ␛[1mdev     ␛[0m ␛[2m.env:4␛[0m
+deploy method  ␛[1mbare    ␛[0m ␛[2mdefault␛[0m
+mode           ␛[1mdev     ␛[0m ␛[2m.env:4␛[0m
+
+␛[1menv␛[0m
+␛[32m  ok␛[0m   env.file         ␛[2m`.env` is there, 9 variables␛[0m␛[2m  1 ms␛[0m
+␛[33mwarn␛[0m   env.portable     3 things␛[2m  2 ms␛[0m
+       line 3: blank-inside
+         python-dotenv  b c
+         ␛[1mhint:␛[0m A='b c'
+       line 7: unterminated-quote
+       `B` is missing
+       ␛[1mhint:␛[0m cargo xtask install
+
+␛[1mcore␛[0m
+␛[2mskip␛[0m   core.disk        `df` is not there␛[2m  1034 ms␛[0m
+
+␛[1mdjango␛[0m
+␛[33mwarn␛[0m   django.check     1 warning␛[2m  640 ms␛[0m
+       security.W018: DEBUG
+         ␛[1mhint:␛[0m DEBUG=0
+␛[31m err␛[0m   django.database  no such table␛[2m  645 ms␛[0m
+       ␛[2m|␛[0m Traceback
+       ␛[2m|␛[0m   boom
+       ␛[1mhint:␛[0m cargo xtask health --fix
+
+␛[32m1 ok␛[0m, ␛[33m2 warn␛[0m, ␛[31m1 err␛[0m, ␛[2m1 skip␛[0m in 0.81 s
+";
+        check(&sample(), true, true, expected);
+    }
+
+    #[test]
+    fn an_empty_report_has_its_axes_and_counts() {
+        let expected = "\
+environment    dev      .env:4
+deploy method  bare     default
+mode           dev      .env:4
+
+0 ok, 0 warn, 0 err, 0 skip in 0.81 s
+";
+        check(&empty(), false, true, expected);
+    }
+}
