@@ -11,7 +11,7 @@ use std::sync::Arc;
 use detect::{Detected, ENV_FILE, Environment};
 use envfile::EnvFile;
 
-use crate::outcome::{Finding, Outcome, Repair, Status};
+use crate::outcome::{Finding, Outcome, Repair, Status, counted};
 use crate::run::Probe;
 use crate::{SAMPLE_FILE, Site};
 
@@ -70,7 +70,9 @@ fn told<T: std::fmt::Display>(detected: &Detected<T>) -> String {
 fn file(site: &Site) -> Outcome {
     const NAME: &str = "env.file";
     match &site.env_file {
-        Ok(Some(file)) => Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {} variables", file.keys().count())),
+        Ok(Some(file)) => {
+            Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {}", counted(file.keys().count(), "variable")))
+        }
         Ok(None) => Outcome::err(NAME, format!("`{ENV_FILE}` is not there")).hint("cargo xtask install"),
         Err(error) => Outcome::err(NAME, error.to_string()),
     }
@@ -83,6 +85,7 @@ fn mode(site: &Site) -> Outcome {
     const NAME: &str = "env.mode";
     let path = site.project.env_file();
     let mode = match fs::metadata(&path) {
+        Ok(metadata) if !metadata.is_file() => return Outcome::skip(NAME, format!("`{ENV_FILE}` is not a file")),
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Outcome::skip(NAME, format!("`{ENV_FILE}` is not there"));
@@ -97,8 +100,14 @@ fn mode(site: &Site) -> Outcome {
         Environment::Prod => Status::Err,
     };
     Outcome::new(NAME, status, format!("{mode:03o}: every user of this machine can get at the secrets in it"))
-        .hint(format!("chmod {:03o} {ENV_FILE}", mode & !OTHERS))
+        .hint(format!("chmod {:03o} {ENV_FILE}", private(mode)))
         .repair(Repair::EnvMode)
+}
+
+/// The mode without what it grants to others.
+#[must_use]
+pub fn private(mode: u32) -> u32 {
+    mode & 0o777 & !OTHERS
 }
 
 fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
