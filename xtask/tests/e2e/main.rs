@@ -7,6 +7,7 @@ mod docker;
 mod engine;
 mod foreign;
 mod fresh;
+mod reports;
 mod server;
 mod systemd;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         trial("failing_step_shows_its_output_without_secrets", &[Engine::Git, Engine::Python], fresh::failing_step),
         trial("tests_of_the_service", &[Engine::Git, Engine::Python, Engine::Redis], fresh::tests_of_the_service),
         trial("foreign_checkout_to_running_service", &[Engine::Python], foreign::serves),
+        trial("reports_are_valid_against_their_schemas", &[Engine::Git, Engine::Python], reports::valid),
         trial(
             "running_containers_are_detected",
             &[Engine::Docker, Engine::Compose, Engine::Debootstrap],

@@ -44,7 +44,7 @@ pub(super) fn sample() -> Report {
             elapsed: ms(2),
             ..Outcome::warn("env.portable", "3 things").hint("cargo xtask install")
         },
-        Outcome { elapsed: ms(1034), ..Outcome::skip("core.disk", "`df` is not there").hint("never told") },
+        Outcome { elapsed: ms(1034), ..Outcome::skip("core.disk", "`df` is not there").hint("apt install coreutils") },
         Outcome {
             findings: vec![finding(Status::Warn, None, "security.W018: DEBUG", Some("DEBUG=0"))],
             elapsed: ms(640),
