@@ -8,6 +8,7 @@ mod engine;
 mod foreign;
 mod fresh;
 mod health;
+mod reports;
 mod server;
 mod systemd;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         ),
         trial("tests_of_the_service", &[Engine::Git, Engine::Python, Engine::Redis], fresh::tests_of_the_service),
         trial("foreign_checkout_to_running_service", &[Engine::Python], foreign::serves),
+        trial("reports_are_valid_against_their_schemas", &[Engine::Git, Engine::Python], reports::valid),
         trial(
             "running_containers_are_detected",
             &[Engine::Docker, Engine::Compose, Engine::Debootstrap],

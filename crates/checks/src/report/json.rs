@@ -19,7 +19,7 @@ struct Document<'a> {
     mode: &'static str,
     summary: Summary,
     elapsed_ms: u128,
-    checks: Vec<Check<'a>>,
+    checks: Vec<Entry<'a>>,
 }
 
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ struct Summary {
 }
 
 #[derive(Serialize)]
-struct Check<'a> {
+struct Entry<'a> {
     group: &'a str,
     check: &'a str,
     status: &'static str,
@@ -72,8 +72,8 @@ fn axis<T: Display>(detected: &Detected<T>) -> Axis {
     Axis { value: detected.value.to_string(), source: detected.source.to_string() }
 }
 
-fn check(outcome: &Outcome) -> Check<'_> {
-    Check {
+fn check(outcome: &Outcome) -> Entry<'_> {
+    Entry {
         group: outcome.group(),
         check: outcome.check(),
         status: outcome.status.as_str(),
@@ -108,7 +108,7 @@ mod tests {
                 r#""summary":{"ok":1,"warn":2,"err":1,"skip":1},"elapsed_ms":812,"checks":["#,
                 r#"{"group":"env","check":"file","status":"ok","message":"`.env` is there, 9 variables","hint":null,"elapsed_ms":1},"#,
                 r#"{"group":"env","check":"portable","status":"warn","message":"3 things\nline 3: blank-inside\npython-dotenv  b c\nline 7: unterminated-quote\n`B` is missing","hint":"cargo xtask install\nA='b c'","elapsed_ms":2},"#,
-                r#"{"group":"core","check":"disk","status":"skip","message":"`df` is not there","hint":"never told","elapsed_ms":1034},"#,
+                r#"{"group":"core","check":"disk","status":"skip","message":"`df` is not there","hint":"apt install coreutils","elapsed_ms":1034},"#,
                 r#"{"group":"django","check":"check","status":"warn","message":"1 warning\nsecurity.W018: DEBUG","hint":"DEBUG=0","elapsed_ms":640},"#,
                 r#"{"group":"django","check":"database","status":"err","message":"no such table\nTraceback\n  boom","hint":"cargo xtask health --fix","elapsed_ms":645}]}"#,
             ],

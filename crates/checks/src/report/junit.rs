@@ -1,4 +1,4 @@
-//! The report for a CI server's view of tests: JUnit's XML, as `schema/junit.xsd` describes it.
+//! The report for a CI server's view of tests: `JUnit` XML, as `schema/junit.xsd` describes it.
 
 use std::borrow::Cow;
 use std::io;

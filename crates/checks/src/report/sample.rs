@@ -44,7 +44,7 @@ pub(super) fn sample() -> Report {
             elapsed: ms(2),
             ..Outcome::warn("env.portable", "3 things").hint("cargo xtask install")
         },
-        Outcome { elapsed: ms(1034), ..Outcome::skip("core.disk", "`df` is not there").hint("never told") },
+        Outcome { elapsed: ms(1034), ..Outcome::skip("core.disk", "`df` is not there").hint("apt install coreutils") },
         Outcome {
             findings: vec![finding(Status::Warn, None, "security.W018: DEBUG", Some("DEBUG=0"))],
             elapsed: ms(640),
@@ -58,5 +58,7 @@ pub(super) fn sample() -> Report {
 /// What a program may print, and a name that a Compose file may give.
 pub(super) fn nasty() -> Report {
     let message = "\x1b[31mred\x1b[0m <&> ]]> \"'\0\u{b}\u{85}\u{FFFE} 100% 🦀\r\na::b,c";
-    report(vec![Outcome::err("docker.service.a:b,c<\"%", message).output("::error::no\n</failure>")])
+    let output = vec!["::error::no".to_owned(), "</failure>".to_owned()];
+    let outcome = Outcome::err("docker.service.a:b,c<\"%", "");
+    report(vec![Outcome { message: message.to_owned(), output, ..outcome }])
 }
