@@ -108,7 +108,7 @@ impl Ui {
     }
 
     fn mark(&self, status: Status, title: impl Display, detail: impl Display) {
-        let mark = self.err.status(status);
+        let mark = self.err.status(status, 4);
         self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
     }
 

@@ -180,8 +180,8 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let printed: String = (1..=30).map(|line| format!("line {line}  \n\n")).collect();
-        let lines = last_lines(&printed);
+        let printed: Vec<_> = (1..=30).map(|line| format!("line {line}  \n\n")).collect();
+        let lines = last_lines(&printed.concat());
         assert_eq!((lines.len(), lines[0].as_str(), lines[9].as_str()), (10, "line 21", "line 30"));
         assert_eq!(last_lines("\n"), Vec::<String>::new());
         assert_eq!(last_lines("\x1b[31mred\tcar"), [" [31mred car"]);

@@ -19,8 +19,10 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 pub struct Probe {
     /// The checks that it answers, as in the catalogue.
     checks: Vec<&'static str>,
-    ask: Box<dyn FnOnce(&Deadline) -> Vec<Outcome> + Send>,
+    ask: Ask,
 }
+
+type Ask = Box<dyn FnOnce(&Deadline) -> Vec<Outcome> + Send>;
 
 impl Probe {
     /// A probe that answers `checks` by `ask`, which keeps to the deadline that it is handed.
@@ -120,7 +122,7 @@ pub fn run(
         on_event(Event::Answered(&checks));
         outcomes.extend(checks.into_iter().map(|check| unanswered(check, &reason, limits.deadline)));
     }
-    outcomes.sort_by_key(|outcome| position(&outcome.name));
+    sort(&mut outcomes);
     outcomes
 }
 
@@ -141,8 +143,13 @@ pub fn run_again(
     let (settled, again): (Vec<_>, Vec<_>) = probes.into_iter().partition(is_settled);
     let mut outcomes = run(again, limits, stop, on_event);
     outcomes.extend(previous.into_iter().filter(|outcome| settled.iter().any(|probe| is_about(outcome, probe))));
-    outcomes.sort_by_key(|outcome| position(&outcome.name));
+    sort(&mut outcomes);
     outcomes
+}
+
+/// The order of a report, which does not depend on who was first.
+fn sort(outcomes: &mut [Outcome]) {
+    outcomes.sort_by(|a, b| position(&a.name).cmp(&position(&b.name)).then_with(|| a.name.cmp(&b.name)));
 }
 
 /// The outcome of a check of which nothing was heard.
@@ -165,7 +172,8 @@ mod tests {
     }
 
     fn told(outcomes: &[Outcome]) -> String {
-        outcomes.iter().map(|outcome| format!("{} {}: {}\n", outcome.status, outcome.name, outcome.message)).collect()
+        let line = |outcome: &Outcome| format!("{} {}: {}\n", outcome.status, outcome.name, outcome.message);
+        outcomes.iter().map(line).collect::<Vec<_>>().concat()
     }
 
     #[track_caller]
@@ -179,7 +187,7 @@ mod tests {
         let probes = ["django.check", "docker.service.b", "docker.service.a", "core.uv", "env.file"];
         check(
             probes.map(|name| answering(name, Status::Ok)).into(),
-            "ok env.file: said\nok core.uv: said\nok django.check: said\nok docker.service.b: said\nok docker.service.a: said\n",
+            "ok env.file: said\nok core.uv: said\nok django.check: said\nok docker.service.a: said\nok docker.service.b: said\n",
         );
     }
 

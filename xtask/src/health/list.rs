@@ -16,11 +16,11 @@ pub(super) fn print(selection: &Selection, world: &World<'_>) {
     let width = CATALOGUE.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, looks_at) in CATALOGUE {
         let why_not = Group::of(name).and_then(|group| site.absent(group)).or_else(|| left_out(name, selection));
-        let (word, reason) = match why_not {
+        let (mark, reason) = match why_not {
             None => ("run ".to_owned(), String::new()),
             Some(reason) => (ink.style(DIM, "skip"), format!("  ({reason})")),
         };
-        ui.result(format_args!("  {word}  {name:<width$}  {looks_at}{}", ink.style(DIM, reason)));
+        ui.result(format_args!("  {mark}  {name:<width$}  {looks_at}{}", ink.style(DIM, reason)));
     }
 }
 

@@ -288,11 +288,11 @@ warn   env.mode           644: every user of this machine can get at the secrets
 warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY_TASK_ALWAYS_EAGER`, `DATABASE_PATH`, `MONITORING_TOKEN`
        hint: cargo xtask health --fix
  err   env.portable       2 lines are read differently by its readers, or not at all
-       `.env` line 3: `DJANGO_SECRET_KEY`: blank-inside
+       warn: `.env` line 3: `DJANGO_SECRET_KEY`: blank-inside
          python-dotenv  ********
          bash           executes a part of it
          hint: DJANGO_SECRET_KEY='********'
-       `.env` line 6: `B`: unterminated-quote
+       err: `.env` line 6: `B`: unterminated-quote
          python-dotenv  sees no such variable
          bash           refuses the file
  err   env.matrix         1 variable is not what dev+bare needs
@@ -344,11 +344,11 @@ warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_
        hint: cargo xtask health --fix
   ok   env.portable  python-dotenv and bash read every line alike
  err   env.matrix    5 variables are not what prod+bare needs
-       `.env` line 3: `DJANGO_DEBUG` has to be `0`
-       `.env` line 4: `DJANGO_SECRET_KEY` is weak: at least 50 random characters are expected
-       `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that nobody else is answered
-       `.env`: `CELERY_BROKER_URL` is required, and has no value
-       `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
+       err: `.env` line 3: `DJANGO_DEBUG` has to be `0`
+       warn: `.env` line 4: `DJANGO_SECRET_KEY` is weak: at least 50 random characters are expected
+       warn: `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that nobody else is answered
+       err: `.env`: `CELERY_BROKER_URL` is required, and has no value
+       err: `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
        hint: cargo xtask install --env prod --method bare
 
 4 ok, 1 warn, 1 err, 0 skip in [TIME]
@@ -411,13 +411,12 @@ mode           dev      default
 env
 skip   env.axes      `.env` cannot be read
  err   env.file      `[ROOT]/.env` is not a file
-warn   env.mode      755: every user of this machine can get at the secrets in it
-       hint: chmod 750 .env
+skip   env.mode      `.env` is not a file
 skip   env.sample    `.env` cannot be read
 skip   env.portable  `.env` cannot be read
 skip   env.matrix    `.env` cannot be read
 
-0 ok, 1 warn, 1 err, 4 skip in [TIME]
+0 ok, 0 warn, 1 err, 5 skip in [TIME]
 
 "#]],
         str![],

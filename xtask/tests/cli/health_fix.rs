@@ -32,7 +32,7 @@ mode           dev      default
 
 env
   ok   env.axes      dev (default), bare (.env:1)
-  ok   env.file      `.env` is there, 1 variables
+  ok   env.file      `.env` is there, 1 variable
 warn   env.mode      664: every user of this machine can get at the secrets in it
        hint: chmod 660 .env
 warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
@@ -72,7 +72,7 @@ warn   env.mode  664: every user of this machine can get at the secrets in it
 "#]],
         str![[r#"
 fix: chmod 660 .env
-warning: not done and there is no terminal to ask on
+warning: not done, and there is no terminal to ask on
 hint: cargo xtask health --fix --yes
 
 "#]],

@@ -229,8 +229,8 @@ mod tests {
     #[track_caller]
     fn check(answer: &Answer, expected: &[&str]) {
         let lines = outcomes(answer).into_iter().map(|outcome| {
-            let findings: String =
-                outcome.findings.iter().map(|found| format!(" [{} {}]", found.status, found.message)).collect();
+            let findings = outcome.findings.iter().map(|found| format!(" [{} {}]", found.status, found.message));
+            let findings = findings.collect::<Vec<_>>().concat();
             format!("{} {}: {}{findings}", outcome.status, outcome.name, outcome.message)
         });
         assert_eq!(lines.collect::<Vec<_>>(), expected);

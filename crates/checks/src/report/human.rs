@@ -9,6 +9,8 @@ use super::Report;
 use super::ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW};
 use crate::outcome::{Finding, Outcome, Status};
 
+/// The length of the longest word for a status.
+const WIDEST: usize = 4;
 /// Where what belongs to a check stands, below its name.
 const INDENT: &str = "       ";
 
@@ -49,8 +51,9 @@ pub fn axis<T: Display>(title: &str, detected: &Detected<T>, ink: Ink) -> String
 pub fn outcome(outcome: &Outcome, width: usize, ink: Ink) -> Vec<String> {
     let Outcome { name, status, message, findings, output, hint, .. } = outcome;
     let message = if *status == Status::Ok { ink.style(DIM, message) } else { message.clone() };
-    let mut lines = vec![format!("{}   {name:<width$}  {message}", ink.status(*status))];
-    lines.extend(findings.iter().flat_map(|found| finding(found, ink)));
+    let mut lines = vec![format!("{}   {name:<width$}  {message}", ink.status(*status, WIDEST))];
+    let is_mixed = findings.iter().any(|found| found.status != *status);
+    lines.extend(findings.iter().flat_map(|found| finding(found, is_mixed, ink)));
     lines.extend(output.iter().map(|line| format!("{INDENT}{} {line}", ink.style(DIM, "|"))));
     if matches!(status, Status::Warn | Status::Err) {
         lines.extend(hint.iter().flat_map(|hint| self::hint(hint, INDENT, ink)));
@@ -59,9 +62,10 @@ pub fn outcome(outcome: &Outcome, width: usize, ink: Ink) -> Vec<String> {
 }
 
 /// What a check found: its first line, and everything else a little further in.
-fn finding(finding: &Finding, ink: Ink) -> Vec<String> {
+fn finding(finding: &Finding, with_status: bool, ink: Ink) -> Vec<String> {
     let mut lines = finding.message.lines();
-    let mut told = vec![format!("{INDENT}{}", lines.next().unwrap_or_default())];
+    let status = if with_status { format!("{}: ", ink.status(finding.status, 0)) } else { String::new() };
+    let mut told = vec![format!("{INDENT}{status}{}", lines.next().unwrap_or_default())];
     told.extend(lines.map(|line| format!("{INDENT}  {line}")));
     told.extend(finding.hint.iter().flat_map(|hint| self::hint(hint, &format!("{INDENT}  "), ink)));
     told
@@ -115,11 +119,11 @@ mode           dev      .env:4
 env
   ok   env.file         `.env` is there, 9 variables
 warn   env.portable     3 things
-       line 3: blank-inside
+       ␛[33mwarn␛[0m: line 3: blank-inside
          python-dotenv  b c
          hint: A='b c'
-       line 7: unterminated-quote
-       `B` is missing
+       ␛[31merr␛[0m: line 7: unterminated-quote
+       ␛[33mwarn␛[0m: `B` is missing
        hint: cargo xtask install
 
 core
@@ -149,11 +153,11 @@ mode           ␛[1mdev     ␛[0m ␛[2m.env:4␛[0m
 ␛[1menv␛[0m
 ␛[32m  ok␛[0m   env.file         ␛[2m`.env` is there, 9 variables␛[0m␛[2m  1 ms␛[0m
 ␛[33mwarn␛[0m   env.portable     3 things␛[2m  2 ms␛[0m
-       line 3: blank-inside
+       ␛[33mwarn␛[0m: line 3: blank-inside
          python-dotenv  b c
          ␛[1mhint:␛[0m A='b c'
-       line 7: unterminated-quote
-       `B` is missing
+       ␛[31merr␛[0m: line 7: unterminated-quote
+       ␛[33mwarn␛[0m: `B` is missing
        ␛[1mhint:␛[0m cargo xtask install
 
 ␛[1mcore␛[0m
