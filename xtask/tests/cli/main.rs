@@ -4,8 +4,6 @@ mod answers;
 mod combinations;
 mod detect;
 mod health;
-mod health_fix;
-mod health_hanging;
 mod install;
 mod preflight;
 mod sandbox;

@@ -119,11 +119,11 @@ mode           dev      .env:4
 env
   ok   env.file         `.env` is there, 9 variables
 warn   env.portable     3 things
-       ␛[33mwarn␛[0m: line 3: blank-inside
+       warn: line 3: blank-inside
          python-dotenv  b c
          hint: A='b c'
-       ␛[31merr␛[0m: line 7: unterminated-quote
-       ␛[33mwarn␛[0m: `B` is missing
+       err: line 7: unterminated-quote
+       warn: `B` is missing
        hint: cargo xtask install
 
 core

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use duct::cmd;
 use snapbox::str;
 
-use crate::health::{WELL, mode, well};
+use super::{WELL, mode, well};
 use crate::sandbox::Sandbox;
 
 fn broken() -> Sandbox {

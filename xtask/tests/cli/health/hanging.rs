@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use snapbox::str;
 
-use crate::health::well;
+use super::well;
 
 /// The shims of these tests are the same, so that one test would find the processes of another.
 fn one_at_a_time() -> MutexGuard<'static, ()> {
