@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Two independent questions decide everything: which environment (`DJANGO_ENV` = dev | prod) and which deployment
 /// method (`DEPLOY_METHOD` = bare | docker). Both answers live in `.env`.
 ///
-/// Exit status: 0 done, 1 failed, 2 wrong usage or input, 3 pre-flight not met or a step that is still to come,
+/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 pre-flight not met or a step that is still to come,
 /// 6 another run is at work, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]

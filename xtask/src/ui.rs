@@ -102,7 +102,7 @@ impl Ui {
 
     /// A line for a check, and below it what is not well.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
-        for line in report::outcome(outcome, 0, self.err) {
+        for line in report::outcome(outcome, 0, self.verbose, self.err) {
             self.note(line);
         }
     }

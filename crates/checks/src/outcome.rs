@@ -156,7 +156,7 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 }
 
 /// How many lines of a failing program's output a report holds.
-const LAST_LINES: usize = 10;
+const LAST_LINES: usize = 40;
 
 fn last_lines(printed: &str) -> Vec<String> {
     let lines: Vec<&str> = printed.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
@@ -180,9 +180,9 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let printed: Vec<_> = (1..=30).map(|line| format!("line {line}  \n\n")).collect();
+        let printed: Vec<_> = (1..=60).map(|line| format!("line {line}  \n\n")).collect();
         let lines = last_lines(&printed.concat());
-        assert_eq!((lines.len(), lines[0].as_str(), lines[9].as_str()), (10, "line 21", "line 30"));
+        assert_eq!((lines.len(), lines[0].as_str(), lines[39].as_str()), (40, "line 21", "line 60"));
         assert_eq!(last_lines("\n"), Vec::<String>::new());
         assert_eq!(last_lines("\x1b[31mred\tcar"), [" [31mred car"]);
     }

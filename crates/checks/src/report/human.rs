@@ -14,9 +14,12 @@ const WIDEST: usize = 4;
 /// Where what belongs to a check stands, below its name.
 const INDENT: &str = "       ";
 
-/// The whole report. `with_times` tells of each check how long it took.
+/// How many lines of what a failing program has printed are shown, if not all are wanted.
+const LAST_LINES: usize = 10;
+
+/// The whole report. `verbose` tells of each check how long it took, and all that a failing program has printed.
 #[must_use]
-pub fn human(report: &Report, ink: Ink, with_times: bool) -> String {
+pub fn human(report: &Report, ink: Ink, verbose: bool) -> String {
     let mut lines = vec![
         axis("environment", &report.environment, ink),
         axis("deploy method", &report.deploy_method, ink),
@@ -29,8 +32,8 @@ pub fn human(report: &Report, ink: Ink, with_times: bool) -> String {
             group = outcome.group();
             lines.extend([String::new(), ink.style(BOLD, group)]);
         }
-        let mut told = self::outcome(outcome, width, ink);
-        if let (true, Some(first)) = (with_times, told.first_mut()) {
+        let mut told = self::outcome(outcome, width, verbose, ink);
+        if let (true, Some(first)) = (verbose, told.first_mut()) {
             first.push_str(&ink.style(DIM, format_args!("  {} ms", outcome.elapsed.as_millis())));
         }
         lines.extend(told);
@@ -48,13 +51,14 @@ pub fn axis<T: Display>(title: &str, detected: &Detected<T>, ink: Ink) -> String
 
 /// A check's line, its name padded to `width`, and the lines below it.
 #[must_use]
-pub fn outcome(outcome: &Outcome, width: usize, ink: Ink) -> Vec<String> {
+pub fn outcome(outcome: &Outcome, width: usize, verbose: bool, ink: Ink) -> Vec<String> {
     let Outcome { name, status, message, findings, output, hint, .. } = outcome;
     let message = if *status == Status::Ok { ink.style(DIM, message) } else { message.clone() };
     let mut lines = vec![format!("{}   {name:<width$}  {message}", ink.status(*status, WIDEST))];
     let is_mixed = findings.iter().any(|found| found.status != *status);
     lines.extend(findings.iter().flat_map(|found| finding(found, is_mixed, ink)));
-    lines.extend(output.iter().map(|line| format!("{INDENT}{} {line}", ink.style(DIM, "|"))));
+    let first = if verbose { 0 } else { output.len().saturating_sub(LAST_LINES) };
+    lines.extend(output[first..].iter().map(|line| format!("{INDENT}{} {line}", ink.style(DIM, "|"))));
     if matches!(status, Status::Warn | Status::Err) {
         lines.extend(hint.iter().flat_map(|hint| self::hint(hint, INDENT, ink)));
     }
@@ -104,8 +108,8 @@ mod tests {
     use crate::report::sample::{empty, sample};
 
     #[track_caller]
-    fn check(report: &Report, has_color: bool, with_times: bool, expected: &str) {
-        let told = human(report, Ink { has_color }, with_times).replace('\x1b', "␛");
+    fn check(report: &Report, has_color: bool, verbose: bool, expected: &str) {
+        let told = human(report, Ink { has_color }, verbose).replace('\x1b', "␛");
         assert_eq!(told, expected);
     }
 

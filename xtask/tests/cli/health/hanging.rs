@@ -1,9 +1,11 @@
 //! `cargo xtask health` among programs that hang: each costs its time and no more, and none is left behind.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use duct::cmd;
 use snapbox::str;
 
 use super::well;
@@ -15,15 +17,17 @@ fn one_at_a_time() -> MutexGuard<'static, ()> {
 }
 
 /// The processes that were started as `sleep MARK`.
-#[track_caller]
-fn nobody_sleeps(mark: &str) {
+fn sleepers(mark: &str) -> Vec<PathBuf> {
     let command_line = format!("sleep\0{mark}\0");
     let processes = fs::read_dir("/proc").expect("the processes of this machine");
     let processes = processes.filter_map(|process| Some(process.ok()?.path().join("cmdline")));
     // One that cannot be read has just ended.
-    let left: Vec<PathBuf> =
-        processes.filter(|path| fs::read(path).is_ok_and(|line| line.ends_with(command_line.as_bytes()))).collect();
-    assert_eq!(left, Vec::<PathBuf>::new(), "left behind");
+    processes.filter(|path| fs::read(path).is_ok_and(|line| line.ends_with(command_line.as_bytes()))).collect()
+}
+
+#[track_caller]
+fn nobody_sleeps(mark: &str) {
+    assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "left behind");
 }
 
 #[test]
@@ -102,6 +106,29 @@ core
         str![],
     );
     nobody_sleeps("73.25");
+}
+
+/// Ctrl-C reaches nobody but us: what we have started is in process groups of its own.
+#[test]
+fn an_interrupted_run_leaves_nobody_behind() {
+    let _one = one_at_a_time();
+    let sandbox = well().relink(".venv", "venv-hanging");
+    let args = ["health", "--only", "django", "--project"].map(OsString::from);
+    let command = cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([sandbox.root().into()]));
+    let command = command.env("PATH", sandbox.path()).stdout_capture().stderr_capture().unchecked();
+    let handle = command.start().expect("started");
+    while sleepers("71.25").is_empty() {
+        assert!(handle.try_wait().expect("waited for").is_none(), "it has ended");
+        std::thread::yield_now();
+    }
+    for pid in handle.pids() {
+        cmd!("kill", "-INT", pid.to_string()).run().expect("interrupted");
+    }
+    let output = handle.wait().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: interrupted during `health`\n");
+    assert!(output.stdout.is_empty(), "half a report");
+    nobody_sleeps("71.25");
 }
 
 #[test]
