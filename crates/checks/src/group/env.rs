@@ -16,25 +16,33 @@ use crate::run::Probe;
 use crate::{SAMPLE_FILE, Site};
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let site = Arc::clone(site);
-    let checks = ["env.axes", "env.file", "env.mode", "env.sample", "env.portable", "env.matrix"];
-    vec![Probe::new(checks, move |_| outcomes(&site))]
+    let for_file = Arc::clone(site);
+    let for_lines = Arc::clone(site);
+    let of_file = ["env.axes", "env.file", "env.mode", "env.sample", "env.matrix"];
+    vec![
+        Probe::new(of_file, move |_| outcomes(&for_file)),
+        // Comparing what the readers make of a file takes long if that is megabytes of something else.
+        Probe::new(["env.portable"], move |_| vec![of_lines("env.portable", portable::check, &for_lines)]),
+    ]
 }
 
 fn outcomes(site: &Site) -> Vec<Outcome> {
-    let with = |name, check: fn(&'static str, &EnvFile, &Site) -> Outcome| match (&site.env_file, site.env()) {
-        (_, Some(file)) => check(name, file, site),
-        (Err(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` cannot be read")),
-        (Ok(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` is not there")),
-    };
     vec![
         axes(site),
         file(site),
         mode(site),
-        with("env.sample", sample),
-        with("env.portable", portable::check),
-        with("env.matrix", matrix::check),
+        of_lines("env.sample", sample, site),
+        of_lines("env.matrix", matrix::check, site),
     ]
+}
+
+/// A check of what stands in the file, if that can be read.
+fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Site) -> Outcome, site: &Site) -> Outcome {
+    match (&site.env_file, site.env()) {
+        (_, Some(file)) => check(name, file, site),
+        (Err(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` cannot be read")),
+        (Ok(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` is not there")),
+    }
 }
 
 fn axes(site: &Site) -> Outcome {
