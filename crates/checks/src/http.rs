@@ -1,0 +1,181 @@
+//! One question over HTTP, to a TCP or a Unix socket, and what its answer says of a service's health.
+//!
+//! A redirect is never followed: it would ask somebody else.
+
+use std::fmt;
+
+use crate::deadline::Deadline;
+use crate::outcome::Outcome;
+use crate::socket::Socket;
+pub(crate) use crate::socket::{Address, SocketError};
+
+/// A longer head of an answer is none that we take.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// How many header fields an answer may have.
+const MOST_FIELDS: usize = 128;
+/// What is asked where the project sets no path.
+const ROOT: &str = "/";
+
+/// What a server has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Such as 200.
+    pub(crate) status: u16,
+    /// Where a redirect goes.
+    pub(crate) location: Option<String>,
+}
+
+/// Asks for `path`, by the name `host`. With `https`, as a proxy does that has taken the request over HTTPS.
+pub(crate) fn get(
+    address: &Address,
+    path: &str,
+    host: &str,
+    https: bool,
+    deadline: &Deadline,
+) -> Result<Answer, HttpError> {
+    let request = request(path, host, https)?;
+    let mut socket = Socket::connect(address, deadline)?;
+    socket.send(request.as_bytes())?;
+    let mut head = Vec::new();
+    while head.len() <= LONGEST_HEAD {
+        let received = socket.receive()?;
+        if received.is_empty() {
+            let error = if head.is_empty() { HttpError::Closed } else { HttpError::NotHttp };
+            return Err(error(address.clone()));
+        }
+        head.extend(received);
+        match answer(&mut head) {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            Err(_) => break,
+        }
+    }
+    Err(HttpError::NotHttp(address.clone()))
+}
+
+/// The words of the question. What would end a line, or a word of the first line, is refused.
+fn request(path: &str, host: &str, https: bool) -> Result<String, HttpError> {
+    if !path.starts_with('/') || !is_one_word(path) {
+        return Err(HttpError::Path(path.escape_debug().to_string()));
+    }
+    if host.is_empty() || !is_one_word(host) {
+        return Err(HttpError::Host(host.escape_debug().to_string()));
+    }
+    let proto = if https { "X-Forwarded-Proto: https\r\n" } else { "" };
+    Ok(format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: xtask-health\r\nAccept: */*\r\n{proto}Connection: close\r\n\r\n"
+    ))
+}
+
+fn is_one_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The answer at the beginning of `head`, if it is complete. Interim ones (103, say) are taken off.
+fn answer(head: &mut Vec<u8>) -> Result<Option<Answer>, httparse::Error> {
+    loop {
+        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(length) = response.parse(head)? else { return Ok(None) };
+        let status = response.code.unwrap_or_default();
+        let location = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("location"));
+        let location = location.map(|field| String::from_utf8_lossy(field.value).into_owned());
+        if !(100..200).contains(&status) || status == 101 {
+            return Ok(Some(Answer { status, location }));
+        }
+        head.drain(..length);
+    }
+}
+
+/// The name by which to ask a service: the first in the value of `DJANGO_ALLOWED_HOSTS` that can be asked by.
+pub(crate) fn host_of(allowed_hosts: Option<&str>) -> String {
+    let names = allowed_hosts.unwrap_or_default().split(|c: char| c == ',' || c.is_whitespace());
+    // A leading dot admits the domain itself and all below it.
+    let mut names = names.map(|name| name.strip_prefix('.').unwrap_or(name)).filter(|name| !name.is_empty());
+    match names.find(|name| *name == "*" || (is_one_word(name) && !name.contains('*'))) {
+        None | Some("*") => "localhost".to_owned(),
+        Some(name) => name.to_owned(),
+    }
+}
+
+/// The path to ask for, by the project's `health-path`.
+pub(crate) fn path_of(health_path: Option<&str>) -> &str {
+    health_path.unwrap_or(ROOT)
+}
+
+/// Judges what came of asking for [`path_of`] the project's `health-path`: a path that the project has set answers
+/// with success when all is well; of one that it has not, any answer counts that is no failure of the server.
+pub(crate) fn judge(
+    name: &'static str,
+    address: &Address,
+    health_path: Option<&str>,
+    host: &str,
+    result: &Result<Answer, HttpError>,
+) -> Outcome {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) if error.is_denied() => return Outcome::skip(name, error.to_string()),
+        Err(error) => return Outcome::err(name, error.to_string()),
+    };
+    let Answer { status, location } = answer;
+    let location = location.as_deref().filter(|_| (300..400).contains(status));
+    let redirect = location.map(|location| format!(", a redirect to `{location}`")).unwrap_or_default();
+    let path = path_of(health_path);
+    let message = format!("`{path}` answers {status}{redirect} ({address}, as {host})");
+    let is_well = if health_path.is_some() { (200..300).contains(status) } else { (200..500).contains(status) };
+    let outcome = if is_well { Outcome::ok(name, message) } else { Outcome::err(name, message) };
+    match status {
+        400 => outcome.hint(format!("`{host}` may not be in `DJANGO_ALLOWED_HOSTS`")),
+        _ if !is_well && location.is_some_and(|location| location.starts_with("https://")) => outcome.hint(format!(
+            "set `SECURE_PROXY_SSL_HEADER`, or leave `{path}` out of the redirect (`SECURE_REDIRECT_EXEMPT`)"
+        )),
+        _ => outcome,
+    }
+}
+
+/// No answer over HTTP.
+#[derive(Debug)]
+pub(crate) enum HttpError {
+    /// A path that cannot be asked for.
+    Path(String),
+    /// A host that cannot be asked by.
+    Host(String),
+    /// The connection came to nothing.
+    Socket(SocketError),
+    /// It was closed without a word.
+    Closed(Address),
+    /// What was said is not HTTP.
+    NotHttp(Address),
+}
+
+impl HttpError {
+    /// Whether this user may not connect.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, HttpError::Socket(error) if error.is_denied())
+    }
+}
+
+impl From<SocketError> for HttpError {
+    fn from(error: SocketError) -> Self {
+        HttpError::Socket(error)
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpError::Path(path) => {
+                write!(f, "`{path}` cannot be asked for, expected a path such as `/healthz`, with `%20` for a blank")
+            }
+            HttpError::Host(host) => write!(f, "`{host}` is not the name of a host"),
+            HttpError::Socket(error) => error.fmt(f),
+            HttpError::Closed(address) => write!(f, "`{address}` closed the connection without an answer"),
+            HttpError::NotHttp(address) => write!(f, "not an HTTP answer from `{address}`"),
+        }
+    }
+}
+
+impl std::error::Error for HttpError {}
+
+#[cfg(test)]
+mod tests;
