@@ -44,7 +44,7 @@ pub(crate) fn is_required() -> bool {
 }
 
 /// The image with systemd in it, made once on a machine and kept there.
-pub(crate) const IMAGE: &str = "xtask-e2e-systemd:bookworm";
+pub(crate) const IMAGE: &str = "xtask-e2e-systemd:bookworm-2";
 
 /// Makes [`IMAGE`] if it is not there.
 pub(crate) fn image() {
@@ -56,7 +56,7 @@ pub(crate) fn image() {
         }
         let dir = tempfile::tempdir().expect("a temporary folder");
         let root = dir.path().join("root");
-        let args = ["--variant=minbase", "--include=systemd,dbus", "bookworm"].map(Path::new);
+        let args = ["--variant=minbase", "--include=systemd,dbus,python3,redis-server", "bookworm"].map(Path::new);
         cmd("debootstrap", args.into_iter().chain([root.as_path()]))
             .stdout_null()
             .run()
