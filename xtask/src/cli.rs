@@ -1,7 +1,9 @@
 //! The grammar of the command line, and nothing else. The doc comments are the help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use checks::catalogue::Selector;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Installs and looks after a Django + Celery + Redis service.
@@ -9,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Two independent questions decide everything: which environment (`DJANGO_ENV` = dev | prod) and which deployment
 /// method (`DEPLOY_METHOD` = bare | docker). Both answers live in `.env`.
 ///
-/// Exit status: 0 done, 1 failed, 2 wrong usage or input, 3 pre-flight not met or a step that is still to come,
+/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 pre-flight not met or a step that is still to come,
 /// 6 another run is at work, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
@@ -50,6 +52,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(Install),
+    Health(Health),
     Detect(Detect),
 }
 
@@ -75,6 +78,73 @@ pub(crate) struct Install {
     /// Stop before deploying, and do not require what only a deployer needs
     #[arg(long)]
     pub(crate) no_deploy: bool,
+}
+
+/// Check whether everything is well, and say what mends it
+///
+/// What is looked at depends on both axes: `env` always; `core`, `django` and, in dev, `dev` with `bare`; `docker` with
+/// `docker`; `systemd` with `bare` where the unit is installed. All checks run at the same time; nothing is changed
+/// without `--fix`. `--list` names them all.
+///
+/// Exit status: 0 no check ended in `err`, 1 some did, 2 wrong usage, 130 interrupted.
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// The form of the report
+    #[arg(long, default_value = "human")]
+    pub(crate) format: ReportFormat,
+    /// Write the report to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only these groups or checks
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<Selector>,
+    /// Not these groups or checks
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) skip: Vec<Selector>,
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How long one check may take, such as 10s or 500ms
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How long all of them may take
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) deadline: Duration,
+    /// Try again what is not well, until all is or this time is up
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
+    /// List the checks: what each looks at, and whether it would run here
+    #[arg(long, conflicts_with_all = ["output", "wait", "fix", "strict"])]
+    pub(crate) list: bool,
+    /// Mend what loses nothing: the mode of `.env`, keys that only the sample has, `uv sync`, `migrate`; asks before,
+    /// and does nothing in prod without `--yes`
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+/// The longest time that can be asked for.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads `10s`, `500ms`, `1m 30s`; a number alone is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.trim().parse::<u64>().map(Duration::from_secs);
+    let duration = seconds.or_else(|_| humantime::parse_duration(text)).map_err(|error| error.to_string())?;
+    if duration.is_zero() || duration > LONGEST {
+        return Err("expected more than nothing, and at most a day".to_owned());
+    }
+    Ok(duration)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Human,
+    /// For programs: one line, described by crates/checks/schema/health-1.schema.json
+    Json,
+    /// For the test view of a CI server
+    Junit,
+    /// Annotations for GitHub Actions
+    Github,
 }
 
 /// Print which environment, deployment method and mode this checkout is in, and how we know
@@ -107,7 +177,18 @@ pub(crate) enum Format {
 mod tests {
     use clap::CommandFactory;
 
-    use super::Cli;
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [("10s", 10_000), ("500ms", 500), ("1m 30s", 90_000), ("7", 7_000), (" 24h", 86_400_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "0", "0s", "25h", "-1", "soon", "1e9", "99999999999999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_grammar_is_consistent() {

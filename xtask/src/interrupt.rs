@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
+
+/// How often a pause looks for a signal.
+const SIGNAL_POLL: Duration = Duration::from_millis(50);
 
 /// While this lives, a signal no longer ends the program: [`Deferred::check`] acts upon it instead.
 ///
@@ -33,6 +38,15 @@ impl Deferred {
     /// Set by a signal; for those who wait for programs that do not get it themselves.
     pub(crate) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)
+    }
+
+    /// Waits so long, or until there is a signal.
+    pub(crate) fn pause(&self, duration: Duration) {
+        let end = Instant::now() + duration;
+        while Instant::now() < end && !self.interrupted.load(Ordering::Relaxed) {
+            // A signal handler can set a flag, and wake nobody.
+            thread::park_timeout(SIGNAL_POLL.min(end.saturating_duration_since(Instant::now())));
+        }
     }
 
     /// Ends the run if there was a signal; `during` names what it came in the middle of.

@@ -3,10 +3,12 @@
 mod cli;
 mod detect;
 mod exit;
+mod health;
 mod host;
 mod install;
 mod interrupt;
 mod lock;
+mod manage;
 mod prompt;
 mod ui;
 mod world;
@@ -37,6 +39,7 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
     let world = World::open(host, ui, &cli.common)?;
     match &cli.command {
         Command::Install(args) => install::run(args, &world),
+        Command::Health(args) => health::run(args, &world),
         Command::Detect(args) => detect::run(args, &world),
     }
 }

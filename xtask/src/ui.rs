@@ -49,6 +49,17 @@ impl Ui {
         let _ = writeln!(io::stdout(), "{line}");
     }
 
+    /// The result as it stands.
+    #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
+    pub(crate) fn results(&self, text: &str) {
+        let _ = io::stdout().write_all(text.as_bytes());
+    }
+
+    /// Whether everything that programs print is wanted.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// The ink of standard output.
     pub(crate) fn out(&self) -> Ink {
         self.out
@@ -91,13 +102,13 @@ impl Ui {
 
     /// A line for a check, and below it what is not well.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
-        for line in report::outcome(outcome, 0, self.err) {
+        for line in report::outcome(outcome, 0, self.verbose, self.err) {
             self.note(line);
         }
     }
 
     fn mark(&self, status: Status, title: impl Display, detail: impl Display) {
-        let mark = self.err.status(status);
+        let mark = self.err.status(status, 4);
         self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
     }
 
@@ -131,7 +142,13 @@ impl Ui {
 
     /// Does something that takes a while; a terminal shows that it is being done.
     pub(crate) fn while_waiting<T>(&self, title: &str, work: impl FnOnce() -> T) -> T {
-        let spinner = self.stderr_is_terminal.then(|| {
+        let _spinner = self.spinner(title);
+        work()
+    }
+
+    /// Shows on a terminal, as long as it lives, that something is being done.
+    pub(crate) fn spinner(&self, title: &str) -> Spinner {
+        Spinner(self.stderr_is_terminal.then(|| {
             let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
             // The template is a literal; should it be wrong, the default one does as well.
             if let Ok(style) = ProgressStyle::with_template("{spinner:>4}   {msg}  {elapsed}") {
@@ -139,12 +156,7 @@ impl Ui {
             }
             spinner.enable_steady_tick(SPINNER_TICK);
             spinner
-        });
-        let result = work();
-        if let Some(spinner) = spinner {
-            spinner.finish_and_clear();
-        }
-        result
+        }))
     }
 
     /// The end of what a program has printed; all of it with `-v`.
@@ -153,6 +165,26 @@ impl Ui {
         let first = if self.verbose { 0 } else { lines.len().saturating_sub(LAST_LINES) };
         for line in &lines[first..] {
             self.note(format_args!("     {} {line}", self.err.style(DIM, "|")));
+        }
+    }
+}
+
+/// Something that turns on a terminal while a program is at work.
+pub(crate) struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    /// Tells what is being waited for now.
+    pub(crate) fn tell(&self, title: String) {
+        if let Some(spinner) = &self.0 {
+            spinner.set_message(title);
+        }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.0 {
+            spinner.finish_and_clear();
         }
     }
 }

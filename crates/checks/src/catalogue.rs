@@ -133,14 +133,17 @@ fn is_within(name: &str, outer: &str) -> bool {
 pub struct Selector(String);
 
 impl Selector {
+    /// Whether it is this check, or the group or kind that the check belongs to.
     fn covers(&self, name: &str) -> bool {
         let name = family(name).unwrap_or(name);
         name == self.0 || is_within(name, &self.0)
     }
 
-    /// Whether it names one check of the kind `name`, such as `docker.service.web` of `docker.service.<name>`.
+    /// Whether it names one check of the kind `name`, such as `docker.service.web` of `docker.service.<name>`, or of
+    /// `docker.service`, which stands for all of them where their names are not known.
     fn is_one_of(&self, name: &str) -> bool {
-        family(name).is_some_and(|family| is_within(&self.0, family))
+        let mut families = CATALOGUE.iter().filter_map(|(known, _)| family(known));
+        families.any(|known| known == family(name).unwrap_or(name) && is_within(&self.0, known))
     }
 }
 
@@ -260,6 +263,7 @@ mod tests {
         check(&["env"], &["env.file"], &["env.mode"], &["env.file"]);
         check(&["docker.service"], &[], &["docker.service.web", "docker.service.<name>"], &["docker.http"]);
         check(&["docker.service.web"], &[], &["docker.service.web", "docker.service.<name>"], &["docker.service.db"]);
+        check(&["docker.service.web"], &[], &["docker.service"], &["docker.daemon"]);
         check(&[], &["docker.service.web"], &["docker.service.<name>", "docker.service.db"], &["docker.service.web"]);
         check(&[], &["docker.service"], &["docker.http"], &["docker.service.web", "docker.service.<name>"]);
     }

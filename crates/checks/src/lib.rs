@@ -32,6 +32,6 @@ pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
 pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python};
 pub use report::Report;
-pub use run::{Event, Limits, Probe, run};
+pub use run::{Event, Limits, Probe, run, run_again};
 pub use site::{Machine, Site, variables};
 pub use uv::{Uv, UvError, find_uv};

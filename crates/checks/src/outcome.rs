@@ -91,7 +91,7 @@ impl Outcome {
         Outcome {
             name: name.into(),
             status,
-            message: message.into(),
+            message: one_line(&message.into()),
             findings: Vec::new(),
             output: Vec::new(),
             hint: None,
@@ -150,12 +150,22 @@ impl Outcome {
     }
 }
 
+/// Writes "1 error", "2 errors".
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// How many lines of a failing program's output a report holds.
-const LAST_LINES: usize = 10;
+const LAST_LINES: usize = 40;
 
 fn last_lines(printed: &str) -> Vec<String> {
     let lines: Vec<&str> = printed.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+    lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| one_line(line)).collect()
+}
+
+/// The text without what would steer a terminal.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -170,9 +180,10 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let printed: String = (1..=30).map(|line| format!("line {line}  \n\n")).collect();
-        let lines = last_lines(&printed);
-        assert_eq!((lines.len(), lines[0].as_str(), lines[9].as_str()), (10, "line 21", "line 30"));
+        let printed: Vec<_> = (1..=60).map(|line| format!("line {line}  \n\n")).collect();
+        let lines = last_lines(&printed.concat());
+        assert_eq!((lines.len(), lines[0].as_str(), lines[39].as_str()), (40, "line 21", "line 60"));
         assert_eq!(last_lines("\n"), Vec::<String>::new());
+        assert_eq!(last_lines("\x1b[31mred\tcar"), [" [31mred car"]);
     }
 }

@@ -1,8 +1,14 @@
 //! What a run has found, and the forms in which it is told.
 
+mod github;
 mod human;
 mod ink;
+mod json;
+mod junit;
+#[cfg(test)]
+mod sample;
 
+use std::iter;
 use std::time::Duration;
 
 use detect::{DeployMethod, Detected, Environment, Mode};
@@ -10,8 +16,11 @@ use detect::{DeployMethod, Detected, Environment, Mode};
 use crate::outcome::{Outcome, Status};
 
 pub use anstyle::Style;
+pub use github::github;
 pub use human::{axis, human, outcome, verdict};
 pub use ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW};
+pub use json::{JSON_SCHEMA, json};
+pub use junit::junit;
 
 /// What a run has found. Never holds a secret.
 #[derive(Debug, Clone)]
@@ -34,4 +43,29 @@ impl Report {
     pub fn count(&self, status: Status) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.status == status).count()
     }
+}
+
+/// All that a check has to say, in the forms that have one text for it: its message, those of its findings, and what the
+/// program has printed.
+fn full_message(outcome: &Outcome) -> String {
+    let findings = outcome.findings.iter().map(|finding| &finding.message);
+    let lines: Vec<&str> =
+        iter::once(&outcome.message).chain(findings).chain(&outcome.output).map(String::as_str).collect();
+    lines.join("\n")
+}
+
+/// All that mends it: its own hint, and those of its findings.
+fn full_hint(outcome: &Outcome) -> Option<String> {
+    let findings = outcome.findings.iter().filter_map(|finding| finding.hint.as_deref());
+    let hints: Vec<&str> = outcome.hint.as_deref().into_iter().chain(findings).collect();
+    (!hints.is_empty()).then(|| hints.join("\n"))
+}
+
+/// Message and hint in one text.
+fn full_text(outcome: &Outcome) -> String {
+    with_hint(&full_message(outcome), full_hint(outcome).as_deref())
+}
+
+fn with_hint(message: &str, hint: Option<&str>) -> String {
+    hint.map_or_else(|| message.to_owned(), |hint| format!("{message}\nhint: {hint}"))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::catalogue::{Selection, plain, position};
 use crate::deadline::{Deadline, seconds};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Status};
 
 /// How long a probe has, once its time is over, to kill what it waits for and to say so.
 const GRACE: Duration = Duration::from_secs(1);
@@ -19,8 +19,10 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 pub struct Probe {
     /// The checks that it answers, as in the catalogue.
     checks: Vec<&'static str>,
-    ask: Box<dyn FnOnce(&Deadline) -> Vec<Outcome> + Send>,
+    ask: Ask,
 }
+
+type Ask = Box<dyn FnOnce(&Deadline) -> Vec<Outcome> + Send>;
 
 impl Probe {
     /// A probe that answers `checks` by `ask`, which keeps to the deadline that it is handed.
@@ -120,11 +122,135 @@ pub fn run(
         on_event(Event::Answered(&checks));
         outcomes.extend(checks.into_iter().map(|check| unanswered(check, &reason, limits.deadline)));
     }
-    outcomes.sort_by_key(|outcome| position(&outcome.name));
+    sort(&mut outcomes);
     outcomes
+}
+
+/// Asks only those probes again that did not get all their answers, or not good ones; the others' outcomes stay.
+pub fn run_again(
+    probes: Vec<Probe>,
+    previous: Vec<Outcome>,
+    limits: Limits,
+    stop: &Arc<AtomicBool>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Vec<Outcome> {
+    let is_about =
+        |outcome: &Outcome, probe: &Probe| probe.checks.iter().any(|check| position(check) == position(&outcome.name));
+    let is_settled = |probe: &Probe| {
+        let mut answers = previous.iter().filter(|outcome| is_about(outcome, probe)).peekable();
+        answers.peek().is_some() && answers.all(|outcome| matches!(outcome.status, Status::Ok | Status::Warn))
+    };
+    let (settled, again): (Vec<_>, Vec<_>) = probes.into_iter().partition(is_settled);
+    let mut outcomes = run(again, limits, stop, on_event);
+    outcomes.extend(previous.into_iter().filter(|outcome| settled.iter().any(|probe| is_about(outcome, probe))));
+    sort(&mut outcomes);
+    outcomes
+}
+
+/// The order of a report, which does not depend on who was first.
+fn sort(outcomes: &mut [Outcome]) {
+    outcomes.sort_by(|a, b| position(&a.name).cmp(&position(&b.name)).then_with(|| a.name.cmp(&b.name)));
 }
 
 /// The outcome of a check of which nothing was heard.
 fn unanswered(check: &'static str, reason: &str, allowed: Duration) -> Outcome {
     Outcome { elapsed: allowed, ..Outcome::err(plain(check), reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::command::Command;
+
+    const LIMITS: Limits = Limits { timeout: Duration::from_millis(300), deadline: Duration::from_millis(400) };
+
+    fn answering(check: &'static str, status: Status) -> Probe {
+        Probe::new([check], move |_| vec![Outcome::new(check, status, "said")])
+    }
+
+    fn told(outcomes: &[Outcome]) -> String {
+        let line = |outcome: &Outcome| format!("{} {}: {}\n", outcome.status, outcome.name, outcome.message);
+        outcomes.iter().map(line).collect::<Vec<_>>().concat()
+    }
+
+    #[track_caller]
+    fn check(probes: Vec<Probe>, expected: &str) {
+        assert_eq!(told(&run(probes, LIMITS, &Arc::default(), &mut |_| ())), expected);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_catalogue() {
+        check(Vec::new(), "");
+        let probes = ["django.check", "docker.service.b", "docker.service.a", "core.uv", "env.file"];
+        check(
+            probes.map(|name| answering(name, Status::Ok)).into(),
+            "ok env.file: said\nok core.uv: said\nok django.check: said\nok docker.service.a: said\nok docker.service.b: said\n",
+        );
+    }
+
+    #[test]
+    fn a_probe_that_hangs_fails_or_says_nothing_takes_nothing_with_it() {
+        let (_keep, never) = channel::<()>();
+        check(
+            vec![
+                Probe::new(["core.uv"], |deadline| {
+                    let error = Command::new("sleep", ["65.25"]).run(deadline).expect_err("it takes longer");
+                    vec![Outcome::err("core.uv", error.to_string())]
+                }),
+                Probe::new(["core.disk"], move |_| never.recv().map(|()| Vec::new()).unwrap_or_default()),
+                answering("env.file", Status::Ok),
+            ],
+            "ok env.file: said\nerr core.uv: no answer in 0.3 s from `sleep`\nerr core.disk: no answer in 0.4 s\n",
+        );
+        check(
+            vec![answering("env.file", Status::Ok), Probe::new(["docker.service.<name>"], |_| panic!("on purpose"))],
+            "ok env.file: said\nerr docker.service: the check has failed itself: this is a bug\n",
+        );
+    }
+
+    #[test]
+    fn everybody_is_asked_before_anybody_has_answered() {
+        let log = RefCell::new(String::new());
+        let probes = ["env.file", "core.uv"].map(|name| answering(name, Status::Ok));
+        run(probes.into(), LIMITS, &Arc::default(), &mut |event| {
+            let word = if matches!(event, Event::Asked(_)) { "asked " } else { "answered " };
+            log.borrow_mut().write_str(word).expect("written");
+        });
+        assert_eq!(log.into_inner(), "asked asked answered answered ");
+    }
+
+    #[test]
+    fn nobody_waits_once_the_run_is_stopped() {
+        let stop = Arc::new(AtomicBool::new(true));
+        let hour = Duration::from_secs(3600);
+        let sleep = Probe::new(["core.uv"], |deadline| {
+            let error = Command::new("sleep", ["66.25"]).run(deadline).expect_err("it is stopped");
+            vec![Outcome::err("core.uv", error.to_string())]
+        });
+        let outcomes = run(vec![sleep], Limits { timeout: hour, deadline: hour }, &stop, &mut |_| ());
+        assert_eq!(told(&outcomes), "err core.uv: `sleep` was stopped\n");
+    }
+
+    #[test]
+    fn only_what_was_not_well_is_asked_again() {
+        let previous = vec![
+            Outcome::ok("env.file", "before"),
+            Outcome::warn("core.disk", "before"),
+            Outcome::err("core.uv", "before"),
+            Outcome::skip("django.check", "before"),
+            Outcome::ok("docker.service.web", "before"),
+            Outcome::err("docker.service.db", "before"),
+            Outcome::ok("systemd.drift", "of a group that is gone"),
+        ];
+        let names = ["env.file", "core.uv", "core.disk", "django.check", "docker.service.web", "docker.http"];
+        let probes = names.map(|name| answering(name, Status::Ok)).into();
+        assert_eq!(
+            told(&run_again(probes, previous, LIMITS, &Arc::default(), &mut |_| ())),
+            "ok env.file: before\nok core.uv: said\nwarn core.disk: before\nok django.check: said\n\
+             ok docker.service.web: said\nok docker.http: said\n"
+        );
+    }
 }

@@ -83,6 +83,8 @@ impl Site {
         let variables = variables(file);
         Site {
             project,
+            env_file,
+            sample,
             environment,
             deploy_method,
             mode,
@@ -91,8 +93,6 @@ impl Site {
             secrets,
             selection,
             variables,
-            env_file,
-            sample,
         }
     }
 

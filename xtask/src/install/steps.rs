@@ -16,6 +16,7 @@ use xshell::Shell;
 use super::preflight::{Tools, UV_VERSION};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
+use crate::manage::{self, MIGRATE};
 use crate::ui::{Ui, quoted};
 
 /// How long Django has to start and answer.
@@ -69,7 +70,6 @@ pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -
     lines
 }
 
-const MIGRATE: [&str; 5] = ["run", "--no-sync", "manage.py", "migrate", "--noinput"];
 const CHECK: [&str; 4] = ["run", "--no-sync", "manage.py", "check"];
 const COLLECTSTATIC: [&str; 5] = ["run", "--no-sync", "manage.py", "collectstatic", "--noinput"];
 
@@ -117,13 +117,14 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
     let within = |timeout| Deadline::unless(deferred.flag(), timeout, timeout);
     let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &uv, &sync_args, &within(UV_TIMEOUT)));
     let ask = || ui.while_waiting("manage.py check", || django::ask(&ground, environment, &within(DJANGO_TIMEOUT)));
+    let step = |title: &str, args: Vec<&str>| manage::step(ui, &ground, &uv, title, args, deferred);
     let mut is_changed = false;
 
     let mut locked = lock();
     deferred.check("uv sync --check")?;
     if locked.status != Status::Ok {
         is_changed = true;
-        step(bench, &ground, &uv, "uv sync", [&["sync"], sync_args.as_slice()].concat())?;
+        step("uv sync", [&["sync"], sync_args.as_slice()].concat())?;
         locked = lock();
     }
 
@@ -131,12 +132,12 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
     deferred.check("manage.py check")?;
     if answer.database.as_ref().is_some_and(|database| !database.pending.is_empty()) {
         is_changed = true;
-        step(bench, &ground, &uv, "manage.py migrate", MIGRATE)?;
+        step("manage.py migrate", MIGRATE.to_vec())?;
         answer = ask();
     }
     let has_static_root = answer.settings.as_ref().is_some_and(|settings| settings.static_root.is_some());
     if environment == Environment::Prod && has_static_root {
-        let printed = step(bench, &ground, &uv, "manage.py collectstatic", COLLECTSTATIC)?;
+        let printed = step("manage.py collectstatic", COLLECTSTATIC.to_vec())?;
         is_changed |= !printed.lines().any(|line| line.starts_with("0 static files copied"));
     }
     deferred.check("manage.py check")?;
@@ -157,19 +158,4 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
             Err(Failure::new(Exit::Failed, problem).into())
         }
     }
-}
-
-/// Runs uv in the service folder, in the environment that `.env` describes; what it printed.
-fn step(
-    bench: &Bench<'_>,
-    ground: &Ground<'_>,
-    uv: &Uv,
-    title: &str,
-    args: impl IntoIterator<Item = &'static str>,
-) -> anyhow::Result<String> {
-    let sh = Shell::new()?;
-    sh.change_dir(bench.project.service_dir());
-    let variables = ground.variables.iter().map(|(key, value)| (key, value));
-    let cmd = sh.cmd(&uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
-    bench.ui.step(title, cmd, bench.secrets, bench.deferred)
 }

@@ -66,6 +66,7 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 
@@ -196,6 +197,7 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 
@@ -255,6 +257,7 @@ prod+bare in [ROOT]
     CELERY_TASK_ALWAYS_EAGER  0                            always so here
     EXTRA                     two words                    as answered
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 

@@ -86,6 +86,7 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 
@@ -130,6 +131,7 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 
@@ -228,6 +230,7 @@ prod+bare in [ROOT]
     CELERY_BROKER_URL         redis://localhost/0  as answered
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 

@@ -3,6 +3,7 @@
 mod answers;
 mod combinations;
 mod detect;
+mod health;
 mod install;
 mod preflight;
 mod sandbox;

@@ -79,6 +79,7 @@ dev+docker in [ROOT]
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 
@@ -159,6 +160,7 @@ dev+docker in [ROOT]
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
+  cargo xtask health                                        whether all is well, and what mends it
   cargo xtask detect                                        what this checkout is, and how we know
   cargo xtask install --env dev|prod --method bare|docker   another combination
 

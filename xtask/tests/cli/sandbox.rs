@@ -40,6 +40,12 @@ impl Sandbox {
         self
     }
 
+    /// The same, instead of what was there.
+    pub(crate) fn relink(self, name: &str, shims: &str) -> Self {
+        fs::remove_file(self.root().join(name)).expect("a link");
+        self.link(name, shims)
+    }
+
     pub(crate) fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.write(name, content);
         self
@@ -96,6 +102,15 @@ impl Sandbox {
         let mut redactions = Redactions::new();
         let root = self.root().canonicalize().expect("the sandbox");
         redactions.insert("[ROOT]", root.display().to_string()).expect("a placeholder");
+        for (placeholder, pattern) in [
+            ("[TIME]", r" in (?<redacted>\d+\.\d\d s)"),
+            ("[FREE]", r"(?<redacted>\d+\.\d GB) free"),
+            ("[MS]", r#""elapsed_ms":(?<redacted>\d+)"#),
+            ("[SECONDS]", r#" time="(?<redacted>\d+\.\d+)""#),
+        ] {
+            let pattern = regex::Regex::new(pattern).expect("a pattern");
+            redactions.insert(placeholder, pattern).expect("a placeholder");
+        }
         Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).redact_with(redactions)
     }
 }

@@ -1,5 +1,7 @@
 //! Prompts on a pseudo-terminal, with the same shims around the binary.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use rexpect::process::WaitStatus;
@@ -222,4 +224,25 @@ fn uv_is_not_installed_unasked() {
     dry.at("DJANGO_ALLOWED_HOSTS:", ENTER).at("CELERY_BROKER_URL:", ENTER).at("CELERY_TASK_ALWAYS_EAGER:", ENTER);
     dry.sees("Plan for dev+bare").ends(0);
     assert!(!sandbox.has(".xtask") && !sandbox.has(".env"));
+}
+
+/// `health --fix` shows and asks; what is declined stays, and is reported.
+#[test]
+fn repairs_are_asked_for() {
+    let sandbox = Sandbox::project().file(".env", "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\n");
+    let mode = || sandbox.root().join(".env").metadata().expect("there").permissions().mode() & 0o777;
+    std::fs::set_permissions(sandbox.root().join(".env"), Permissions::from_mode(0o644)).expect("changed");
+    let mut terminal = Terminal::run(&sandbox, "health --fix --only env.mode");
+    terminal.sees("fix: chmod 640 .env").at("Do it?", "n\r").sees("1 warn");
+    terminal.ends(0);
+    assert_eq!(mode(), 0o644);
+
+    let mut terminal = Terminal::run(&sandbox, "health --fix --only env.mode");
+    terminal.at("Do it?", CTRL_C).ends(130);
+    assert_eq!(mode(), 0o644);
+
+    let mut terminal = Terminal::run(&sandbox, "health --fix --only env.mode");
+    terminal.at("Do it?", ENTER).sees("1 ok, 0 warn");
+    terminal.ends(0);
+    assert_eq!(mode(), 0o640);
 }

@@ -7,6 +7,8 @@ mod docker;
 mod engine;
 mod foreign;
 mod fresh;
+mod health;
+mod reports;
 mod server;
 mod systemd;
 
@@ -21,8 +23,17 @@ fn main() -> ExitCode {
         trial("every_combination_on_one_checkout", &[Engine::Git, Engine::Python], fresh::every_combination),
         trial("interrupted_install_leaves_env_as_it_was", &[Engine::Git, Engine::Python], fresh::interrupted),
         trial("failing_step_shows_its_output_without_secrets", &[Engine::Git, Engine::Python], fresh::failing_step),
+        trial("health_mends_what_loses_nothing", &[Engine::Git, Engine::Python], health::mends),
+        trial("health_asks_django_once", &[Engine::Git, Engine::Python], health::asks_django_once),
+        trial("health_knows_git_hooks", &[Engine::Git, Engine::Python], health::knows_hooks),
+        trial(
+            "health_reports_without_permission",
+            &[Engine::Docker, Engine::Debootstrap],
+            health::reports_without_permission,
+        ),
         trial("tests_of_the_service", &[Engine::Git, Engine::Python, Engine::Redis], fresh::tests_of_the_service),
         trial("foreign_checkout_to_running_service", &[Engine::Python], foreign::serves),
+        trial("reports_are_valid_against_their_schemas", &[Engine::Git, Engine::Python], reports::valid),
         trial(
             "running_containers_are_detected",
             &[Engine::Docker, Engine::Compose, Engine::Debootstrap],

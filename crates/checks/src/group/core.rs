@@ -37,8 +37,9 @@ fn python_and_venv(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
             Outcome::ok("core.python", format!("{version}, as {requires} asks for"))
         }
         (Ok(requires), _) => {
-            let uv = find_uv(&site.project, deadline).ok();
-            match find_python(requires, uv.as_ref(), deadline) {
+            let deadline = deadline.again();
+            let uv = find_uv(&site.project, &deadline).ok();
+            match find_python(requires, uv.as_ref(), &deadline) {
                 Ok(python) => Outcome::ok("core.python", format!("`{}` is {}", python.program, python.version)),
                 Err(error) => {
                     Outcome::err("core.python", error.to_string()).hint("install such a Python, and have it on PATH")
@@ -92,7 +93,8 @@ fn uv_and_lock(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
             return vec![outcome, Outcome::skip(LOCK, "uv does not answer")];
         }
     };
-    let found = Outcome::ok("core.uv", format!("{} ({})", uv.version, uv.program.display()));
+    let program = site.project.relative(Path::new(&uv.program)).display();
+    let found = Outcome::ok("core.uv", format!("{} ({program})", uv.version));
     let service_dir = site.project.service_dir();
     let lock = match Pyproject::read(&service_dir) {
         _ if !site.selection.wants(LOCK) => return vec![found],
@@ -120,11 +122,12 @@ pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'stati
 #[must_use]
 pub fn lock(ground: &Ground<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
     const NAME: &str = "core.lock";
+    let venv = ground.project.relative(ground.venv).display();
     let args = ["sync", "--check"].iter().chain(sync_args).copied();
     let command = uv.command(args).dir(ground.project.service_dir()).envs(ground.variables.to_vec());
     match command.run(deadline) {
-        Ok(finished) if finished.is_success() => Outcome::ok(NAME, "`.venv` is in step with `uv.lock`"),
-        Ok(finished) => Outcome::err(NAME, "`.venv` is not in step with `uv.lock`")
+        Ok(finished) if finished.is_success() => Outcome::ok(NAME, format!("`{venv}` is in step with `uv.lock`")),
+        Ok(finished) => Outcome::err(NAME, format!("`{venv}` is not in step with `uv.lock`"))
             .output(&ground.secrets.cover(finished.stderr()))
             .hint("cargo xtask install")
             .repair(Repair::Sync),

@@ -44,6 +44,7 @@ fn hooks(root: &Path, deadline: &Deadline) -> Outcome {
     // Git knows of `core.hooksPath`, and where the hooks of a worktree are.
     let dir = match Command::new("git", ["rev-parse", "--git-path", "hooks"]).dir(root).run(deadline) {
         Ok(finished) if finished.is_success() => root.join(finished.stdout().trim_end_matches('\n')),
+        Ok(finished) if root.join(".git").exists() => return Outcome::warn(NAME, finished.complaint()),
         Ok(_) => return Outcome::skip(NAME, "this is no Git checkout"),
         Err(error) => return Outcome::warn(NAME, error.to_string()),
     };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Ground;
 use super::core::interpreter;
 use crate::command::Command;
-use crate::outcome::{self, Outcome, Repair, Status};
+use crate::outcome::{self, Outcome, Repair, Status, counted};
 use crate::run::Probe;
 use crate::secret::Secrets;
 use crate::{Deadline, Site};
@@ -161,8 +161,8 @@ pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
     };
     let check = findings.as_deref().map_or_else(|| failed(CHECK), check);
     let database = found.as_ref().map_or_else(|| failed(DATABASE), database);
-    let migrations =
-        found.as_ref().map_or_else(|| Outcome::skip(MIGRATIONS, "the database does not answer"), migrations);
+    let unknown = if findings.is_some() { "the database does not answer" } else { "Django did not get that far" };
+    let migrations = found.as_ref().map_or_else(|| Outcome::skip(MIGRATIONS, unknown), migrations);
     vec![check, migrations, database]
 }
 
@@ -187,10 +187,6 @@ fn finding(finding: &Finding) -> outcome::Finding {
         message: format!("{}{separator}{}", finding.id, finding.message),
         hint: finding.hint.clone(),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn migrations(database: &Database) -> Outcome {
@@ -233,8 +229,8 @@ mod tests {
     #[track_caller]
     fn check(answer: &Answer, expected: &[&str]) {
         let lines = outcomes(answer).into_iter().map(|outcome| {
-            let findings: String =
-                outcome.findings.iter().map(|found| format!(" [{} {}]", found.status, found.message)).collect();
+            let findings = outcome.findings.iter().map(|found| format!(" [{} {}]", found.status, found.message));
+            let findings = findings.collect::<Vec<_>>().concat();
             format!("{} {}: {}{findings}", outcome.status, outcome.name, outcome.message)
         });
         assert_eq!(lines.collect::<Vec<_>>(), expected);
@@ -285,7 +281,7 @@ mod tests {
             &Answer { failure, ..Answer::default() },
             &[
                 "err django.check: no answer in 10 s from `python`",
-                "skip django.migrations: the database does not answer",
+                "skip django.migrations: Django did not get that far",
                 "skip django.database: Django did not get that far",
             ],
         );

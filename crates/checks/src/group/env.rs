@@ -11,30 +11,38 @@ use std::sync::Arc;
 use detect::{Detected, ENV_FILE, Environment};
 use envfile::EnvFile;
 
-use crate::outcome::{Finding, Outcome, Repair, Status};
+use crate::outcome::{Finding, Outcome, Repair, Status, counted};
 use crate::run::Probe;
 use crate::{SAMPLE_FILE, Site};
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let site = Arc::clone(site);
-    let checks = ["env.axes", "env.file", "env.mode", "env.sample", "env.portable", "env.matrix"];
-    vec![Probe::new(checks, move |_| outcomes(&site))]
+    let for_file = Arc::clone(site);
+    let for_lines = Arc::clone(site);
+    let of_file = ["env.axes", "env.file", "env.mode", "env.sample", "env.matrix"];
+    vec![
+        Probe::new(of_file, move |_| outcomes(&for_file)),
+        // Comparing what the readers make of a file takes long if that is megabytes of something else.
+        Probe::new(["env.portable"], move |_| vec![of_lines("env.portable", portable::check, &for_lines)]),
+    ]
 }
 
 fn outcomes(site: &Site) -> Vec<Outcome> {
-    let with = |name, check: fn(&'static str, &EnvFile, &Site) -> Outcome| match (&site.env_file, site.env()) {
-        (_, Some(file)) => check(name, file, site),
-        (Err(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` cannot be read")),
-        (Ok(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` is not there")),
-    };
     vec![
         axes(site),
         file(site),
         mode(site),
-        with("env.sample", sample),
-        with("env.portable", portable::check),
-        with("env.matrix", matrix::check),
+        of_lines("env.sample", sample, site),
+        of_lines("env.matrix", matrix::check, site),
     ]
+}
+
+/// A check of what stands in the file, if that can be read.
+fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Site) -> Outcome, site: &Site) -> Outcome {
+    match (&site.env_file, site.env()) {
+        (_, Some(file)) => check(name, file, site),
+        (Err(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` cannot be read")),
+        (Ok(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` is not there")),
+    }
 }
 
 fn axes(site: &Site) -> Outcome {
@@ -70,7 +78,9 @@ fn told<T: std::fmt::Display>(detected: &Detected<T>) -> String {
 fn file(site: &Site) -> Outcome {
     const NAME: &str = "env.file";
     match &site.env_file {
-        Ok(Some(file)) => Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {} variables", file.keys().count())),
+        Ok(Some(file)) => {
+            Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {}", counted(file.keys().count(), "variable")))
+        }
         Ok(None) => Outcome::err(NAME, format!("`{ENV_FILE}` is not there")).hint("cargo xtask install"),
         Err(error) => Outcome::err(NAME, error.to_string()),
     }
@@ -83,6 +93,7 @@ fn mode(site: &Site) -> Outcome {
     const NAME: &str = "env.mode";
     let path = site.project.env_file();
     let mode = match fs::metadata(&path) {
+        Ok(metadata) if !metadata.is_file() => return Outcome::skip(NAME, format!("`{ENV_FILE}` is not a file")),
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Outcome::skip(NAME, format!("`{ENV_FILE}` is not there"));
@@ -97,8 +108,14 @@ fn mode(site: &Site) -> Outcome {
         Environment::Prod => Status::Err,
     };
     Outcome::new(NAME, status, format!("{mode:03o}: every user of this machine can get at the secrets in it"))
-        .hint(format!("chmod {:03o} {ENV_FILE}", mode & !OTHERS))
+        .hint(format!("chmod {:03o} {ENV_FILE}", private(mode)))
         .repair(Repair::EnvMode)
+}
+
+/// The mode without what it grants to others.
+#[must_use]
+pub fn private(mode: u32) -> u32 {
+    mode & 0o777 & !OTHERS
 }
 
 fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {

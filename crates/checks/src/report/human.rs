@@ -9,12 +9,17 @@ use super::Report;
 use super::ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW};
 use crate::outcome::{Finding, Outcome, Status};
 
+/// The length of the longest word for a status.
+const WIDEST: usize = 4;
 /// Where what belongs to a check stands, below its name.
 const INDENT: &str = "       ";
 
-/// The whole report. `with_times` tells of each check how long it took.
+/// How many lines of what a failing program has printed are shown, if not all are wanted.
+const LAST_LINES: usize = 10;
+
+/// The whole report. `verbose` tells of each check how long it took, and all that a failing program has printed.
 #[must_use]
-pub fn human(report: &Report, ink: Ink, with_times: bool) -> String {
+pub fn human(report: &Report, ink: Ink, verbose: bool) -> String {
     let mut lines = vec![
         axis("environment", &report.environment, ink),
         axis("deploy method", &report.deploy_method, ink),
@@ -27,8 +32,8 @@ pub fn human(report: &Report, ink: Ink, with_times: bool) -> String {
             group = outcome.group();
             lines.extend([String::new(), ink.style(BOLD, group)]);
         }
-        let mut told = self::outcome(outcome, width, ink);
-        if let (true, Some(first)) = (with_times, told.first_mut()) {
+        let mut told = self::outcome(outcome, width, verbose, ink);
+        if let (true, Some(first)) = (verbose, told.first_mut()) {
             first.push_str(&ink.style(DIM, format_args!("  {} ms", outcome.elapsed.as_millis())));
         }
         lines.extend(told);
@@ -46,12 +51,14 @@ pub fn axis<T: Display>(title: &str, detected: &Detected<T>, ink: Ink) -> String
 
 /// A check's line, its name padded to `width`, and the lines below it.
 #[must_use]
-pub fn outcome(outcome: &Outcome, width: usize, ink: Ink) -> Vec<String> {
+pub fn outcome(outcome: &Outcome, width: usize, verbose: bool, ink: Ink) -> Vec<String> {
     let Outcome { name, status, message, findings, output, hint, .. } = outcome;
     let message = if *status == Status::Ok { ink.style(DIM, message) } else { message.clone() };
-    let mut lines = vec![format!("{}   {name:<width$}  {message}", ink.status(*status))];
-    lines.extend(findings.iter().flat_map(|found| finding(found, ink)));
-    lines.extend(output.iter().map(|line| format!("{INDENT}{} {line}", ink.style(DIM, "|"))));
+    let mut lines = vec![format!("{}   {name:<width$}  {message}", ink.status(*status, WIDEST))];
+    let is_mixed = findings.iter().any(|found| found.status != *status);
+    lines.extend(findings.iter().flat_map(|found| finding(found, is_mixed, ink)));
+    let first = if verbose { 0 } else { output.len().saturating_sub(LAST_LINES) };
+    lines.extend(output[first..].iter().map(|line| format!("{INDENT}{} {line}", ink.style(DIM, "|"))));
     if matches!(status, Status::Warn | Status::Err) {
         lines.extend(hint.iter().flat_map(|hint| self::hint(hint, INDENT, ink)));
     }
@@ -59,9 +66,10 @@ pub fn outcome(outcome: &Outcome, width: usize, ink: Ink) -> Vec<String> {
 }
 
 /// What a check found: its first line, and everything else a little further in.
-fn finding(finding: &Finding, ink: Ink) -> Vec<String> {
+fn finding(finding: &Finding, with_status: bool, ink: Ink) -> Vec<String> {
     let mut lines = finding.message.lines();
-    let mut told = vec![format!("{INDENT}{}", lines.next().unwrap_or_default())];
+    let status = if with_status { format!("{}: ", ink.status(finding.status, 0)) } else { String::new() };
+    let mut told = vec![format!("{INDENT}{status}{}", lines.next().unwrap_or_default())];
     told.extend(lines.map(|line| format!("{INDENT}  {line}")));
     told.extend(finding.hint.iter().flat_map(|hint| self::hint(hint, &format!("{INDENT}  "), ink)));
     told
@@ -92,4 +100,96 @@ pub fn verdict(report: &Report, ink: Ink) -> String {
 
 fn seconds(elapsed: Duration) -> String {
     format!("{:.2} s", elapsed.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{empty, sample};
+
+    #[track_caller]
+    fn check(report: &Report, has_color: bool, verbose: bool, expected: &str) {
+        let told = human(report, Ink { has_color }, verbose).replace('\x1b', "␛");
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn every_status_is_told() {
+        let expected = "\
+environment    dev      .env:4
+deploy method  bare     default
+mode           dev      .env:4
+
+env
+  ok   env.file         `.env` is there, 9 variables
+warn   env.portable     3 things
+       warn: line 3: blank-inside
+         python-dotenv  b c
+         hint: A='b c'
+       err: line 7: unterminated-quote
+       warn: `B` is missing
+       hint: cargo xtask install
+
+core
+skip   core.disk        `df` is not there
+
+django
+warn   django.check     1 warning
+       security.W018: DEBUG
+         hint: DEBUG=0
+ err   django.database  no such table
+       | Traceback
+       |   boom
+       hint: cargo xtask health --fix
+
+1 ok, 2 warn, 1 err, 1 skip in 0.81 s
+";
+        check(&sample(), false, false, expected);
+    }
+
+    #[test]
+    fn every_status_has_its_colour() {
+        let expected = "\
+environment    ␛[1mdev     ␛[0m ␛[2m.env:4␛[0m
+deploy method  ␛[1mbare    ␛[0m ␛[2mdefault␛[0m
+mode           ␛[1mdev     ␛[0m ␛[2m.env:4␛[0m
+
+␛[1menv␛[0m
+␛[32m  ok␛[0m   env.file         ␛[2m`.env` is there, 9 variables␛[0m␛[2m  1 ms␛[0m
+␛[33mwarn␛[0m   env.portable     3 things␛[2m  2 ms␛[0m
+       ␛[33mwarn␛[0m: line 3: blank-inside
+         python-dotenv  b c
+         ␛[1mhint:␛[0m A='b c'
+       ␛[31merr␛[0m: line 7: unterminated-quote
+       ␛[33mwarn␛[0m: `B` is missing
+       ␛[1mhint:␛[0m cargo xtask install
+
+␛[1mcore␛[0m
+␛[2mskip␛[0m   core.disk        `df` is not there␛[2m  1034 ms␛[0m
+
+␛[1mdjango␛[0m
+␛[33mwarn␛[0m   django.check     1 warning␛[2m  640 ms␛[0m
+       security.W018: DEBUG
+         ␛[1mhint:␛[0m DEBUG=0
+␛[31m err␛[0m   django.database  no such table␛[2m  645 ms␛[0m
+       ␛[2m|␛[0m Traceback
+       ␛[2m|␛[0m   boom
+       ␛[1mhint:␛[0m cargo xtask health --fix
+
+␛[32m1 ok␛[0m, ␛[33m2 warn␛[0m, ␛[31m1 err␛[0m, ␛[2m1 skip␛[0m in 0.81 s
+";
+        check(&sample(), true, true, expected);
+    }
+
+    #[test]
+    fn an_empty_report_has_its_axes_and_counts() {
+        let expected = "\
+environment    dev      .env:4
+deploy method  bare     default
+mode           dev      .env:4
+
+0 ok, 0 warn, 0 err, 0 skip in 0.81 s
+";
+        check(&empty(), false, true, expected);
+    }
 }

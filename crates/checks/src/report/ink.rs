@@ -30,15 +30,15 @@ impl Ink {
         if self.has_color { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
 
-    /// The word for a status, as wide as the widest.
+    /// The word for a status, padded to this width.
     #[must_use]
-    pub fn status(self, status: Status) -> String {
+    pub fn status(self, status: Status, width: usize) -> String {
         let style = match status {
             Status::Ok => GREEN,
             Status::Warn => YELLOW,
             Status::Err => RED,
             Status::Skip => DIM,
         };
-        self.style(style, format_args!("{status:>4}"))
+        self.style(style, format_args!("{status:>width$}"))
     }
 }

@@ -107,11 +107,8 @@ impl Shown<'_> {
     /// A value in one line, the passwords in it covered.
     fn value(&self, value: &str) -> String {
         let covered = self.secrets.cover(&secret::shown(self.key, value));
-        let mut shown: String = covered.chars().take(WIDEST).map(escaped).collect();
-        if covered.chars().count() > WIDEST {
-            shown.push_str(&format!("… ({} bytes)", value.len()));
-        }
-        shown
+        let shown: String = covered.chars().take(WIDEST).map(escaped).collect();
+        if covered.chars().count() > WIDEST { format!("{shown}… ({} bytes)", value.len()) } else { shown }
     }
 
     /// The line to write instead; a covered value keeps its quotes.

@@ -1,0 +1,151 @@
+//! `health --fix`: shows, asks, and mends what loses nothing.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::Context;
+use checks::group::core::sync_args;
+use checks::group::env::{missing_keys, private};
+use checks::matrix::{Policy, policies};
+use checks::secret::{is_secret, shown};
+use checks::{Deadline, Pyproject, Repair, Report, Site, find_uv};
+use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
+use envfile::EnvFile;
+
+use super::Doctor;
+use crate::exit::{Exit, Problem};
+use crate::lock::Lock;
+use crate::manage::{self, MIGRATE};
+use crate::prompt;
+use crate::world::World;
+
+/// Examines, mends, and examines again, until there is nothing left that was not tried; the last report.
+pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
+    let World { ui, common, project, .. } = doctor.world;
+    let mut report = doctor.examine()?;
+    let mut tried = Vec::new();
+    loop {
+        let mut repairs: Vec<Repair> = report.outcomes.iter().filter_map(|outcome| outcome.repair).collect();
+        repairs.retain(|repair| !tried.contains(repair));
+        repairs.dedup();
+        if repairs.is_empty() {
+            return Ok(report);
+        }
+        let site = doctor.survey();
+        let mut is_mended = false;
+        for repair in repairs {
+            tried.push(repair);
+            ui.note(format_args!("fix: {}", told(repair, &site)));
+            if common.dry_run || !is_wanted(&site, doctor.world)? {
+                continue;
+            }
+            let _lock = Lock::take(project, "health --fix")?;
+            match mend(repair, &site, doctor) {
+                Ok(()) => is_mended = true,
+                Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(error),
+                // The report tells how things are all the same.
+                Err(error) => ui.error(&error),
+            }
+        }
+        if !is_mended {
+            return Ok(report);
+        }
+        report = doctor.examine()?;
+    }
+}
+
+/// Whether the operator wants it done; in prod only `--yes` says so.
+fn is_wanted(site: &Site, world: &World<'_>) -> anyhow::Result<bool> {
+    if world.common.yes {
+        return Ok(true);
+    }
+    if site.environment.value == Environment::Prod {
+        world
+            .ui
+            .warning(&Problem::new("nothing is mended in prod without `--yes`").hint("cargo xtask health --fix --yes"));
+        return Ok(false);
+    }
+    if !world.is_interactive() {
+        let problem =
+            Problem::new(format!("not done, {}", world.why_not_asked())).hint("cargo xtask health --fix --yes");
+        world.ui.warning(&problem);
+        return Ok(false);
+    }
+    prompt::confirm("Do it?")
+}
+
+/// What would be done, as it would be typed where it can be.
+fn told(repair: Repair, site: &Site) -> String {
+    match repair {
+        Repair::EnvMode => match fs::metadata(site.project.env_file()) {
+            Ok(metadata) => format!("chmod {:03o} {ENV_FILE}", private(metadata.permissions().mode())),
+            Err(_) => format!("chmod o= {ENV_FILE}"),
+        },
+        Repair::SampleKeys => {
+            let added = additions(site).into_iter().map(|(key, value)| format!("{key}={}", shown(&key, &value)));
+            format!("add to {ENV_FILE}: {}", added.collect::<Vec<_>>().join(", "))
+        }
+        Repair::Sync => "uv sync".to_owned(),
+        Repair::Migrate => "manage.py migrate".to_owned(),
+    }
+}
+
+fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
+    let ui = doctor.world.ui;
+    let path = site.project.env_file();
+    match repair {
+        Repair::EnvMode => {
+            let mode = private(fs::metadata(&path)?.permissions().mode());
+            fs::set_permissions(&path, Permissions::from_mode(mode))
+                .with_context(|| format!("cannot change the mode of `{}`", path.display()))?;
+            ui.done(ENV_FILE, format_args!("{mode:03o}"));
+        }
+        Repair::SampleKeys => {
+            let sample = site.sample.as_ref().ok().and_then(Option::as_ref).cloned().unwrap_or_default();
+            let additions = additions(site);
+            let (added, _saved) = envfile::update(&path, &sample, |file| add(&additions, file, &sample))
+                .with_context(|| format!("`{ENV_FILE}` is as it was"))?;
+            ui.done(ENV_FILE, format_args!("{added} added"));
+        }
+        Repair::Sync => {
+            let pyproject = Pyproject::read(&site.project.service_dir())?;
+            let args = sync_args(&pyproject, site.environment.value);
+            uv_step("uv sync", &[&["sync"], args.as_slice()].concat(), site, doctor)?;
+        }
+        Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, site, doctor)?,
+    }
+    Ok(())
+}
+
+fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
+    let uv = find_uv(&site.project, &Deadline::within(doctor.args.timeout))?;
+    manage::step(doctor.world.ui, &site.ground(), &uv, title, args, doctor.deferred)?;
+    Ok(())
+}
+
+/// The keys that only the sample has, with the values that they get. A sample's value answers none of the questions
+/// that `install` asks, and no secret is taken from it: what holds now goes on to hold.
+fn additions(site: &Site) -> Vec<(String, String)> {
+    let nothing = EnvFile::default();
+    let sample = site.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
+    let (environment, method) = (site.environment.value, site.deploy_method.value);
+    let value = |key: &str| match policies(environment, method).find(|(variable, _)| *variable == key) {
+        _ if key == DJANGO_ENV => environment.to_string(),
+        _ if key == DEPLOY_METHOD => method.to_string(),
+        Some((_, Policy::Force(value) | Policy::Prompt(value) | Policy::Default(value))) => value.to_owned(),
+        Some(_) => String::new(),
+        None if is_secret(key) => String::new(),
+        None => sample.get(key).map(|entry| entry.value).unwrap_or_default(),
+    };
+    let missing = site.env().map(|file| missing_keys(file, sample)).unwrap_or_default();
+    missing.into_iter().map(|key| (key.to_owned(), value(key))).collect()
+}
+
+/// Adds the keys; how many.
+fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<usize> {
+    let mut added = 0;
+    for (key, value) in additions {
+        added += usize::from(file.set(key, value, Some(sample))?.is_some());
+    }
+    Ok(added)
+}

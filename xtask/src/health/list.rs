@@ -1,0 +1,34 @@
+//! `health --list`: every check, what it looks at, and whether it would run here.
+
+use checks::Site;
+use checks::catalogue::{CATALOGUE, Group, Selection};
+use checks::report::{BOLD, DIM};
+
+use crate::world::World;
+
+pub(super) fn print(selection: &Selection, world: &World<'_>) {
+    let (ui, ink) = (world.ui, world.ui.out());
+    let site = Site::survey(world.project.clone(), &world.host.machine, selection.clone());
+    ui.result(ink.style(
+        BOLD,
+        format_args!("{}+{} in {}", site.environment.value, site.deploy_method.value, world.project.root.display()),
+    ));
+    let width = CATALOGUE.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    for (name, looks_at) in CATALOGUE {
+        let why_not = Group::of(name).and_then(|group| site.absent(group)).or_else(|| left_out(name, selection));
+        let (mark, reason) = match why_not {
+            None => ("run ".to_owned(), String::new()),
+            Some(reason) => (ink.style(DIM, "skip"), format!("  ({reason})")),
+        };
+        ui.result(format_args!("  {mark}  {name:<width$}  {looks_at}{}", ink.style(DIM, reason)));
+    }
+}
+
+fn left_out(name: &str, selection: &Selection) -> Option<&'static str> {
+    let is_chosen = selection.only.is_empty() || selection.asks_for(name);
+    match (selection.wants(name), is_chosen) {
+        (true, _) => None,
+        (false, false) => Some("not in `--only`"),
+        (false, true) => Some("left out by `--skip`"),
+    }
+}

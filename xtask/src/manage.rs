@@ -1,0 +1,26 @@
+//! Steps that a person follows in the service folder: `uv sync`, and the commands of `manage.py`.
+
+use checks::{Ground, Uv};
+use xshell::Shell;
+
+use crate::interrupt::Deferred;
+use crate::ui::Ui;
+
+/// Applies the pending migrations.
+pub(crate) const MIGRATE: [&str; 5] = ["run", "--no-sync", "manage.py", "migrate", "--noinput"];
+
+/// Runs uv in the service folder, in the environment that `.env` describes; what it printed.
+pub(crate) fn step(
+    ui: &Ui,
+    ground: &Ground<'_>,
+    uv: &Uv,
+    title: &str,
+    args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    deferred: &Deferred,
+) -> anyhow::Result<String> {
+    let sh = Shell::new()?;
+    sh.change_dir(ground.project.service_dir());
+    let variables = ground.variables.iter().map(|(key, value)| (key, value));
+    let cmd = sh.cmd(&uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
+    ui.step(title, cmd, ground.secrets, deferred)
+}

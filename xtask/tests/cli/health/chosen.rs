@@ -1,0 +1,178 @@
+//! What is asked, how long, and what counts as failed.
+
+use snapbox::str;
+
+use super::{mode, well};
+
+#[test]
+fn what_is_chosen() {
+    let sandbox = well();
+    sandbox.check(
+        "health --only env.file,core.uv --skip core",
+        0,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+env
+  ok   env.file  `.env` is there, 9 variables
+
+1 ok, 0 warn, 0 err, 0 skip in [TIME]
+
+"#]],
+        str![],
+    );
+    sandbox.check("health --only djang", 2, str![], str![[r#"
+error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
+
+For more information, try '--help'.
+
+"#]]);
+    sandbox.check(
+        "health --only env --skip env",
+        2,
+        str![],
+        str![[r#"
+error: `env` names nothing that can be checked here
+hint: cargo xtask health --list
+
+"#]],
+    );
+    // What was asked for by name is answered, even if it has no meaning here.
+    sandbox.check(
+        "health --only docker.daemon,systemd",
+        0,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+docker
+skip   docker.daemon  the deployment method is `bare`
+
+systemd
+skip   systemd.unit   the unit is not installed
+skip   systemd.redis  the unit is not installed
+skip   systemd.http   the unit is not installed
+skip   systemd.drift  the unit is not installed
+
+0 ok, 0 warn, 0 err, 5 skip in [TIME]
+
+"#]],
+        str![],
+    );
+    sandbox.check(
+        "health --only docker.service.web",
+        0,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+docker
+skip   docker.service  the deployment method is `bare`
+
+0 ok, 0 warn, 0 err, 1 skip in [TIME]
+
+"#]],
+        str![],
+    );
+}
+
+#[test]
+fn durations_that_are_none() {
+    let sandbox = well();
+    sandbox.check(
+        "health --timeout soon",
+        2,
+        str![],
+        str![[r#"
+error: invalid value 'soon' for '--timeout <DURATION>': expected number at 0
+
+For more information, try '--help'.
+
+"#]],
+    );
+    sandbox.check(
+        "health --deadline 0",
+        2,
+        str![],
+        str![[r#"
+error: invalid value '0' for '--deadline <DURATION>': expected more than nothing, and at most a day
+
+For more information, try '--help'.
+
+"#]],
+    );
+}
+
+#[test]
+fn the_list() {
+    let sandbox = well();
+    sandbox.check("health --list --skip django,core.disk", 0, str![[r#"
+dev+bare in [ROOT]
+  run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
+  run   env.file               `.env` is there and can be read
+  run   env.mode               `.env` can be read by nobody else; an error in prod
+  run   env.sample             every variable of `.env.sample` is in `.env`
+  run   env.portable           no line of `.env` is read differently by the programs that read it here
+  run   env.matrix             `.env` holds what this environment and method need
+  run   core.python            a Python that `requires-python` admits
+  run   core.uv                uv, on PATH or in `.xtask/tools`
+  run   core.venv              the virtual environment is there and starts
+  run   core.lock              the virtual environment is in step with `uv.lock`
+  run   core.writable          the project can be written to
+  skip  core.disk              at least 1 GB is free  (left out by `--skip`)
+  skip  django.check           `manage.py check`, with `--deploy` in prod  (left out by `--skip`)
+  skip  django.migrations      no migration is pending  (left out by `--skip`)
+  skip  django.database        the database answers  (left out by `--skip`)
+  run   dev.hooks              the Git hooks of the project's configuration are installed
+  skip  docker.daemon          the Docker engine answers  (the deployment method is `bare`)
+  skip  docker.compose         Compose v2 is there, and the Compose file is valid  (the deployment method is `bare`)
+  skip  docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting  (the deployment method is `bare`)
+  skip  docker.http            the published web service answers over HTTP  (the deployment method is `bare`)
+  skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the unit is not installed)
+  skip  systemd.redis          Redis runs and answers  (the unit is not installed)
+  skip  systemd.http           the service's socket answers over HTTP  (the unit is not installed)
+  skip  systemd.drift          the installed units are those of the checkout  (the unit is not installed)
+
+"#]], str![]);
+    sandbox.write(".env", "DJANGO_ENV=prod\nDEPLOY_METHOD=docker\n");
+    sandbox.check("health --list", 0, str![[r#"
+prod+docker in [ROOT]
+  run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
+  run   env.file               `.env` is there and can be read
+  run   env.mode               `.env` can be read by nobody else; an error in prod
+  run   env.sample             every variable of `.env.sample` is in `.env`
+  run   env.portable           no line of `.env` is read differently by the programs that read it here
+  run   env.matrix             `.env` holds what this environment and method need
+  skip  core.python            a Python that `requires-python` admits  (the deployment method is `docker`)
+  skip  core.uv                uv, on PATH or in `.xtask/tools`  (the deployment method is `docker`)
+  skip  core.venv              the virtual environment is there and starts  (the deployment method is `docker`)
+  skip  core.lock              the virtual environment is in step with `uv.lock`  (the deployment method is `docker`)
+  skip  core.writable          the project can be written to  (the deployment method is `docker`)
+  skip  core.disk              at least 1 GB is free  (the deployment method is `docker`)
+  skip  django.check           `manage.py check`, with `--deploy` in prod  (the deployment method is `docker`)
+  skip  django.migrations      no migration is pending  (the deployment method is `docker`)
+  skip  django.database        the database answers  (the deployment method is `docker`)
+  skip  dev.hooks              the Git hooks of the project's configuration are installed  (the deployment method is `docker`)
+  run   docker.daemon          the Docker engine answers
+  run   docker.compose         Compose v2 is there, and the Compose file is valid
+  run   docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting
+  run   docker.http            the published web service answers over HTTP
+  skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the deployment method is `docker`)
+  skip  systemd.redis          Redis runs and answers  (the deployment method is `docker`)
+  skip  systemd.http           the service's socket answers over HTTP  (the deployment method is `docker`)
+  skip  systemd.drift          the installed units are those of the checkout  (the deployment method is `docker`)
+
+"#]], str![]);
+}
+
+#[test]
+fn warnings_fail_only_if_they_shall() {
+    let sandbox = well();
+    mode(&sandbox, ".env", 0o644);
+    sandbox.xtask("health --only env").assert().code(0);
+    sandbox.xtask("health --only env --strict").assert().code(1);
+}

@@ -1,0 +1,244 @@
+//! `cargo xtask health --fix` and `--wait`.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+
+use duct::cmd;
+use snapbox::str;
+
+use super::{WELL, mode, well};
+use crate::sandbox::Sandbox;
+
+fn broken() -> Sandbox {
+    let sandbox = Sandbox::project()
+        .file(".env.sample", "# where\nDJANGO_ENV=prod\nDEPLOY_METHOD=docker\nDJANGO_DEBUG=1\n# shown to all\nGREETING='hello all'\nA_TOKEN=changeme\n")
+        .file(".env", "DEPLOY_METHOD=bare\n");
+    mode(&sandbox, ".env", 0o664);
+    sandbox
+}
+
+#[test]
+fn a_dry_run_shows_and_changes_nothing() {
+    let sandbox = broken();
+    sandbox.check(
+        "health --fix --dry-run --only env",
+        0,
+        str![[r#"
+environment    dev      default
+deploy method  bare     .env:1
+mode           dev      default
+
+env
+  ok   env.axes      dev (default), bare (.env:1)
+  ok   env.file      `.env` is there, 1 variable
+warn   env.mode      664: every user of this machine can get at the secrets in it
+       hint: chmod 660 .env
+warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
+       hint: cargo xtask health --fix
+  ok   env.portable  python-dotenv and bash read every line alike
+  ok   env.matrix    holds what dev+bare needs
+
+4 ok, 2 warn, 0 err, 0 skip in [TIME]
+
+"#]],
+        str![[r#"
+fix: chmod 660 .env
+fix: add to .env: DJANGO_ENV=dev, DJANGO_DEBUG=1, GREETING=hello all, A_TOKEN=
+
+"#]],
+    );
+    assert_eq!(sandbox.read(".env"), "DEPLOY_METHOD=bare\n");
+}
+
+#[test]
+fn nobody_to_ask_is_no_consent() {
+    let sandbox = broken();
+    sandbox.check(
+        "health --fix --only env.mode",
+        0,
+        str![[r#"
+environment    dev      default
+deploy method  bare     .env:1
+mode           dev      default
+
+env
+warn   env.mode  664: every user of this machine can get at the secrets in it
+       hint: chmod 660 .env
+
+0 ok, 1 warn, 0 err, 0 skip in [TIME]
+
+"#]],
+        str![[r#"
+fix: chmod 660 .env
+warning: not done, and there is no terminal to ask on
+hint: cargo xtask health --fix --yes
+
+"#]],
+    );
+    assert_eq!(sandbox.read(".env"), "DEPLOY_METHOD=bare\n");
+}
+
+/// What the sample says answers nothing: the environment stays, and no secret is taken from it.
+#[test]
+fn what_is_mended_and_what_the_report_says_then() {
+    let sandbox = broken();
+    sandbox.check(
+        "health --fix --yes --only env",
+        0,
+        str![[r#"
+environment    dev      .env:4
+deploy method  bare     .env:1
+mode           dev      .env:4
+
+env
+  ok   env.axes      dev (.env:4), bare (.env:1)
+  ok   env.file      `.env` is there, 5 variables
+  ok   env.mode      660: nobody else can read it
+  ok   env.sample    every variable of `.env.sample` is there
+  ok   env.portable  python-dotenv and bash read every line alike
+  ok   env.matrix    holds what dev+bare needs
+
+6 ok, 0 warn, 0 err, 0 skip in [TIME]
+
+"#]],
+        str![[r#"
+fix: chmod 660 .env
+  ok   .env  660
+fix: add to .env: DJANGO_ENV=dev, DJANGO_DEBUG=1, GREETING=hello all, A_TOKEN=
+  ok   .env  4 added
+
+"#]],
+    );
+    assert_eq!(
+        sandbox.read(".env"),
+        "DEPLOY_METHOD=bare\n\n# where\nDJANGO_ENV=dev\nDJANGO_DEBUG=1\n\n# shown to all\nGREETING='hello all'\nA_TOKEN=\n"
+    );
+    let mode = fs::metadata(sandbox.root().join(".env")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    sandbox.check(
+        "health --fix --yes --only env.mode",
+        0,
+        str![[r#"
+environment    dev      .env:4
+deploy method  bare     .env:1
+mode           dev      .env:4
+
+env
+  ok   env.mode  660: nobody else can read it
+
+1 ok, 0 warn, 0 err, 0 skip in [TIME]
+
+"#]],
+        str![],
+    );
+}
+
+#[test]
+fn nothing_in_prod_without_yes() {
+    let sandbox = well();
+    sandbox.write(".env", WELL.replace("=dev", "=prod"));
+    mode(&sandbox, ".env", 0o644);
+    sandbox.check(
+        "health --fix --only env.mode",
+        1,
+        str![[r#"
+environment    prod     .env:1
+deploy method  bare     .env:2
+mode           prod     .env:1
+
+env
+ err   env.mode  644: every user of this machine can get at the secrets in it
+       hint: chmod 640 .env
+
+0 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]],
+        str![[r#"
+fix: chmod 640 .env
+warning: nothing is mended in prod without `--yes`
+hint: cargo xtask health --fix --yes
+
+"#]],
+    );
+    sandbox.check(
+        "health --fix --yes --only env.mode",
+        0,
+        str![[r#"
+environment    prod     .env:1
+deploy method  bare     .env:2
+mode           prod     .env:1
+
+env
+  ok   env.mode  640: nobody else can read it
+
+1 ok, 0 warn, 0 err, 0 skip in [TIME]
+
+"#]],
+        str![[r#"
+fix: chmod 640 .env
+  ok   .env  640
+
+"#]],
+    );
+}
+
+#[test]
+fn a_repair_that_fails_is_shown_and_reported() {
+    let sandbox = well().relink(".venv", "venv-behind").shims(&["uv-failing", "python"]);
+    sandbox.check(
+        "health --fix --yes --only core.lock,django.migrations",
+        1,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+ err   core.lock          `.venv` is not in step with `uv.lock`
+       | error: no way: uv sync --check --all-extras --dev
+       hint: cargo xtask install
+
+django
+ err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
+       hint: cargo xtask install
+
+0 ok, 0 warn, 2 err, 0 skip in [TIME]
+
+"#]],
+        str![[r#"
+fix: uv sync
+ err   uv sync  0.0 s
+     | error: no way: uv sync --all-extras --dev
+error: `uv sync` failed: exit status: 2
+fix: manage.py migrate
+ err   manage.py migrate  0.0 s
+     | error: no way: uv run --no-sync manage.py migrate --noinput
+error: `manage.py migrate` failed: exit status: 2
+
+"#]],
+    );
+}
+
+/// Waits until somebody has mended it.
+#[test]
+fn waiting_for_it_to_get_well() {
+    let sandbox = Sandbox::project();
+    let args = ["health", "--only", "env.file", "--wait", "60s", "--project"].map(OsString::from);
+    let command = cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([sandbox.root().into()]));
+    let reader = command.env("PATH", sandbox.path()).stderr_to_stdout().unchecked().reader().expect("started");
+    let mut output = BufReader::new(reader);
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    assert!(line.starts_with("not well yet: env.file; trying again for "), "{line}");
+    sandbox.write(".env", WELL);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("it ends");
+    assert!(rest.contains("1 ok, 0 warn, 0 err, 0 skip"), "{rest}");
+}
+
+#[test]
+fn waiting_in_vain() {
+    Sandbox::project().xtask("health --only env.file --wait 300ms").assert().code(1);
+}

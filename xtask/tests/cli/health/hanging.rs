@@ -1,0 +1,161 @@
+//! `cargo xtask health` among programs that hang: each costs its time and no more, and none is left behind.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use duct::cmd;
+use snapbox::str;
+
+use super::well;
+
+/// The shims of these tests are the same, so that one test would find the processes of another.
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The processes that were started as `sleep MARK`.
+fn sleepers(mark: &str) -> Vec<PathBuf> {
+    let command_line = format!("sleep\0{mark}\0");
+    let processes = fs::read_dir("/proc").expect("the processes of this machine");
+    let processes = processes.filter_map(|process| Some(process.ok()?.path().join("cmdline")));
+    // One that cannot be read has just ended.
+    processes.filter(|path| fs::read(path).is_ok_and(|line| line.ends_with(command_line.as_bytes()))).collect()
+}
+
+#[track_caller]
+fn nobody_sleeps(mark: &str) {
+    assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "left behind");
+}
+
+#[test]
+fn a_python_that_ignores_term() {
+    let _one = one_at_a_time();
+    let sandbox = well().relink(".venv", "venv-hanging");
+    sandbox.check(
+        "health --only core.venv,django --timeout 300ms",
+        1,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+ err   core.venv          `.venv` does not start: no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+       hint: cargo xtask install
+
+django
+ err   django.check       no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+skip   django.migrations  Django did not get that far
+skip   django.database    Django did not get that far
+
+0 ok, 0 warn, 2 err, 2 skip in [TIME]
+
+"#]],
+        str![],
+    );
+    nobody_sleeps("71.25");
+}
+
+#[test]
+fn a_database_that_hangs_takes_nothing_with_it() {
+    let _one = one_at_a_time();
+    let sandbox = well().relink(".venv", "venv-hanging-database");
+    sandbox.check(
+        "health --only django --timeout 300ms",
+        1,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+django
+  ok   django.check       no issues
+skip   django.migrations  the database does not answer
+ err   django.database    no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+
+1 ok, 0 warn, 1 err, 1 skip in [TIME]
+
+"#]],
+        str![],
+    );
+    nobody_sleeps("72.25");
+}
+
+#[test]
+fn a_uv_whose_child_holds_the_pipe() {
+    let _one = one_at_a_time();
+    let sandbox = well().shims(&["uv-hanging", "python"]);
+    sandbox.check(
+        "health --only core.uv,core.lock --timeout 300ms",
+        1,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+  ok   core.uv    uv 0.0.0 (uv)
+ err   core.lock  no answer in 0.3 s from `uv`
+
+1 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]],
+        str![],
+    );
+    nobody_sleeps("73.25");
+}
+
+/// Ctrl-C reaches nobody but us: what we have started is in process groups of its own.
+#[test]
+fn an_interrupted_run_leaves_nobody_behind() {
+    let _one = one_at_a_time();
+    let sandbox = well().relink(".venv", "venv-hanging");
+    let args = ["health", "--only", "django", "--project"].map(OsString::from);
+    let command = cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([sandbox.root().into()]));
+    let command = command.env("PATH", sandbox.path()).stdout_capture().stderr_capture().unchecked();
+    let handle = command.start().expect("started");
+    while sleepers("71.25").is_empty() {
+        assert!(handle.try_wait().expect("waited for").is_none(), "it has ended");
+        std::thread::yield_now();
+    }
+    for pid in handle.pids() {
+        cmd!("kill", "-INT", pid.to_string()).run().expect("interrupted");
+    }
+    let output = handle.wait().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: interrupted during `health`\n");
+    assert!(output.stdout.is_empty(), "half a report");
+    nobody_sleeps("71.25");
+}
+
+#[test]
+fn all_of_them_under_one_deadline() {
+    let _one = one_at_a_time();
+    let sandbox = well().relink(".venv", "venv-hanging").shims(&["uv-hanging", "python"]);
+    sandbox.check(
+        "health --only core.lock,django --deadline 300ms",
+        1,
+        str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+ err   core.lock          no answer in 0.3 s from `uv`
+
+django
+ err   django.check       no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+skip   django.migrations  Django did not get that far
+skip   django.database    Django did not get that far
+
+0 ok, 0 warn, 2 err, 2 skip in [TIME]
+
+"#]],
+        str![],
+    );
+    nobody_sleeps("71.25");
+    nobody_sleeps("73.25");
+}

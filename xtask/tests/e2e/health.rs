@@ -1,0 +1,139 @@
+//! `cargo xtask health` on a real checkout: uv, Django, Git and its hooks, other users, a read-only disk.
+
+use std::fs;
+
+use duct::cmd;
+
+use crate::checkout::Checkout;
+use crate::engine::{IMAGE, image};
+
+/// A checkout that is installed in dev+bare.
+fn installed() -> Checkout {
+    let checkout = Checkout::of_this_workspace();
+    checkout.install([]);
+    checkout
+}
+
+/// The report, after checking how it ended; `code` is the exit code.
+#[track_caller]
+fn health(checkout: &Checkout, args: &str, code: i32) -> String {
+    let (output, actual) = checkout.run(["health"].into_iter().chain(args.split_whitespace()));
+    assert_eq!(actual, code, "{args}: {output}");
+    output
+}
+
+#[track_caller]
+fn tells(output: &str, expected: &[&str]) {
+    for text in expected {
+        assert!(output.contains(text), "{text:?} is not in: {output}");
+    }
+}
+
+/// What is well is said to be well; what is broken is named, and mended where that loses nothing.
+pub(crate) fn mends() {
+    let checkout = installed();
+    let well = health(&checkout, "", 0);
+    tells(&well, &["django.check       no issues", "django.migrations  all applied", "core.lock", ", 0 err, "]);
+
+    let before = checkout.read(".env");
+    checkout.write("service/monitoring/migrations/0002_more.py", MIGRATION);
+    fs::remove_dir_all(checkout.root.join("service/.venv/lib")).expect("half a virtual environment");
+    let broken = health(&checkout, "", 1);
+    tells(&broken, &["err   core.lock", "is not in step with `uv.lock`", "err   django.check"]);
+    let mended = health(&checkout, "--fix --yes", 0);
+    tells(&mended, &["fix: uv sync", "fix: manage.py migrate", "django.migrations  all applied"]);
+    assert_eq!(checkout.read(".env"), before);
+
+    fs::remove_dir_all(checkout.root.join("service/.venv")).expect("no virtual environment");
+    tells(&health(&checkout, "", 1), &["err   core.venv", "skip   core.lock", "skip   django.check"]);
+    tells(&health(&checkout, "--fix --yes", 0), &["fix: uv sync", ", 0 err, "]);
+
+    fs::remove_file(checkout.root.join("service/data/db.sqlite3")).expect("no database");
+    let broken = health(&checkout, "", 1);
+    tells(&broken, &["err   django.migrations", "err   django.database    the database file is not there yet"]);
+    assert!(!checkout.root.join("service/data/db.sqlite3").exists(), "looking for the database has made one");
+}
+
+const MIGRATION: &str = r#"
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("monitoring", "0001_initial")]
+"#;
+
+/// A real Django whose database does not answer, and one that tells of the deployment's weak points.
+pub(crate) fn asks_django_once() {
+    let checkout = installed();
+    let settings = checkout.read("service/config/settings.py");
+    // Every start is counted by the settings themselves.
+    let count = "open(BASE_DIR / 'starts', 'a').write('x')\n";
+    checkout.write("service/config/settings.py", &format!("{settings}{count}"));
+    health(&checkout, "", 0);
+    assert_eq!(checkout.read("service/starts"), "x");
+
+    let slow = "DATABASES['default']['ENGINE'] = 'slow'\n";
+    checkout.write("service/config/settings.py", &format!("{settings}{slow}"));
+    checkout.write("service/slow/__init__.py", "");
+    checkout.write("service/slow/base.py", SLOW);
+    let output = health(&checkout, "--only django --timeout 5s", 1);
+    tells(&output, &["ok   django.check       no issues", "err   django.database    no answer in 5 s"]);
+
+    checkout.write("service/config/settings.py", &settings);
+    let key = "k".repeat(50);
+    checkout.write(
+        ".env",
+        &format!("DJANGO_ENV=prod\nDEPLOY_METHOD=bare\nDJANGO_SECRET_KEY={key}0123\nDJANGO_DEBUG=1\nDJANGO_ALLOWED_HOSTS=example.org\n"),
+    );
+    let output = health(&checkout, "--only django", 0);
+    tells(&output, &["warn   django.check", "security.W018: "]);
+    assert!(!output.contains(&key), "the key is shown: {output}");
+}
+
+/// A database that takes an hour to connect.
+const SLOW: &str = r#"
+import time
+
+from django.db.backends.sqlite3 import base
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, params):
+        time.sleep(3600)
+"#;
+
+/// The real pre-commit, from PyPI.
+pub(crate) fn knows_hooks() {
+    let checkout = installed();
+    cmd!("git", "init", "-q").dir(&checkout.root).run().expect("git answers");
+    tells(&health(&checkout, "--only dev", 0), &["skip   dev.hooks  the project has no hook configuration"]);
+    checkout.write(".pre-commit-config.yaml", "repos: []\n");
+    tells(&health(&checkout, "--only dev", 0), &["warn   dev.hooks", "hint: pre-commit install"]);
+    let args = ["run", "--no-project", "--with", "pre-commit", "pre-commit", "install"];
+    checkout.uv(".", args).stdout_null().stderr_null().run().expect("pre-commit installs its hooks");
+    tells(&health(&checkout, "--only dev", 0), &["ok   dev.hooks  `.pre-commit-config.yaml`: pre-commit"]);
+}
+
+/// As another user, and on a read-only disk: a report, whatever cannot be read or written.
+pub(crate) fn reports_without_permission() {
+    image();
+    let checkout = Checkout::empty();
+    checkout.write("manage.py", "");
+    checkout.write("pyproject.toml", "[project]\nname = 'shop'\nversion = '1'\n");
+    checkout.write(".env", "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\n");
+    cmd!("chmod", "600", checkout.root.join(".env")).run().expect("private");
+    cmd!("chmod", "755", &checkout.root, checkout.root.parent().expect("a folder")).run().expect("open to all");
+    let report = |options: &[&str]| {
+        let binary = format!("{}:/usr/local/bin/xtask:ro", env!("CARGO_BIN_EXE_xtask"));
+        let project = format!("{}:/srv/app:ro", checkout.root.display());
+        let args = ["run", "--rm", "--network", "none", "-v", &binary, "-v", &project];
+        let args = args.iter().chain(options).chain(&[IMAGE, "xtask", "health", "--project", "/srv/app"]).copied();
+        let output = cmd("docker", args).stderr_to_stdout().stdout_capture().unchecked().run().expect("docker starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        text
+    };
+    tells(&report(&[]), &["ok   env.file", "err   core.writable      `/srv/app`: Read-only file system", "core.disk"]);
+    let other = report(&["--user", "1234"]);
+    tells(&other, &["skip   env.axes", "err   env.file", "Permission denied", "err   core.writable"]);
+}

@@ -1,0 +1,83 @@
+//! The forms of a health report, held against their schemas by validators that are not ours.
+
+use std::fs;
+
+use crate::checkout::Checkout;
+
+/// Takes a report as JSON and as `JUnit`. `junitparser` is a second reader of the latter: what it counts by itself is
+/// what the file says of itself, and what the JSON says.
+const VALIDATE: &str = r#"
+import json, sys
+import jsonschema, junitparser, xmlschema
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    report = json.load(file)
+with open("crates/checks/schema/health-1.schema.json", encoding="utf-8") as file:
+    schema = json.load(file)
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+validator.validate(report)
+assert not validator.is_valid(report | {"more": 1})
+report["checks"][0]["status"] = "bad"
+assert not validator.is_valid(report)
+
+with open(sys.argv[2], encoding="utf-8") as file:
+    text = file.read()
+xsd = xmlschema.XMLSchema10("crates/checks/schema/junit.xsd")
+xsd.validate(text)
+assert not xsd.is_valid(text.replace("<testcase classname=", "<testcase class="))
+
+junit = junitparser.JUnitXml.fromfile(sys.argv[2])
+said = junit.tests, junit.failures, junit.errors, sum(suite.skipped for suite in junit)
+junit.update_statistics()
+counted = junit.tests, junit.failures, junit.errors, junit.skipped
+summary = report["summary"]
+assert said == counted == (sum(summary.values()), summary["err"], 0, summary["skip"]), (said, counted, summary)
+names = [f"{case.classname}.{case.name}" for suite in junit for case in suite]
+assert names == [f"{check['group']}.{check['check']}" for check in report["checks"]], names
+"#;
+
+/// A report of a healthy checkout, of one whose `.env` is wrong, and of one with a pending migration.
+pub(crate) fn valid() {
+    let checkout = Checkout::of_this_workspace();
+    checkout.install([]);
+    let env = checkout.read(".env");
+    check(&checkout, 0, &[]);
+
+    let broken = env.replace("DJANGO_ENV=dev", "DJANGO_ENV=production") + "A=b c\n";
+    assert_ne!(broken, env.clone() + "A=b c\n");
+    checkout.write(".env", &broken);
+    check(&checkout, 1, &[("axes", "err"), ("portable", "warn")]);
+
+    checkout.write(".env", &env);
+    fs::remove_file(checkout.root.join("service/data/db.sqlite3")).expect("the database was there");
+    check(&checkout, 1, &[("migrations", "err")]);
+}
+
+/// Asks for both forms, one on stdout and one in a file, and has them validated.
+#[track_caller]
+fn check(checkout: &Checkout, code: i32, expected: &[(&str, &str)]) {
+    let health = |args: &[&str]| {
+        let command = checkout.xtask(["health"].into_iter().chain(args.iter().copied()));
+        let output = command.stdout_capture().stderr_capture().stdin_null().unchecked().run().expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(code), "{stdout}{stderr}");
+        stdout
+    };
+    // What is on stdout is the report alone, or it would be no JSON.
+    let json = health(&["--format", "json"]);
+    checkout.write("health.json", &json);
+    health(&["--format", "junit", "--output", "health.xml"]);
+    for (check, status) in expected {
+        let told = format!(r#""check":"{check}","status":"{status}""#);
+        assert!(json.contains(&told), "{check} is not {status}: {json}");
+    }
+
+    let packages = ["--with", "jsonschema", "--with", "xmlschema", "--with", "junitparser"];
+    let uv = ["run", "--no-project"].into_iter().chain(packages);
+    let validate = checkout.uv(".", uv.chain(["python", "-c", VALIDATE, "health.json", "health.xml"]));
+    let output = validate.stderr_to_stdout().stdout_capture().unchecked().run().expect("uv starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{json}\n{}", checkout.read("health.xml"));
+}
