@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 pub mod command;
+pub mod compose;
 mod deadline;
 pub mod group;
 mod http;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use checks::command::Command;
+use checks::compose::is_v2;
 use checks::{Deadline, Pyproject, Python, Uv, find_python, find_uv};
 use detect::{DeployMethod, Environment};
 
@@ -144,25 +145,4 @@ fn docker() -> Vec<Problem> {
         Err(error) => Some(Problem::new(error.to_string())),
     };
     engine.into_iter().chain(compose.map(|problem| problem.hint("install the Compose plugin of Docker"))).collect()
-}
-
-/// Whether this is version 2 or later: `2.26.1` or `v2.26.1-3`.
-fn is_v2(version: &str) -> bool {
-    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
-    major.parse::<u32>().is_ok_and(|major| major >= 2)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_v2;
-
-    #[test]
-    fn versions_of_compose() {
-        for version in ["2.26.1\n", "v2.29.7", "2.26.1-4", "5.0.0"] {
-            assert!(is_v2(version), "{version}");
-        }
-        for version in ["1.29.2", "", "dev"] {
-            assert!(!is_v2(version), "{version}");
-        }
-    }
 }
