@@ -271,7 +271,7 @@ pub(crate) fn answers() {
     has(&machine.health("", 1), &[refused]);
     machine.script("echo CELERY_BROKER_URL=redis://:hunter%32@localhost >>/etc/shop/env");
     has(&machine.health("", 0), &["ok redis: `redis-server.service` is active, and `localhost:6379` answers"]);
-    machine.script("systemctl kill -s STOP redis-server shop.service");
+    machine.script("systemctl kill --kill-whom=main -s STOP redis-server shop.service");
     let told = machine.health("--timeout 1s", 1);
     let silent = [
         "err redis: `redis-server.service` is active, and no answer in 1 s from `localhost:6379` | \
@@ -279,7 +279,7 @@ pub(crate) fn answers() {
         "err http: no answer in 1 s from `/run/shop.sock`",
     ];
     has(&told, &silent);
-    machine.script("systemctl kill -s CONT redis-server shop.service");
+    machine.script("systemctl kill --kill-whom=main -s CONT redis-server shop.service");
 
     // Whoever may read neither the units' environment nor their socket cannot tell how they are.
     let told = machine.health_with(&["--user", "65534"], "", 1);

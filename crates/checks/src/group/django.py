@@ -14,11 +14,13 @@ import threading
 
 answer_to = sys.stdout
 turn = threading.Lock()
+told = set()
 
 
 def answer(**part):
     with turn:
         print(json.dumps(part), file=answer_to, flush=True)
+        told.update(part)
 
 
 def set_up():
@@ -99,5 +101,9 @@ with contextlib.redirect_stdout(sys.stderr):
     # A connection belongs to its thread. What hangs there must not keep the rest from being told.
     asked = threading.Thread(target=tell_database, daemon=True)
     asked.start()
-    tell_checks(deploy)
-    asked.join()
+    try:
+        tell_checks(deploy)
+    finally:
+        asked.join()
+if "database" not in told:  # The thread has shown why, and has failed alone.
+    sys.exit(1)
