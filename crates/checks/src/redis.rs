@@ -27,13 +27,8 @@ pub(crate) struct Pong {
     pub(crate) address: Address,
 }
 
-/// Asks the Redis of a broker URL; of several, separated by `;`, the first, as Celery does.
-pub(crate) fn ping(url: &str, deadline: &Deadline) -> Result<Pong, RedisError> {
-    Redis::of_url(url)?.ping(deadline)
-}
-
 impl Redis {
-    /// The Redis of a broker URL, as Celery reads it.
+    /// The Redis of a broker URL, as Celery reads it; of several, separated by `;`, the first.
     pub(crate) fn of_url(url: &str) -> Result<Self, RedisError> {
         let url = url.split(';').next().unwrap_or_default().trim();
         let (scheme, rest) = url.split_once("://").ok_or(RedisError::Url)?;
@@ -263,6 +258,10 @@ mod tests {
         for url in ["", "localhost:6379", "redis://:hunter2@db:port/0", "redis://[::1", "unix://", "unix:///"] {
             check_url(url, url_error);
         }
+    }
+
+    fn ping(url: &str, deadline: &Deadline) -> Result<Pong, RedisError> {
+        Redis::of_url(url)?.ping(deadline)
     }
 
     /// Expects each question, and gives its answer.

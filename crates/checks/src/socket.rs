@@ -143,11 +143,16 @@ fn open(address: &Address, left: Duration) -> io::Result<Stream> {
         }
         Address::Tcp(host, port) => {
             let addresses: Vec<_> = (host.as_str(), *port).to_socket_addrs()?.collect();
-            let mut result = Err(io::ErrorKind::NotFound.into());
             // One that is silent must not use up the time of the others.
             let each = left / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-            for address in &addresses {
-                result = TcpStream::connect_timeout(address, each.max(Duration::from_millis(1)));
+            let mut result = Err(io::ErrorKind::NotFound.into());
+            for (index, address) in addresses.iter().enumerate() {
+                let attempt = TcpStream::connect_timeout(address, each.max(Duration::from_millis(1)));
+                // The first refusal says more than what follows: the last address is often an IPv6 one on a machine
+                // that has none ("cannot assign requested address").
+                if index == 0 || attempt.is_ok() {
+                    result = attempt;
+                }
                 if result.is_ok() {
                     break;
                 }

@@ -1,5 +1,6 @@
 //! The engines that the cases run on, and whether this machine has them.
 
+use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -43,8 +44,11 @@ pub(crate) fn is_required() -> bool {
     std::env::var_os("E2E").is_some_and(|value| value == "require")
 }
 
-/// The image with systemd in it, made once on a machine and kept there.
-pub(crate) const IMAGE: &str = "xtask-e2e-systemd:bookworm-2";
+/// The image with systemd, Python and Redis in it, made once on a machine and kept there.
+pub(crate) const IMAGE: &str = "xtask-e2e-systemd:bookworm-3";
+
+/// Debian's unit asks for what a container cannot give.
+const IN_A_CONTAINER: &str = "[Service]\nPrivateUsers=no\nPrivateDevices=no\nLimitNOFILE=1024\n";
 
 /// Makes [`IMAGE`] if it is not there.
 pub(crate) fn image() {
@@ -61,6 +65,9 @@ pub(crate) fn image() {
             .stdout_null()
             .run()
             .expect("debootstrap makes a system");
+        let drop_in = root.join("etc/systemd/system/redis-server.service.d");
+        fs::create_dir_all(&drop_in).expect("a folder");
+        fs::write(drop_in.join("container.conf"), IN_A_CONTAINER).expect("written");
         cmd!("tar", "-C", &root, "-c", ".")
             .pipe(cmd!("docker", "import", "-", IMAGE).stdout_null())
             .run()

@@ -41,6 +41,8 @@ fn main() -> ExitCode {
         ),
         trial("health_of_containers", &[Engine::Docker, Engine::Compose, Engine::Debootstrap], docker::healthy_or_not),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
+        trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),
+        trial("health_asks_redis_and_the_socket", &[Engine::Docker, Engine::Debootstrap], systemd::answers),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -1,10 +1,214 @@
-//! `systemd`: the units that are installed.
+//! `systemd`: the units that are installed, and whether what they run answers.
+//!
+//! One `systemctl show` tells of all units; then Redis and the service are asked, at the same time.
 
+mod address;
+mod drift;
+mod redis;
+mod show;
+mod unit;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
-use crate::Site;
+use detect::Environment;
+use envfile::EnvFile;
+
+use crate::outcome::Outcome;
 use crate::run::Probe;
+use crate::{Deadline, Project, Site, http};
+use show::Unit;
 
-pub(super) fn probes(_site: &Arc<Site>) -> Vec<Probe> {
-    Vec::new()
+const UNIT: &str = "systemd.unit.<name>";
+const REDIS: &str = "systemd.redis";
+const HTTP: &str = "systemd.http";
+const DRIFT: &str = "systemd.drift";
+
+pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
+    let site = Arc::clone(site);
+    vec![Probe::new([UNIT, REDIS, HTTP, DRIFT], move |deadline| outcomes(&site, deadline))]
+}
+
+fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
+    let Project { root, settings } = &site.project;
+    let files = unit_files(&root.join(&settings.unit_dir));
+    let main = site.project.main_unit();
+    let names = names(files.as_ref().ok().and_then(Option::as_deref).unwrap_or_default(), &main);
+
+    let started = Instant::now();
+    let units = match show::ask(&all(&names, &main), &site.secrets, deadline) {
+        Ok(units) => units,
+        Err(reason) => return silent(&names, &reason),
+    };
+    let (elapsed, now) = (started.elapsed(), unit::uptime());
+
+    let find = |name: &str| units.iter().find(|unit| unit.name == name);
+    let checked = names.iter().filter_map(|name| find(name));
+    let mut outcomes: Vec<_> = checked.map(|unit| unit::outcome(unit, find(&unit.socket()), now)).collect();
+    let dir = settings.unit_dir.display();
+    outcomes.push(match files {
+        Ok(Some(files)) => drift::outcome(root, &settings.unit_dir, &files, &units),
+        Ok(None) => Outcome::skip(DRIFT, format!("the project has no unit files in `{dir}`")),
+        Err(error) => Outcome::err(DRIFT, format!("cannot read `{dir}`: {error}")),
+    });
+    for outcome in &mut outcomes {
+        outcome.elapsed = elapsed;
+    }
+    outcomes.extend(asked(site, &units, deadline));
+    outcomes
+}
+
+/// Asks Redis and the service themselves, as far as that is wanted. They do not wait for each other.
+fn asked(site: &Site, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
+    let file = system_file(&site.project);
+    let broker_url = value(site, file.as_ref(), "CELERY_BROKER_URL");
+    let allowed_hosts = value(site, file.as_ref(), "DJANGO_ALLOWED_HOSTS");
+    let (mut redis, mut http) = (None, None);
+    thread::scope(|scope| {
+        if site.selection.wants(REDIS) {
+            scope.spawn(|| {
+                redis = Some(timed(|| redis::outcome(broker_url.as_deref(), units, &deadline.again())));
+            });
+        }
+        if site.selection.wants(HTTP) {
+            http = Some(timed(|| answers(site, units, allowed_hosts.as_deref(), &deadline.again())));
+        }
+    });
+    redis.into_iter().chain(http).collect()
+}
+
+/// Whether the service answers at its own address.
+fn answers(site: &Site, units: &[Unit], allowed_hosts: Option<&str>, deadline: &Deadline) -> Outcome {
+    let Some(address) = address::of_service(units, &site.project.main_unit()) else {
+        return Outcome::skip(HTTP, "no socket unit, and no address in `ExecStart`");
+    };
+    let health_path = site.project.settings.health_path.as_deref();
+    let host = http::host_of(allowed_hosts);
+    let is_https = site.environment.value == Environment::Prod;
+    let answer = http::get(&address, http::path_of(health_path), &host, is_https, deadline);
+    http::judge(HTTP, &address, health_path, &host, &answer)
+}
+
+/// The names of the unit files of a folder, in order; none if there is no such folder. A template (`x@.service`) is
+/// no unit before somebody names an instance.
+fn unit_files(dir: &Path) -> io::Result<Option<Vec<String>>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        // A name that is not UTF-8 is that of no unit.
+        names.extend(entry?.file_name().into_string().ok().filter(|name| is_unit(name)));
+    }
+    names.sort();
+    Ok(Some(names))
+}
+
+fn is_unit(file: &str) -> bool {
+    let stem = file.strip_suffix(".service").or_else(|| file.strip_suffix(".socket"));
+    stem.is_some_and(|stem| !stem.is_empty() && !stem.ends_with('@'))
+}
+
+/// The units that are checked: the main one first, then those of the checkout.
+fn names(files: &[String], main: &str) -> Vec<String> {
+    let others = files.iter().filter(|name| *name != main).cloned();
+    [main.to_owned()].into_iter().chain(others).collect()
+}
+
+/// All units that something has to be known of.
+fn all(names: &[String], main: &str) -> Vec<String> {
+    let mut all = names.to_vec();
+    for name in [show::socket_of(main)].into_iter().chain(redis::UNITS.map(str::to_owned)) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
+}
+
+/// What is told when systemd tells nothing.
+fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
+    let units = names.iter().map(|name| Outcome::err(unit::check(name), reason));
+    let others = [REDIS, HTTP, DRIFT].map(|name| Outcome::skip(name, "systemd does not tell of its units"));
+    units.chain(others).collect()
+}
+
+/// The environment that systemd gives to the units; none if this user may not read it.
+fn system_file(project: &Project) -> Option<EnvFile> {
+    let Project { root, settings } = project;
+    let default = || PathBuf::from(format!("/etc/{}/env", settings.name));
+    let path = settings.system_env_file.clone().unwrap_or_else(default);
+    envfile::read(&root.join(path)).unwrap_or_default()
+}
+
+/// The value of a variable as the units see it: by their own file, else by `.env`. An empty one is an unset one.
+fn value(site: &Site, system: Option<&EnvFile>, variable: &str) -> Option<String> {
+    let theirs = system.and_then(|file| file.get(variable)).map(|entry| entry.value);
+    theirs.filter(|value| !value.trim().is_empty()).or_else(|| site.value(variable))
+}
+
+/// The outcome with the time that it took by itself.
+fn timed(ask: impl FnOnce() -> Outcome) -> Outcome {
+    let started = Instant::now();
+    let outcome = ask();
+    Outcome { elapsed: started.elapsed(), ..outcome }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Selection;
+    use crate::outcome::Status;
+    use crate::{Machine, Settings};
+
+    #[test]
+    fn units_of_a_checkout() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let unit_dir = dir.path().join("units");
+        assert_eq!(unit_files(&unit_dir).expect("readable"), None);
+        fs::create_dir(&unit_dir).expect("a folder");
+        for name in ["shop.socket", "shop.service", "a.service", "job@.service", "a.timer", ".service", "README"] {
+            fs::write(unit_dir.join(name), "").expect("written");
+        }
+        let files = unit_files(&unit_dir).expect("readable").expect("there");
+        assert_eq!(files, ["a.service", "shop.service", "shop.socket"]);
+        let names = names(&files, "shop.service");
+        assert_eq!(names, ["shop.service", "a.service", "shop.socket"]);
+        let more = ["redis-server.service", "redis.service"];
+        assert_eq!(
+            all(&names, "shop.service"),
+            [&names.iter().map(String::as_str).collect::<Vec<_>>()[..], &more].concat()
+        );
+    }
+
+    #[test]
+    fn a_silent_systemd_is_told_by_every_check() {
+        let told = silent(&["shop.service".into()], "no answer in 10 s from `systemctl`");
+        let told: Vec<_> = told.iter().map(|outcome| (&*outcome.name, outcome.status)).collect();
+        let skipped = [REDIS, HTTP, DRIFT].map(|name| (name, Status::Skip));
+        assert_eq!(told[0], ("systemd.unit.shop.service", Status::Err));
+        assert_eq!(told[1..], skipped);
+    }
+
+    #[test]
+    fn what_the_units_read_counts_more_than_env() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text| fs::write(dir.path().join(name), text).expect("written");
+        write(".env", "DEPLOY_METHOD=bare\nA=1\nB=2\nC=3\n");
+        write("system", "A=one\nB= \n");
+        let settings = Settings { system_env_file: Some("system".into()), ..Settings::default() };
+        let project = Project { root: dir.path().to_owned(), settings };
+        let machine = Machine { has_systemd: false, venv: None, secrets: Vec::new() };
+        let site = Site::survey(project, &machine, Selection::default());
+        let system = system_file(&site.project);
+        for (variable, expected) in [("A", Some("one")), ("B", Some("2")), ("C", Some("3")), ("D", None)] {
+            assert_eq!(value(&site, system.as_ref(), variable).as_deref(), expected, "{variable}");
+        }
+    }
 }

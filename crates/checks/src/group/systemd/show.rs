@@ -1,0 +1,142 @@
+//! `systemctl show`: what systemd knows of units.
+
+use crate::Deadline;
+use crate::command::Command;
+use crate::secret::Secrets;
+
+/// What is asked for; systemd leaves out what a unit of this kind does not have.
+const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
+                          ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart";
+
+/// What systemd has told of a unit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unit {
+    /// The name by which it was asked for; an alias has the properties of the unit behind it.
+    pub(super) name: String,
+    properties: Vec<(String, String)>,
+}
+
+impl Unit {
+    /// The value of a property; empty if the unit has none.
+    pub(super) fn get(&self, property: &str) -> &str {
+        self.all(property).next().unwrap_or_default()
+    }
+
+    /// The values of a property that can be there several times.
+    pub(super) fn all(&self, property: &str) -> impl Iterator<Item = &str> {
+        self.properties.iter().filter(move |(key, _)| key == property).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn number(&self, property: &str) -> u64 {
+        self.get(property).parse().unwrap_or_default()
+    }
+
+    pub(super) fn is_installed(&self) -> bool {
+        !matches!(self.get("LoadState"), "" | "not-found")
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing")
+    }
+
+    /// The name of the socket unit that starts it on demand, if there is one.
+    pub(super) fn socket(&self) -> String {
+        socket_of(&self.name)
+    }
+}
+
+/// The socket unit that belongs to a service by its name.
+pub(super) fn socket_of(service: &str) -> String {
+    format!("{}.socket", service.strip_suffix(".service").unwrap_or(service))
+}
+
+/// Asks for all units in one go; the reason if systemd does not tell.
+pub(super) fn ask(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, String> {
+    let args = ["show", PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
+    match Command::new("systemctl", args).run(deadline) {
+        Ok(finished) if finished.is_success() => parse(names, finished.stdout()),
+        Ok(finished) => Err(format!("`systemctl` fails: {}", secrets.cover(&finished.complaint()))),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The units, in the order in which they were asked for. They are separated by blank lines; but a command line in
+/// `ExecStart` can have blank lines in it as well, and comes before the `Id`, which every unit has once.
+fn parse(names: &[String], shown: &str) -> Result<Vec<Unit>, String> {
+    let mut units = vec![Unit::default()];
+    for line in shown.lines() {
+        let Some(unit) = units.last_mut() else { break };
+        match line.split_once('=') {
+            _ if line.is_empty() && !unit.get("Id").is_empty() => units.push(Unit::default()),
+            Some((key, value)) => unit.properties.push((key.to_owned(), value.to_owned())),
+            None => {}
+        }
+    }
+    units.retain(|unit| !unit.get("Id").is_empty());
+    if units.len() != names.len() {
+        return Err(format!("`systemctl` tells of {} units, and was asked for {}", units.len(), names.len()));
+    }
+    for (unit, name) in units.iter_mut().zip(names) {
+        unit.name.clone_from(name);
+    }
+    Ok(units)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Recorded with systemd 252, of units made for it.
+    const SHOWN: &str = include_str!("show.txt");
+    #[rustfmt::skip]
+    const NAMES: [&str; 13] = [
+        "redis-server.service", "redis.service", "shop.service", "shop.socket", "loop.service", "loop2.service",
+        "fails.service", "killed.service", "disabled.service", "masked.service", "task.service", "gone.service",
+        "lines.service",
+    ];
+
+    /// The units of the recording.
+    pub(in crate::group::systemd) fn recorded() -> Vec<Unit> {
+        parse(&NAMES.map(str::to_owned), SHOWN).expect("as many as were asked for")
+    }
+
+    /// A unit of the recording.
+    #[track_caller]
+    pub(in crate::group::systemd) fn unit(name: &str) -> Unit {
+        recorded().into_iter().find(|unit| unit.name == name).expect("recorded")
+    }
+
+    impl Unit {
+        /// The unit with another value of a property.
+        pub(in crate::group::systemd) fn but(mut self, property: &str, value: &str) -> Self {
+            self.properties.retain(|(key, _)| key != property);
+            self.properties.push((property.to_owned(), value.to_owned()));
+            self
+        }
+    }
+
+    #[test]
+    fn units_are_told_apart_and_named_as_they_were_asked_for() {
+        let ids: Vec<_> = recorded().iter().map(|unit| unit.get("Id").to_owned()).collect();
+        assert_eq!(ids[..3], ["redis-server.service", "redis-server.service", "shop.service"]);
+        assert_eq!(ids[2..], NAMES[2..]);
+        assert_eq!(unit("redis.service").name, "redis.service");
+        let listens = unit("shop.socket");
+        assert_eq!(listens.all("Listen").count(), 4);
+        assert_eq!((listens.number("NRestarts"), unit("loop2.service").number("NRestarts")), (0, 1));
+        // Its command line has a blank line in it.
+        assert_eq!((unit("lines.service").get("Type"), unit("lines.service").get("LoadState")), ("simple", "loaded"));
+        assert!(unit("shop.socket").is_active() && !unit("gone.service").is_installed());
+    }
+
+    #[test]
+    fn fewer_units_than_were_asked_for_are_no_answer() {
+        let names = ["a.service", "b.service"].map(str::to_owned);
+        for (shown, expected) in [
+            ("", "`systemctl` tells of 0 units, and was asked for 2"),
+            ("Id=a.service\nLoadState=loaded\n", "`systemctl` tells of 1 units, and was asked for 2"),
+        ] {
+            assert_eq!(parse(&names, shown).err().as_deref(), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! `systemd.unit.<name>`: whether a unit runs, will do so after a reboot, and does not merely restart all the time.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::show::Unit;
+use crate::outcome::Outcome;
+
+/// A unit that was restarted and has lived for so long since has got over it.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// The name of the check of a unit.
+pub(super) fn check(unit: &str) -> String {
+    format!("systemd.unit.{unit}")
+}
+
+/// The time since boot, by the clock of systemd's timestamps.
+pub(super) fn uptime() -> Duration {
+    // It does not go negative.
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+}
+
+/// Judges a unit; `socket` is the socket unit of the same name, `now` the time since boot.
+pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outcome {
+    let name = &unit.name;
+    let err = |message: String| Outcome::err(check(name), message);
+    let journal = format!("journalctl -u {name} -n 50");
+    match unit.get("LoadState") {
+        "" | "not-found" => return err("not installed".into()).hint("cargo xtask deploy-systemd"),
+        "masked" => return err("masked: nothing can start it".into()).hint(format!("sudo systemctl unmask {name}")),
+        "loaded" => {}
+        state => return err(format!("cannot be loaded: `{state}`")).hint(format!("systemctl status {name}")),
+    }
+    let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
+    match active {
+        "failed" => err(format!("failed: {}", end(unit))).hint(journal),
+        "activating" if sub.starts_with("auto-restart") => {
+            err(format!("restarting: {}, the last end was {}", restarts(unit), end(unit))).hint(journal)
+        }
+        "activating" if unit.number("NRestarts") > 0 => {
+            err(format!("restarting: {}, and not up yet", restarts(unit))).hint(journal)
+        }
+        "activating" => Outcome::warn(check(name), format!("still starting (`{sub}`)")).hint(journal),
+        _ if unit.is_active() => match since_restart(unit, now) {
+            Some(since) => {
+                let message = format!("restarting: {}, the last one {} s ago", restarts(unit), since.as_secs());
+                err(message).hint(journal)
+            }
+            None => running(unit, socket),
+        },
+        "inactive" => not_running(unit, socket),
+        _ => err(format!("{active} (`{sub}`)")).hint(format!("sudo systemctl start {name}")),
+    }
+}
+
+/// Judges a unit that is active and stays so.
+fn running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
+    let (name, file) = (&unit.name, unit.get("UnitFileState"));
+    let message = format!("{} (`{}`), {file}", unit.get("ActiveState"), unit.get("SubState"));
+    if is_enabled_for_good(unit) {
+        return Outcome::ok(check(name), message.trim_end_matches([',', ' ']));
+    }
+    match socket.filter(|socket| socket.get("UnitFileState") == "enabled") {
+        Some(socket) => Outcome::ok(check(name), format!("{message}, and started on demand by `{}`", socket.name)),
+        None => Outcome::warn(check(name), format!("{message}: would not come up after a reboot"))
+            .hint(format!("sudo systemctl enable {name}")),
+    }
+}
+
+/// Judges a unit that does not run, and has not failed.
+fn not_running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
+    let name = &unit.name;
+    if let Some(socket) = socket.filter(|socket| socket.is_active()) {
+        return Outcome::ok(check(name), format!("started on demand by `{}`", socket.name));
+    }
+    // A task of a timer, say.
+    if unit.get("Type") == "oneshot" && unit.get("Result") == "success" {
+        return Outcome::ok(check(name), "a `oneshot` that is not running now");
+    }
+    let command = if is_enabled_for_good(unit) { "start" } else { "enable --now" };
+    Outcome::err(check(name), "inactive").hint(format!("sudo systemctl {command} {name}"))
+}
+
+/// Whether the unit is not one that could be enabled, and is not, or is until the next reboot alone. (`static`,
+/// `indirect`, `generated` and the like are others' business.)
+fn is_enabled_for_good(unit: &Unit) -> bool {
+    !matches!(unit.get("UnitFileState"), "disabled" | "enabled-runtime")
+}
+
+/// How long ago the unit was restarted, if that is not long enough ago.
+fn since_restart(unit: &Unit, now: Duration) -> Option<Duration> {
+    let since = now.saturating_sub(Duration::from_micros(unit.number("ActiveEnterTimestampMonotonic")));
+    (unit.number("NRestarts") > 0 && since < SETTLED).then_some(since)
+}
+
+fn restarts(unit: &Unit) -> String {
+    match unit.number("NRestarts") {
+        1 => "1 restart".to_owned(),
+        count => format!("{count} restarts"),
+    }
+}
+
+/// How the unit's process has ended.
+fn end(unit: &Unit) -> String {
+    let result = unit.get("Result");
+    match (result, unit.get("ExecMainStatus")) {
+        ("signal" | "core-dump", signal) => format!("`{result}` {signal}"),
+        (_, "" | "0") => format!("`{result}`"),
+        (_, status) => format!("`{result}`, exit status {status}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::show::tests::unit;
+    use super::*;
+
+    /// When the units were recorded.
+    const RECORDED: Duration = Duration::from_millis(3_549_970);
+
+    #[track_caller]
+    fn check_with(unit: &Unit, socket: Option<&Unit>, expected: &str, hint: Option<&str>) {
+        let outcome = outcome(unit, socket, RECORDED);
+        assert_eq!(outcome.name, format!("systemd.unit.{}", unit.name));
+        assert_eq!(format!("{}: {}", outcome.status, outcome.message), expected);
+        assert_eq!(outcome.hint.as_deref(), hint);
+    }
+
+    #[track_caller]
+    fn check(unit: &Unit, expected: &str, hint: Option<&str>) {
+        check_with(unit, None, expected, hint);
+    }
+
+    #[test]
+    fn units_as_they_were_recorded() {
+        let journal = |name| format!("journalctl -u {name} -n 50");
+        let check = |name, expected, hint: Option<&str>| check(&unit(name), expected, hint);
+        check("redis-server.service", "ok: active (`running`), enabled", None);
+        check("shop.socket", "ok: active (`listening`), enabled", None);
+        check(
+            "loop.service",
+            "err: restarting: 1 restart, the last end was `exit-code`, exit status 1",
+            Some(&journal("loop.service")),
+        );
+        check("loop2.service", "err: restarting: 1 restart, the last one 0 s ago", Some(&journal("loop2.service")));
+        check("fails.service", "err: failed: `exit-code`, exit status 7", Some(&journal("fails.service")));
+        check("killed.service", "err: failed: `signal` 9", Some(&journal("killed.service")));
+        check(
+            "disabled.service",
+            "warn: active (`running`), disabled: would not come up after a reboot",
+            Some("sudo systemctl enable disabled.service"),
+        );
+        check("masked.service", "err: masked: nothing can start it", Some("sudo systemctl unmask masked.service"));
+        check("task.service", "ok: a `oneshot` that is not running now", None);
+        check("gone.service", "err: not installed", Some("cargo xtask deploy-systemd"));
+        check("lines.service", "err: inactive", Some("sudo systemctl start lines.service"));
+    }
+
+    #[test]
+    fn a_socket_starts_its_service() {
+        let (service, socket) = (unit("shop.service"), unit("shop.socket"));
+        let started = "ok: started on demand by `shop.socket`";
+        check_with(&service, Some(&socket), started, None);
+        let off = socket.clone().but("ActiveState", "inactive").but("UnitFileState", "disabled");
+        check_with(&service, Some(&off), "err: inactive", Some("sudo systemctl start shop.service"));
+
+        let disabled = unit("disabled.service");
+        let on_demand = "ok: active (`running`), disabled, and started on demand by `shop.socket`";
+        check_with(&disabled, Some(&socket), on_demand, None);
+        let doomed = "warn: active (`running`), disabled: would not come up after a reboot";
+        check_with(&disabled, Some(&off), doomed, Some("sudo systemctl enable disabled.service"));
+    }
+
+    #[test]
+    fn other_states() {
+        let journal = Some("journalctl -u loop2.service -n 50");
+        let changed = |property, value| unit("loop2.service").but(property, value);
+        // More than a minute before the recording.
+        let settled = changed("ActiveEnterTimestampMonotonic", "3489000000");
+        check(&settled, "ok: active (`running`), static", None);
+        check(&settled.clone().but("ActiveState", "reloading"), "ok: reloading (`running`), static", None);
+        check(&settled.clone().but("UnitFileState", ""), "ok: active (`running`)", None);
+        let starting = changed("ActiveState", "activating").but("SubState", "start");
+        check(&starting, "err: restarting: 1 restart, and not up yet", journal);
+        check(&starting.clone().but("NRestarts", "0"), "warn: still starting (`start`)", journal);
+        let queued = starting.clone().but("SubState", "auto-restart-queued").but("NRestarts", "12");
+        check(&queued, "err: restarting: 12 restarts, the last end was `success`", journal);
+        let stopping = changed("ActiveState", "deactivating").but("SubState", "stop-sigterm");
+        check(&stopping, "err: deactivating (`stop-sigterm`)", Some("sudo systemctl start loop2.service"));
+        let bad = changed("LoadState", "bad-setting");
+        check(&bad, "err: cannot be loaded: `bad-setting`", Some("systemctl status loop2.service"));
+        let off = changed("ActiveState", "inactive").but("UnitFileState", "disabled");
+        check(&off, "err: inactive", Some("sudo systemctl enable --now loop2.service"));
+        let limit = changed("ActiveState", "failed").but("Result", "start-limit-hit");
+        check(&limit, "err: failed: `start-limit-hit`", journal);
+    }
+
+    #[test]
+    fn the_clock_is_that_of_the_timestamps() {
+        assert!(uptime() > Duration::ZERO);
+    }
+}
