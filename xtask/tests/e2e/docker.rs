@@ -22,7 +22,7 @@ impl Up<'_> {
 
 impl Drop for Up<'_> {
     fn drop(&mut self) {
-        let _ = self.compose(["down", "--timeout", "0", "--volumes"]).unchecked().run();
+        let _ = self.compose(["down", "--timeout", "0", "--volumes", "--remove-orphans"]).unchecked().run();
     }
 }
 
@@ -74,76 +74,139 @@ services:
     command: [sleep, infinity]
     environment: {A_TOKEN: hunter2}
     healthcheck: {test: [CMD-SHELL, "echo no way with $$A_TOKEN; exit 1"], interval: 1s, retries: 1}
+  leak:
+    <<: *base
+    command: [sleep, infinity]
+    environment: {POSTGRES_PASSWORD: hunter3}
+    healthcheck: {test: [CMD-SHELL, "echo no way with $$POSTGRES_PASSWORD; exit 1"], interval: 1s, retries: 1}
+  pair: {<<: *base, command: [sleep, infinity], scale: 2}
+  held: {<<: *base, command: [sleep, infinity]}
   loop: {<<: *base, command: [sh, -c, exit 3], restart: always}
   gone: {<<: *base, command: [sh, -c, exit 7]}
   never: {<<: *base, scale: 0}
 "#;
 
-pub(crate) fn healthy_or_not() {
-    image();
+/// A checkout with this Compose file, deployed with Docker.
+fn deployed(compose_file: &str) -> Checkout {
     let checkout = Checkout::empty();
     checkout.write("manage.py", "");
     checkout.write(".env", "DJANGO_ENV=dev\nDEPLOY_METHOD=docker\nCELERY_TASK_ALWAYS_EAGER=0\nA_TOKEN=hunter2\n");
-    let name = format!("xtask-e2e-{}-health", std::process::id());
-    let compose_file = format!("name: {name}\nx-base: &base {{image: \"{IMAGE}\", init: true}}\n{SERVICES}");
-    checkout.write("deploy/docker/compose.yaml", &compose_file);
-    let health = |args: &str| checkout.run(["health"].into_iter().chain(args.split_whitespace()));
+    checkout.write("deploy/docker/compose.yaml", compose_file);
+    checkout
+}
 
-    let (output, code) = health("--only docker");
-    assert_eq!(code, 1, "{output}");
-    for line in [
+/// The report, after checking how it ended; `code` is the exit code.
+#[track_caller]
+fn health(checkout: &Checkout, args: &str, code: i32) -> String {
+    let (output, actual) = checkout.run(["health"].into_iter().chain(args.split_whitespace()));
+    assert_eq!(actual, code, "{args}: {output}");
+    output
+}
+
+#[track_caller]
+fn tells(output: &str, expected: &[&str]) {
+    for text in expected {
+        assert!(output.contains(text), "{text:?} is not in: {output}");
+    }
+}
+
+pub(crate) fn healthy_or_not() {
+    image();
+    let name = format!("xtask-e2e-{}-health", std::process::id());
+    let checkout = deployed(&format!("name: {name}\nx-base: &base {{image: \"{IMAGE}\", init: true}}\n{SERVICES}"));
+    let missing = [
         "ok   docker.daemon         Docker ",
         "ok   docker.compose        Compose ",
         "err   docker.service.web    there is no container",
         "hint: docker compose -f deploy/docker/compose.yaml up -d web",
         "err   docker.http           `web` does not run",
-    ] {
-        assert!(output.contains(line), "{line:?} is not in: {output}");
-    }
+    ];
+    tells(&health(&checkout, "--only docker", 1), &missing);
 
     let up = Up(&checkout);
     up.compose(["up", "-d"]).run().expect("the stack comes up");
-    // Docker takes its time to call one healthy and another unhealthy.
-    let (output, code) = health("--only docker.service.web,docker.http --wait 60s");
-    assert_eq!(code, 0, "{output}");
+    up.compose(["pause", "held"]).run().expect("it is paused");
+    // What a person runs beside a service, and how it ends, is not the service.
+    let _ = up.compose(["run", "pair", "sh", "-c", "exit 9"]).unchecked().run();
+    // Docker takes its time to call one healthy and others unhealthy.
+    health(&checkout, "--only docker.service.web,docker.http --wait 60s", 0);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let mut output = health("--only docker").0;
-    while !output.contains("unhealthy") {
+    let mut output = health(&checkout, "--only docker", 1);
+    while output.matches("unhealthy").count() < 2 {
         assert!(Instant::now() < deadline, "never unhealthy: {output}");
-        output = health("--only docker").0;
+        output = health(&checkout, "--only docker", 1);
     }
-    for line in [
-        "err   docker.service.gone   has exited with code 7",
-        "ok   docker.service.job    has ended well",
-        "err   docker.service.loop   restarting: ",
-        "skip   docker.service.never  scaled to 0",
-        "err   docker.service.sick   unhealthy\n       | no way with ********\n",
-        "ok   docker.service.web    healthy",
-        "ok   docker.http           `/` answers 200 (127.0.0.1:",
-    ] {
-        assert!(output.contains(line), "{line:?} is not in: {output}");
-    }
-    assert_eq!(health("--only docker --skip docker.service.gone,docker.service.loop,docker.service.sick").1, 0);
+    tells(
+        &output,
+        &[
+            "err   docker.service.gone   has exited with code 7",
+            "err   docker.service.held   is paused\n       hint: docker compose -f deploy/docker/compose.yaml unpause held",
+            "ok   docker.service.job    has ended well",
+            "err   docker.service.leak   unhealthy\n       | no way with ********\n",
+            "err   docker.service.loop   restarting: ",
+            "skip   docker.service.never  scaled to 0",
+            "ok   docker.service.pair   runs (2 of 2 containers run)",
+            "err   docker.service.sick   unhealthy\n       | no way with ********\n",
+            "ok   docker.service.web    healthy",
+            "ok   docker.http           `/` answers 200 (127.0.0.1:",
+        ],
+    );
+    let ill = ["gone", "held", "leak", "loop", "sick"].map(|name| format!("docker.service.{name}")).join(",");
+    health(&checkout, &format!("--only docker --skip {ill}"), 0);
 
+    up.compose(["up", "-d", "--no-recreate", "--scale", "pair=1", "pair"]).run().expect("it is scaled");
+    let one = health(&checkout, "--only docker.service.pair", 0);
+    tells(&one, &["warn   docker.service.pair  runs (1 of 2 containers run)"]);
     up.compose(["stop", "--timeout", "0", "web"]).run().expect("it stops");
-    let (output, _) = health("--only docker");
-    assert!(output.contains("err   docker.service.web    has exited with code "), "{output}");
-    assert!(output.contains("err   docker.http           `web` does not run"), "{output}");
+    let stopped =
+        ["err   docker.service.web    has exited with code ", "err   docker.http           `web` does not run"];
+    tells(&health(&checkout, "--only docker", 1), &stopped);
+    up.compose(["down", "--timeout", "0", "--remove-orphans"]).run().expect("it is taken down");
+    tells(&health(&checkout, "--only docker", 1), &missing);
+}
 
+const ONE_SERVICE: &str = "services: {web: {image: web, ports: [8000]}}\n";
+
+/// A run that could not look at what it was asked for does not end well, and takes one deadline.
+pub(crate) fn without_an_answer() {
+    let checkout = deployed(ONE_SERVICE);
+    let ask = |args: &str, docker_host: &str| {
+        let args = ["health"].into_iter().chain(args.split_whitespace());
+        let command = checkout.xtask(args).env("DOCKER_HOST", docker_host).stdout_capture().stderr_capture();
+        let output = command.unchecked().run().expect("it starts");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
     // A socket that takes connections and never answers.
-    let socket = checkout.root.join("dead.sock");
-    let _dead = UnixListener::bind(&socket).expect("bound");
-    let command = checkout.xtask(["health", "--only", "docker", "--timeout", "1s"]);
-    let command = command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
-    let output = command.stdout_capture().stderr_capture().unchecked().run().expect("it starts");
-    let output = String::from_utf8_lossy(&output.stdout);
-    assert!(output.contains("err   docker.daemon   no answer in 1 s from `docker`"), "{output}");
-    assert!(output.contains("skip   docker.http     "), "{output}");
+    let socket = checkout.root.join("silent.sock");
+    let _silent = UnixListener::bind(&socket).expect("bound");
+    let silent = format!("unix://{}", socket.display());
+    let nobody = "unix:///no/such.sock";
+    for (docker_host, reason) in [(silent.as_str(), "no answer in 1 s from `docker`"), (nobody, "Cannot connect to ")] {
+        let docker = ask("--only docker --timeout 1s", docker_host);
+        tells(
+            &docker,
+            &[
+                &format!("err   docker.daemon       {reason}"),
+                "ok   docker.compose      Compose ",
+                "skip   docker.service.web  the Docker engine does not answer",
+                "skip   docker.http         the Docker engine does not answer",
+            ],
+        );
+        let one = ask("--only docker.service.web --timeout 1s", docker_host);
+        tells(&one, &[&format!("err   docker.service.web  the containers are not known: {reason}")]);
+    }
 
-    checkout.write("deploy/docker/compose.yaml", "services:\n  web: {imag: x}\n");
-    let (output, code) = health("--only docker");
-    assert_eq!(code, 1, "{output}");
-    assert!(output.contains("err   docker.compose  the Compose file is not valid\n       | "), "{output}");
-    // To be taken down by.
-    checkout.write("deploy/docker/compose.yaml", &compose_file);
+    let checkout = deployed("services:\n  web: {imag: x}\n");
+    let invalid = "the Compose file is not valid\n       | ";
+    tells(
+        &health(&checkout, "--only docker", 1),
+        &[
+            "ok   docker.daemon   Docker ",
+            &format!("err   docker.compose  {invalid}"),
+            "skip   docker.service  Compose does not know the services",
+            "skip   docker.http     Compose does not know the services",
+        ],
+    );
+    tells(&health(&checkout, "--only docker.service.web", 1), &[&format!("err   docker.service  {invalid}")]);
 }

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
             docker::detected,
         ),
         trial("health_of_containers", &[Engine::Docker, Engine::Compose, Engine::Debootstrap], docker::healthy_or_not),
+        trial("health_without_an_engine", &[Engine::Docker, Engine::Compose], docker::without_an_answer),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),
         trial("health_asks_redis_and_the_socket", &[Engine::Docker, Engine::Debootstrap], systemd::answers),

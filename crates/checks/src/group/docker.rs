@@ -1,115 +1,195 @@
 //! `docker`: the containers of the Compose file. The engine is wherever Docker itself would look for it.
+//!
+//! Everything is asked at the same time, and once for all services. Who carries an error is decided afterwards.
 
+mod containers;
+mod declared;
 mod engine;
 mod services;
 mod web;
 
+use std::borrow::Cow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Deserializer};
 
 use crate::command::{Command, CommandError, Finished};
-use crate::outcome::{Outcome, counted};
+use crate::outcome::{Outcome, Status, counted};
 use crate::run::Probe;
 use crate::{Deadline, Site};
-use services::Container;
+use containers::Container;
+use declared::Declared;
 
 const DAEMON: &str = "docker.daemon";
 const COMPOSE: &str = "docker.compose";
+const SERVICES: &str = "docker.service.<name>";
 const SERVICE: &str = "docker.service";
 const HTTP: &str = "docker.http";
 
+/// An engine that refuses at once. For Compose's reading of a file it makes no difference, except that Docker would
+/// wait for one that does not answer (3 s, Docker 20.10).
+const NO_ENGINE: (&str, &str) = ("DOCKER_HOST", "unix:///dev/null");
+
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let for_daemon = Arc::clone(site);
-    let for_compose = Arc::clone(site);
-    vec![
-        Probe::new([DAEMON], move |deadline| vec![engine::daemon(&for_daemon, deadline)]),
-        Probe::new([COMPOSE, "docker.service.<name>", HTTP], move |deadline| compose(&for_compose, deadline)),
-    ]
+    let site = Arc::clone(site);
+    vec![Probe::new([DAEMON, COMPOSE, SERVICES, HTTP], move |deadline| outcomes(&site, deadline))]
 }
 
-/// What Compose says of all services at once. Which there should be and which containers there are is asked at the
-/// same time, by one call each.
-fn compose(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
-    let Some(file) = site.project.compose_file() else {
-        let hint = "name it in Cargo.toml: [workspace.metadata.service] compose-file = \"…\"";
-        let unknown = |name| Outcome::skip(name, "there is no Compose file");
-        return vec![Outcome::err(COMPOSE, "there is no Compose file").hint(hint), unknown(SERVICE), unknown(HTTP)];
-    };
-    let shown = site.project.relative(&file).display().to_string();
-    let ask = |args: &[&str]| {
-        let args = [&["compose", "-f", &shown], args].concat();
-        Command::new("docker", args).dir(&site.project.root).run(deadline)
-    };
-    let wants_services = site.selection.wants("docker.service.<name>") || site.selection.wants(HTTP);
-    let (version, config, containers, host) = thread::scope(|scope| {
-        let version = scope.spawn(|| engine::compose_version(deadline));
-        let config = scope.spawn(|| ask(&["config", "--format", "json"]));
-        let containers = scope
-            .spawn(|| wants_services.then(|| containers(ask(&["ps", "--all", "--format", "json"]), site, deadline)));
-        let host = scope.spawn(|| site.selection.wants(HTTP).then(|| engine::host(deadline)).flatten());
-        (joined(version), joined(config), joined(containers).flatten(), joined(host).flatten())
+fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
+    let (mut daemon, mut compose) = (None, None);
+    thread::scope(|scope| {
+        if site.selection.wants(DAEMON) {
+            scope.spawn(|| daemon = Some(timed(|| engine::daemon(site, deadline))));
+        }
+        if [COMPOSE, SERVICES, HTTP].into_iter().any(|name| site.selection.wants(name)) {
+            compose = Some(Answers::ask(site, deadline));
+        }
     });
-    let declared = config.map(|config| services::declared(config, site));
-    let (compose, declared) = match (version, declared) {
-        (Some(Ok(version)), Some(Ok(declared))) => (
-            Outcome::ok(COMPOSE, format!("Compose {version}, {} in `{shown}`", counted(declared.len(), "service"))),
-            declared,
-        ),
-        (Some(Err(outcome)), _) | (_, Some(Err(outcome))) => {
-            let unknown = |name| Outcome::skip(name, "Compose does not tell the services");
-            return vec![*outcome, unknown(SERVICE), unknown(HTTP)];
-        }
-        (None, _) | (_, None) => return Vec::new(),
-    };
-    let mut outcomes = vec![compose];
-    match containers {
-        None => {}
-        Some(Err(reason)) => {
-            let names = declared.iter().map(|service| format!("{SERVICE}.{}", service.name));
-            outcomes.extend(names.map(|name| Outcome::skip(name, &reason)));
-            outcomes.push(Outcome::skip(HTTP, reason));
-        }
-        Some(Ok(containers)) => {
-            outcomes.extend(declared.iter().map(|service| services::outcome(service, &containers, &shown)));
+    let is_silence_told = daemon.as_ref().is_some_and(|daemon| daemon.status == Status::Err);
+    let others = compose.map(|answers| answers.judged(site, is_silence_told, deadline));
+    daemon.into_iter().chain(others.into_iter().flatten()).collect()
+}
+
+/// What Compose has answered, or why it has not. What it answers is asked for as a person in the root folder would.
+struct Answers {
+    /// The Compose file, from the root folder.
+    file: String,
+    compose: Result<(String, Declared), Box<Outcome>>,
+    /// As Compose lists them, and as the engine describes them; none if nobody wants to know.
+    containers: Option<Result<(Vec<Container>, String), String>>,
+    /// The host of the engine, if it is not this machine.
+    host: Option<String>,
+    elapsed: Duration,
+}
+
+impl Answers {
+    fn ask(site: &Site, deadline: &Deadline) -> Self {
+        let started = Instant::now();
+        let Some(file) = site.project.compose_file() else {
+            let hint = "name it in Cargo.toml: [workspace.metadata.service] compose-file = \"…\"";
+            let outcome = Outcome::err(COMPOSE, "there is no Compose file").hint(hint);
+            let (file, elapsed) = (String::new(), started.elapsed());
+            return Answers { file, compose: Err(outcome.into()), containers: None, host: None, elapsed };
+        };
+        let file = site.project.relative(&file).display().to_string();
+        let wants_services = [SERVICES, HTTP].into_iter().any(|name| site.selection.wants(name));
+        let compose =
+            |args: &[&str]| Command::new("docker", [&["compose", "-f", &file], args].concat()).dir(&site.project.root);
+        let list = compose(&["ps", "--all", "--format", "json"]);
+        let (mut containers, mut host) = (None, None);
+        let (version, config) = thread::scope(|scope| {
+            if wants_services {
+                scope.spawn(|| containers = Some(described(list.run(deadline), site, deadline)));
+            }
             if site.selection.wants(HTTP) {
-                let started = Instant::now();
-                let answer = web::check(&declared, &containers, host.as_deref(), site, &deadline.again());
-                outcomes.push(Outcome { elapsed: started.elapsed(), ..answer });
+                scope.spawn(|| host = engine::host(deadline));
+            }
+            let version = scope.spawn(|| engine::compose_version(deadline));
+            let config = compose(&["config", "--format", "json"]).envs([NO_ENGINE]).run(deadline);
+            (version.join().unwrap_or_else(|panic| resume_unwind(panic)), config)
+        });
+        // Without Compose itself nothing else is worth telling.
+        let compose = version.and_then(|version| Ok((version, declared::declared(config, site)?)));
+        Answers { file, compose, containers, host, elapsed: started.elapsed() }
+    }
+
+    fn judged(self, site: &Site, is_silence_told: bool, deadline: &Deadline) -> Vec<Outcome> {
+        let Answers { file, compose, containers, host, elapsed } = self;
+        let (version, Declared { services, secrets }) = match compose {
+            Ok(answer) => answer,
+            Err(cause) => {
+                let is_told = site.selection.wants(COMPOSE);
+                let others =
+                    [SERVICE, HTTP].map(|name| untold(name, &cause, is_told, "Compose does not know the services"));
+                return [*cause].into_iter().chain(others).map(|outcome| Outcome { elapsed, ..outcome }).collect();
+            }
+        };
+        let count = counted(services.len(), "service");
+        let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`"))];
+        let containers = containers
+            .map(|answer| answer.map(|(listed, inspected)| containers::of_services(listed, &inspected, &secrets)));
+        match &containers {
+            None => {}
+            Some(Ok(containers)) => {
+                outcomes.extend(services.iter().map(|service| services::outcome(service, containers, &file)));
+            }
+            Some(Err(reason)) => {
+                let cause = Outcome::err(SERVICE, reason);
+                let names = services.iter().map(|service| Cow::Owned(format!("{SERVICE}.{}", service.name)));
+                let names = names.chain([Cow::Borrowed(HTTP)]);
+                outcomes.extend(
+                    names.map(|name| untold(name, &cause, is_silence_told, "the Docker engine does not answer")),
+                );
             }
         }
+        for outcome in &mut outcomes {
+            outcome.elapsed = elapsed;
+        }
+        if let (true, Some(Ok(containers))) = (site.selection.wants(HTTP), &containers) {
+            let ask = || web::outcome(&services, containers, host.as_deref(), site, &deadline.again());
+            outcomes.push(timed(ask));
+        }
+        outcomes
     }
-    outcomes
 }
 
-/// A thread of ours panics only by mistake, which the runner tells.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Option<T> {
-    thread.join().ok()
+/// What cannot be told because something else is wrong. If no other check tells what that is, this one does: a run
+/// that has looked at nothing must not look well.
+fn untold(name: impl Into<Cow<'static, str>>, cause: &Outcome, is_told: bool, reason: &str) -> Outcome {
+    if is_told { Outcome::skip(name, reason) } else { Outcome { name: name.into(), ..cause.clone() } }
 }
 
-/// The containers, from Compose, and what only the engine knows of them; or why that is not known.
-fn containers(
+/// The containers that Compose has listed, and what the engine has to say of them; or why that is not known.
+fn described(
     listed: Result<Finished, CommandError>,
     site: &Site,
     deadline: &Deadline,
-) -> Result<Vec<Container>, String> {
-    let unanswered = |complaint: &str| format!("the containers are not known: {}", site.secrets.cover(complaint));
+) -> Result<(Vec<Container>, String), String> {
+    let unknown = |complaint: &str| format!("the containers are not known: {}", site.secrets.cover(complaint));
     let listed = match listed {
         Ok(finished) if finished.is_success() => finished,
-        Ok(finished) => return Err(unanswered(&finished.complaint())),
-        Err(error) => return Err(unanswered(&error.to_string())),
+        Ok(finished) => return Err(unknown(&finished.complaint())),
+        Err(error) => return Err(unknown(&error.to_string())),
     };
-    let mut containers =
-        services::containers(listed.stdout()).map_err(|error| unanswered(&format!("Compose's answer: {error}")))?;
-    if containers.is_empty() {
-        return Ok(containers);
+    let listed = containers::listed(listed.stdout()).map_err(|error| unknown(&format!("Compose's answer: {error}")))?;
+    if listed.is_empty() {
+        return Ok((listed, String::new()));
     }
-    let ids = containers.iter().map(|container| container.id.as_str());
-    let args = ["inspect", "--type", "container", "--format", services::DETAIL].into_iter().chain(ids);
-    // One that is gone since makes this fail, and the others are told all the same.
+    let ids = listed.iter().map(|container| container.id.as_str());
+    let args = ["inspect", "--type", "container", "--format", containers::DETAIL].into_iter().chain(ids);
     match Command::new("docker", args).run(deadline) {
-        Ok(finished) => services::complete(&mut containers, finished.stdout(), &site.secrets),
-        Err(error) => return Err(unanswered(&error.to_string())),
+        // One that is gone since makes this fail, and the others are told all the same.
+        Ok(finished) if finished.is_success() || finished.stderr().to_lowercase().contains("no such") => {
+            Ok((listed, finished.stdout().to_owned()))
+        }
+        Ok(finished) => Err(unknown(&finished.complaint())),
+        Err(error) => Err(unknown(&error.to_string())),
     }
-    Ok(containers)
+}
+
+/// The outcome with the time that it took by itself.
+fn timed(ask: impl FnOnce() -> Outcome) -> Outcome {
+    let started = Instant::now();
+    let outcome = ask();
+    Outcome { elapsed: started.elapsed(), ..outcome }
+}
+
+/// Compose writes `null` for some lists and maps without items.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_nobody_else_tells_is_told() {
+        let cause = Outcome::err(COMPOSE, "the Compose file is not valid").output("line 1");
+        assert_eq!(untold(HTTP, &cause, true, "unknown"), Outcome::skip(HTTP, "unknown"));
+        assert_eq!(untold(HTTP, &cause, false, "unknown"), Outcome { name: HTTP.into(), ..cause });
+    }
 }

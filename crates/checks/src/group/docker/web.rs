@@ -1,7 +1,8 @@
 //! `docker.http`: the published web service answers.
 
 use super::HTTP;
-use super::services::{Container, Publisher, Service};
+use super::containers::{Container, Publisher};
+use super::declared::Service;
 use crate::http::{self, Address};
 use crate::outcome::Outcome;
 use crate::{Deadline, Site, matrix};
@@ -9,54 +10,58 @@ use crate::{Deadline, Site, matrix};
 /// The services that are looked for first: a proxy before what it stands in front of.
 const PREFERRED: [&str; 2] = ["proxy", "web"];
 
-pub(super) fn check(
+pub(super) fn outcome(
     services: &[Service],
     containers: &[Container],
     engine_host: Option<&str>,
     site: &Site,
     deadline: &Deadline,
 ) -> Outcome {
-    let port = match published(services, containers) {
-        Ok(port) => port,
-        Err(outcome) => return *outcome,
+    let service = match published(services) {
+        Ok(service) => service,
+        Err(reason) => return Outcome::skip(HTTP, reason),
     };
-    let address = Address::Tcp(host(port, engine_host), port.port);
+    match publisher(service, containers) {
+        Ok(port) => ask(&Address::Tcp(host(port, engine_host), port.port), site, deadline),
+        Err(reason) => Outcome::err(HTTP, reason),
+    }
+}
+
+fn ask(address: &Address, site: &Site, deadline: &Deadline) -> Outcome {
     let health_path = site.project.settings.health_path.as_deref();
     let host = http::host_of(site.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
     // Whether a request came over HTTPS is the proxy's to say.
-    let answer = http::get(&address, http::path_of(health_path), &host, false, deadline);
-    http::judge(HTTP, &address, health_path, &host, &answer)
+    let answer = http::get(address, http::path_of(health_path), &host, false, deadline);
+    http::judge(HTTP, address, health_path, &host, &answer)
 }
 
-/// The published port of the web service.
-fn published<'a>(services: &'a [Service], containers: &'a [Container]) -> Result<&'a Publisher, Box<Outcome>> {
+/// The service that users reach. What is declared decides, and not what runs: one that is down is not made good by
+/// another one.
+fn published(services: &[Service]) -> Result<&Service, String> {
+    let published: Vec<_> = services.iter().filter(|service| service.is_published && service.scale > 0).collect();
+    if let Some(found) = PREFERRED.iter().find_map(|name| published.iter().find(|service| service.name == *name)) {
+        return Ok(found);
+    }
+    match published.as_slice() {
+        [] => Err("no service publishes a port".to_owned()),
+        [service] => Ok(service),
+        several => {
+            let names: Vec<_> = several.iter().map(|service| service.name.as_str()).collect();
+            Err(format!("`{}` publish ports, and none of them is `proxy` or `web`", names.join("`, `")))
+        }
+    }
+}
+
+/// Where a service is published. Which port that is may have been left to the engine.
+fn publisher<'a>(service: &Service, containers: &'a [Container]) -> Result<&'a Publisher, String> {
     let is_tcp = |port: &&Publisher| port.port != 0 && matches!(port.protocol.as_str(), "tcp" | "");
-    let published: Vec<_> = containers
-        .iter()
-        .filter(|container| container.state == "running")
-        .filter_map(|container| Some((container.service.as_str(), container.publishers.iter().find(is_tcp)?)))
-        .collect();
-    for name in PREFERRED {
-        if let Some(found) = published.iter().find(|(service, _)| *service == name) {
-            return Ok(found.1);
-        }
-        // A proxy that is down is not made good by what stands behind it.
-        let is_declared = services.iter().any(|service| service.name == name && service.scale > 0);
-        let runs = containers.iter().any(|container| container.service == name && container.state == "running");
-        if is_declared && !runs {
-            return Err(Outcome::err(HTTP, format!("`{name}` does not run")).into());
-        }
+    let name = &service.name;
+    let mut running = containers.iter().filter(|it| it.service == *name && it.runs()).peekable();
+    if running.peek().is_none() {
+        return Err(format!("`{name}` does not run"));
     }
-    let mut names: Vec<_> = published.iter().map(|(service, _)| *service).collect();
-    names.dedup();
-    match (published.first(), names.as_slice()) {
-        (Some((_, port)), [_]) => Ok(port),
-        (None, _) => Err(Outcome::skip(HTTP, "no service publishes a port").into()),
-        (Some(_), names) => {
-            let message = format!("`{}` publish ports, and none of them is `proxy` or `web`", names.join("`, `"));
-            Err(Outcome::skip(HTTP, message).into())
-        }
-    }
+    let port = running.find_map(|container| container.publishers.iter().find(is_tcp));
+    port.ok_or_else(|| format!("`{name}` runs, and publishes no port"))
 }
 
 /// Where a published port is: on the engine's host, whichever of its addresses it was bound to.
@@ -70,36 +75,44 @@ fn host(port: &Publisher, engine_host: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::services::containers;
+    use super::super::containers::listed;
     use super::*;
 
-    /// Services with their states and published ports, and which port is asked.
+    /// Services with whether they declare a published port, their states and the ports; and which port is asked.
     #[track_caller]
-    fn check(found: &[(&str, &str, u16)], expected: Result<u16, &str>) {
-        let service = |(name, _, _): &(&str, &str, u16)| Service { name: (*name).to_owned(), scale: 1, is_job: false };
+    fn check(found: &[(&str, bool, &str, u16)], expected: Result<u16, &str>) {
+        let service = |(name, is_published, ..): &(&str, bool, &str, u16)| Service {
+            name: (*name).to_owned(),
+            scale: 1,
+            is_job: false,
+            is_published: *is_published,
+        };
         let services: Vec<_> = found.iter().map(service).collect();
-        let container = |(name, state, port): &(&str, &str, u16)| {
+        let container = |(name, _, state, port): &(&str, bool, &str, u16)| {
             let publishers = format!(r#"[{{"URL":"0.0.0.0","PublishedPort":{port},"Protocol":"tcp"}}]"#);
             format!(r#"{{"ID":"1","Service":"{name}","State":"{state}","Publishers":{publishers}}}"#)
         };
-        let listed: Vec<_> = found.iter().map(container).collect();
-        let containers = containers(&listed.join("\n")).expect("valid");
-        let port = published(&services, &containers).map(|port| port.port).map_err(|outcome| outcome.message);
+        let lines: Vec<_> = found.iter().map(container).collect();
+        let containers = listed(&lines.join("\n")).expect("valid");
+        let port = published(&services).and_then(|service| publisher(service, &containers)).map(|port| port.port);
         assert_eq!(port, expected.map_err(str::to_owned), "{found:?}");
     }
 
     #[test]
     fn which_port_is_asked() {
-        check(&[("db", "running", 5432), ("proxy", "running", 80), ("web", "running", 8000)], Ok(80));
-        check(&[("db", "running", 5432), ("web", "running", 8000)], Ok(8000));
-        check(&[("app", "running", 3000), ("db", "running", 0)], Ok(3000));
-        check(&[("proxy", "exited", 80), ("web", "running", 8000)], Err("`proxy` does not run"));
+        let db = ("db", true, "running", 5432);
+        check(&[db, ("proxy", true, "running", 80), ("web", true, "running", 8000)], Ok(80));
+        check(&[db, ("web", true, "running", 8000)], Ok(8000));
+        check(&[("app", true, "running", 3000), ("db", false, "running", 0)], Ok(3000));
+        check(&[("proxy", true, "exited", 0), ("web", true, "running", 8000)], Err("`proxy` does not run"));
         // A proxy on the host's own network publishes nothing.
-        check(&[("proxy", "running", 0), ("web", "running", 8000)], Ok(8000));
-        check(&[("web", "restarting", 8000)], Err("`web` does not run"));
-        check(&[("app", "running", 0)], Err("no service publishes a port"));
+        check(&[("proxy", false, "running", 0), ("web", true, "running", 8000)], Ok(8000));
+        check(&[("web", true, "restarting", 0)], Err("`web` does not run"));
+        check(&[("app", true, "exited", 0)], Err("`app` does not run"));
+        check(&[("app", true, "running", 0)], Err("`app` runs, and publishes no port"));
+        check(&[("app", false, "running", 0)], Err("no service publishes a port"));
         check(
-            &[("a", "running", 1), ("b", "running", 2)],
+            &[("a", true, "running", 1), ("b", true, "running", 2)],
             Err("`a`, `b` publish ports, and none of them is `proxy` or `web`"),
         );
         check(&[], Err("no service publishes a port"));

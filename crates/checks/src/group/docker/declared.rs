@@ -1,0 +1,163 @@
+//! What the Compose file declares, by Compose's own reading of it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{COMPOSE, or_default};
+use crate::Site;
+use crate::command::{CommandError, Finished};
+use crate::outcome::Outcome;
+use crate::secret::{Secrets, is_secret, url_passwords};
+
+/// A service of the Compose file, its profiles considered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Service {
+    pub(super) name: String,
+    /// How many containers it should have.
+    pub(super) scale: usize,
+    /// Whether another service waits for it to have ended well: a job, such as a migration.
+    pub(super) is_job: bool,
+    /// Whether a TCP port of it is published.
+    pub(super) is_published: bool,
+}
+
+/// What the Compose file declares. No `Debug`: there are secrets in it.
+pub(super) struct Declared {
+    pub(super) services: Vec<Service>,
+    /// Those of the project, and those that only the Compose file knows.
+    pub(super) secrets: Secrets,
+}
+
+/// What is used of `docker compose config --format json`. The rest is dropped.
+#[derive(Deserialize)]
+struct Config {
+    #[serde(default, deserialize_with = "or_default")]
+    services: BTreeMap<String, ConfigService>,
+}
+
+#[derive(Deserialize)]
+struct ConfigService {
+    scale: Option<usize>,
+    deploy: Option<Deploy>,
+    #[serde(default, deserialize_with = "or_default")]
+    depends_on: BTreeMap<String, Dependency>,
+    #[serde(default, deserialize_with = "or_default")]
+    environment: BTreeMap<String, Value>,
+    #[serde(default, deserialize_with = "or_default")]
+    ports: Vec<Port>,
+}
+
+#[derive(Deserialize)]
+struct Deploy {
+    replicas: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    condition: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Port {
+    protocol: Option<String>,
+}
+
+/// What the Compose file declares; or what is wrong with it, as the outcome of `docker.compose`.
+pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> Result<Declared, Box<Outcome>> {
+    let wrong = match config {
+        Ok(finished) if finished.is_success() => match serde_json::from_str::<Config>(finished.stdout()) {
+            Ok(config) => {
+                let secrets = site.secrets.clone().and(secrets(&config));
+                return Ok(Declared { services: services(&config), secrets });
+            }
+            // Where it stops making sense, and not what stands there.
+            Err(error) => {
+                let place = format!("line {}, {:?}", error.line(), error.classify());
+                Outcome::err(COMPOSE, format!("`docker compose config` is not understood: {place}"))
+            }
+        },
+        Ok(finished) => {
+            let output = site.secrets.cover(finished.stderr());
+            Outcome::err(COMPOSE, "the Compose file is not valid").output(&output)
+        }
+        Err(error) => Outcome::err(COMPOSE, error.to_string()),
+    };
+    Err(wrong.into())
+}
+
+fn services(config: &Config) -> Vec<Service> {
+    let is_job = |name: &str| {
+        let mut dependencies = config.services.values().filter_map(|service| service.depends_on.get(name));
+        dependencies.any(|it| it.condition.as_deref() == Some("service_completed_successfully"))
+    };
+    let service = |(name, service): (&String, &ConfigService)| Service {
+        name: name.clone(),
+        scale: service.scale.or(service.deploy.as_ref().and_then(|deploy| deploy.replicas)).unwrap_or(1),
+        is_job: is_job(name),
+        is_published: service.ports.iter().any(|port| matches!(port.protocol.as_deref(), None | Some("tcp"))),
+    };
+    config.services.iter().map(service).collect()
+}
+
+/// The secrets in the environments of the services: a health check may print what stands in no `.env`.
+fn secrets(config: &Config) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for (name, value) in config.services.values().flat_map(|service| &service.environment) {
+        let Value::String(value) = value else { continue };
+        if is_secret(name) {
+            secrets.extend(value.lines().map(str::to_owned));
+        }
+        secrets.extend(url_passwords(value).map(str::to_owned));
+    }
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Compose 2.26 writes it, the rest left out.
+    const CONFIG: &str = r#"{"name": "shop", "networks": {}, "services": {
+        "dns": {"ports": [{"mode": "ingress", "target": 53, "published": "53", "protocol": "udp"}]},
+        "job": {"command": ["true"], "image": "x"},
+        "never": {"scale": 0},
+        "none": {"deploy": {"replicas": 0, "resources": {}, "placement": {}}},
+        "pair": {"deploy": {"replicas": 2, "resources": {}, "placement": {}}},
+        "web": {"depends_on": {"job": {"condition": "service_completed_successfully", "required": true},
+                               "pair": {"condition": "service_started", "required": true}},
+                "environment": {"DB": "postgres://u:hunter3@db/x", "DEBUG": "plain", "EMPTY_KEY": null,
+                                "POSTGRES_PASSWORD": "hunter2"},
+                "ports": [{"mode": "ingress", "host_ip": "127.0.0.1", "target": 8000, "protocol": "tcp"}]}}}"#;
+
+    #[track_caller]
+    fn parsed(text: &str) -> Config {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn services_that_are_declared() {
+        let service =
+            |name: &str, scale, is_job, is_published| Service { name: name.to_owned(), scale, is_job, is_published };
+        assert_eq!(
+            services(&parsed(CONFIG)),
+            [
+                service("dns", 1, false, false),
+                service("job", 1, true, false),
+                service("never", 0, false, false),
+                service("none", 0, false, false),
+                service("pair", 2, false, false),
+                service("web", 1, false, true),
+            ]
+        );
+        assert_eq!(services(&parsed("{}")), []);
+        assert!(serde_json::from_str::<Config>("services: {}").is_err());
+    }
+
+    #[test]
+    fn secrets_that_only_the_compose_file_knows() {
+        let secrets = Secrets::default().and(secrets(&parsed(CONFIG)));
+        assert_eq!(secrets.cover("hunter2, hunter3, plain"), "********, ********, plain");
+    }
+}
