@@ -57,17 +57,22 @@ fn answer(asked: &'static str, result: Result<Finished, CommandError>) -> Result
     }
 }
 
-/// The names in `list` whose Compose files include this one. A project may be brought up with several files, and
-/// docker-compose v1 noted them relative to the working folder.
+/// The names in `list` whose containers were started from this Compose file.
 fn containers_of(compose_file: &Path, list: &str) -> Vec<String> {
-    let is_same = |path: &Path| path == compose_file || path.canonicalize().is_ok_and(|path| path == compose_file);
     list.lines()
         .filter_map(|line| {
             let mut columns = line.split('\t');
             let (name, working_dir, files) = (columns.next()?, columns.next()?, columns.next()?);
-            files.split(',').any(|file| is_same(&Path::new(working_dir).join(file))).then(|| name.to_owned())
+            is_started_from(compose_file, working_dir, files).then(|| name.to_owned())
         })
         .collect()
+}
+
+/// Whether a container with these labels was started from this Compose file. A project may be brought up with several
+/// files, and docker-compose v1 noted them relative to the working folder.
+pub(crate) fn is_started_from(compose_file: &Path, working_dir: &str, files: &str) -> bool {
+    let is_same = |path: &Path| path == compose_file || path.canonicalize().is_ok_and(|path| path == compose_file);
+    files.split(',').any(|file| is_same(&Path::new(working_dir).join(file)))
 }
 
 #[cfg(test)]

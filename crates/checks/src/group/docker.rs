@@ -109,8 +109,10 @@ impl Answers {
         };
         let count = counted(services.len(), "service");
         let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`"))];
-        let containers = containers
-            .map(|answer| answer.map(|(listed, inspected)| containers::of_services(listed, &inspected, &secrets)));
+        let path = site.project.root.join(&file);
+        let containers = containers.map(|answer| {
+            answer.map(|(listed, inspected)| containers::of_services(listed, &inspected, &path, &secrets))
+        });
         match &containers {
             None => {}
             Some(Ok(containers)) => {

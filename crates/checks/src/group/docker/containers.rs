@@ -1,8 +1,11 @@
 //! The containers that there are, as Compose lists them and the engine describes them.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
 use super::or_default;
+use crate::probes::is_started_from;
 use crate::secret::Secrets;
 
 /// A container, as `docker compose ps --format json` tells of it, and then the engine.
@@ -49,17 +52,22 @@ pub(super) struct Detail {
     pub(super) exit_code: i64,
     /// What the last health check has printed.
     pub(super) health_log: String,
+    /// The Compose file that it was started from, if that is another one: two checkouts whose Compose projects have
+    /// the same name share their containers.
+    pub(super) elsewhere: Option<String>,
 }
 
 /// What is asked of the engine, a line for each container: `docker inspect --format`. `{{.State.Health}}` would be
 /// an error for a container without a health check (Docker 20.10).
-pub(super) const DETAIL: &str = r#"{"id":{{json .Id}},"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},"restarts":{{json .RestartCount}},"state":{{json .State}}}"#;
+pub(super) const DETAIL: &str = r#"{"id":{{json .Id}},"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},"dir":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},"files":{{json (index .Config.Labels "com.docker.compose.project.config_files")}},"restarts":{{json .RestartCount}},"state":{{json .State}}}"#;
 
 #[derive(Deserialize)]
 struct Inspected {
     id: String,
     /// `True` for that of a `docker compose run`, which `ps --all` lists among the others.
     oneoff: Option<String>,
+    dir: Option<String>,
+    files: Option<String>,
     restarts: u64,
     state: State,
 }
@@ -93,15 +101,24 @@ pub(super) fn listed(text: &str) -> Result<Vec<Container>, serde_json::Error> {
 
 /// The containers of the services, with what the engine has told of them in the form of [`DETAIL`]. Those of a
 /// `docker compose run` are left out, and so is what the engine no longer knows.
-pub(super) fn of_services(listed: Vec<Container>, inspected: &str, secrets: &Secrets) -> Vec<Container> {
+pub(super) fn of_services(
+    listed: Vec<Container>,
+    inspected: &str,
+    compose_file: &Path,
+    secrets: &Secrets,
+) -> Vec<Container> {
     let lines = inspected.lines().filter_map(|line| serde_json::from_str::<Inspected>(line).ok());
     let inspected: Vec<_> = lines.filter(|it| it.oneoff.as_deref() != Some("True")).collect();
     let detailed = |container: Container| {
         // Compose shortens the ids.
-        let Inspected { restarts, state, .. } = inspected.iter().find(|it| it.id.starts_with(&container.id))?;
+        let Inspected { restarts, state, dir, files, .. } =
+            inspected.iter().find(|it| it.id.starts_with(&container.id))?;
+        let dir = dir.as_deref().unwrap_or_default();
+        let elsewhere = files.clone().filter(|files| !is_started_from(compose_file, dir, files));
         let last = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
         let health_log = last.map(|log| secrets.cover(&log.output)).unwrap_or_default();
-        Some(Container { detail: Detail { restarts: *restarts, exit_code: state.exit_code, health_log }, ..container })
+        let detail = Detail { restarts: *restarts, exit_code: state.exit_code, health_log, elsewhere };
+        Some(Container { detail, ..container })
     };
     listed.into_iter().filter_map(detailed).collect()
 }
@@ -126,7 +143,7 @@ mod tests {
 
     /// As Docker 20.10 describes them, the rest left out.
     const INSPECTED: &str = r#"
-{"id":"67510f5d1c558ab79316","restarts":11,"oneoff":"False","state":{"ExitCode":3,"Restarting":true,"Status":"restarting"}}
+{"id":"67510f5d1c558ab79316","restarts":11,"oneoff":"False","dir":"/srv/app","files":"/srv/app/compose.yaml","state":{"ExitCode":3,"Restarting":true,"Status":"restarting"}}
 {"id":"b168947102a44310b04c","restarts":0,"oneoff":"False","state":{"ExitCode":0,"Health":{"FailingStreak":2,"Log":[{"ExitCode":0,"Output":""},{"ExitCode":1,"Output":"no way, hunter2\n"}],"Status":"unhealthy"}}}
 {"id":"8c65b9c228ad548bb29f","restarts":0,"oneoff":"True","state":{"ExitCode":9,"Status":"exited"}}
 "#;
@@ -134,7 +151,7 @@ mod tests {
     #[track_caller]
     fn check(line: &str, expected: &[(u64, i64, &str)]) {
         let secrets = Secrets::default().and(["hunter2".to_owned()]);
-        let found = of_services(listed(line).expect("valid"), INSPECTED, &secrets);
+        let found = of_services(listed(line).expect("valid"), INSPECTED, Path::new("/srv/app/compose.yaml"), &secrets);
         let found: Vec<_> =
             found.iter().map(|it| (it.detail.restarts, it.detail.exit_code, &*it.detail.health_log)).collect();
         assert_eq!(found, expected, "{line}");
@@ -145,6 +162,13 @@ mod tests {
         check(LOOP, &[(11, 3, "")]);
         check(WEB, &[(0, 0, "no way, ********\n")]);
         check(r#"{"ID":"8c65b9c228ad","Service":"web","State":"exited"}"#, &[]);
+        let found = |name: &str| {
+            let compose_file = Path::new("/srv/app").join(name);
+            let found = of_services(listed(LOOP).expect("valid"), INSPECTED, &compose_file, &Secrets::default());
+            found[0].detail.elsewhere.clone()
+        };
+        assert_eq!(found("compose.yaml"), None);
+        assert_eq!(found("other.yaml").as_deref(), Some("/srv/app/compose.yaml"));
         check(r#"{"ID":"aaaaaaaaaaaa","Service":"web","State":"removing"}"#, &[]);
     }
 }

@@ -45,6 +45,16 @@ fn badness(status: Status) -> usize {
 
 /// A container's status, and its state in words.
 fn judge(container: &Container, is_job: bool) -> (Status, String) {
+    let (status, state) = by_state(container, is_job);
+    match &container.detail.elsewhere {
+        Some(elsewhere) if status == Status::Ok => {
+            (Status::Warn, format!("{state}, and was started from another Compose file: `{elsewhere}`"))
+        }
+        _ => (status, state),
+    }
+}
+
+fn by_state(container: &Container, is_job: bool) -> (Status, String) {
     let Detail { restarts, exit_code, .. } = container.detail;
     // "Up 5 seconds", "Up Less than a second": Docker's own words for less than a minute.
     let is_new = container.status.contains("second");
@@ -94,7 +104,7 @@ mod tests {
             health: health.to_owned(),
             status: status.to_owned(),
             publishers: Vec::new(),
-            detail: Detail { restarts, exit_code, health_log: "no\nway\n".to_owned() },
+            detail: Detail { restarts, exit_code, health_log: "no\nway\n".to_owned(), elsewhere: None },
         }
     }
 
@@ -177,6 +187,17 @@ mod tests {
             &service(3, false),
             &[well(), exited(7), container("paused", "", "Up 2 hours (Paused)", 0, 0)],
             "err has exited with code 7 (1 of 3 containers run) |  | logs --tail 50 web",
+        );
+    }
+
+    #[test]
+    fn what_another_checkout_has_started_is_told() {
+        let mut container = container("running", "", "Up 2 hours", 0, 0);
+        container.detail.elsewhere = Some("/other/c.yaml".to_owned());
+        check(
+            &service(1, false),
+            &[container],
+            "warn runs, and was started from another Compose file: `/other/c.yaml` |  | ",
         );
     }
 
