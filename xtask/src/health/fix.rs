@@ -8,7 +8,7 @@ use checks::group::core::sync_args;
 use checks::group::env::{missing_keys, private};
 use checks::matrix::{Policy, policies};
 use checks::secret::{is_secret, shown};
-use checks::{Deadline, Pyproject, Repair, Report, Site, find_uv};
+use checks::{Deadline, Outcome, Pyproject, Repair, Report, Site, find_uv};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 
@@ -25,16 +25,18 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
     let mut report = doctor.examine()?;
     let mut tried = Vec::new();
     loop {
-        let mut repairs: Vec<Repair> = report.outcomes.iter().filter_map(|outcome| outcome.repair).collect();
-        repairs.retain(|repair| !tried.contains(repair));
-        repairs.dedup();
-        if repairs.is_empty() {
+        let is_new = |outcome: &&Outcome| outcome.repair.is_some_and(|repair| !tried.contains(&repair));
+        let broken: Vec<Outcome> = report.outcomes.iter().filter(is_new).cloned().collect();
+        if broken.is_empty() {
             return Ok(report);
         }
         let site = doctor.survey();
         let mut is_mended = false;
-        for repair in repairs {
+        for outcome in &broken {
+            // What mends one check may mend another.
+            let Some(repair) = outcome.repair.filter(|repair| !tried.contains(repair)) else { continue };
             tried.push(repair);
+            ui.outcome(&Outcome { hint: None, ..outcome.clone() });
             ui.note(format_args!("fix: {}", told(repair, &site)));
             if common.dry_run || !is_wanted(&site, doctor.world)? {
                 continue;

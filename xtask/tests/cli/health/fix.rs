@@ -44,7 +44,9 @@ warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREET
 
 "#]],
         str![[r#"
+warn   env.mode  664: every user of this machine can get at the secrets in it
 fix: chmod 660 .env
+warn   env.sample  only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
 fix: add to .env: DJANGO_ENV=dev, DJANGO_DEBUG=1, GREETING=hello all, A_TOKEN=
 
 "#]],
@@ -71,6 +73,7 @@ warn   env.mode  664: every user of this machine can get at the secrets in it
 
 "#]],
         str![[r#"
+warn   env.mode  664: every user of this machine can get at the secrets in it
 fix: chmod 660 .env
 warning: not done, and there is no terminal to ask on
 hint: cargo xtask health --fix --yes
@@ -104,8 +107,10 @@ env
 
 "#]],
         str![[r#"
+warn   env.mode  664: every user of this machine can get at the secrets in it
 fix: chmod 660 .env
   ok   .env  660
+warn   env.sample  only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
 fix: add to .env: DJANGO_ENV=dev, DJANGO_DEBUG=1, GREETING=hello all, A_TOKEN=
   ok   .env  4 added
 
@@ -156,6 +161,7 @@ env
 
 "#]],
         str![[r#"
+ err   env.mode  644: every user of this machine can get at the secrets in it
 fix: chmod 640 .env
 warning: nothing is mended in prod without `--yes`
 hint: cargo xtask health --fix --yes
@@ -177,6 +183,7 @@ env
 
 "#]],
         str![[r#"
+ err   env.mode  644: every user of this machine can get at the secrets in it
 fix: chmod 640 .env
   ok   .env  640
 
@@ -208,10 +215,13 @@ django
 
 "#]],
         str![[r#"
+ err   core.lock  `.venv` is not in step with `uv.lock`
+       | error: no way: uv sync --check --all-extras --dev
 fix: uv sync
  err   uv sync  0.0 s
      | error: no way: uv sync --all-extras --dev
 error: `uv sync` failed: exit status: 2
+ err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
 fix: manage.py migrate
  err   manage.py migrate  0.0 s
      | error: no way: uv run --no-sync manage.py migrate --noinput
