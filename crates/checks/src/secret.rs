@@ -30,8 +30,11 @@ pub fn shown(variable: &str, value: &str) -> String {
     if is_secret(variable) {
         return MASK.to_owned();
     }
-    url_passwords(value)
-        .fold(value.to_owned(), |shown, password| shown.replace(&format!(":{password}@"), &format!(":{MASK}@")))
+    url_passwords(value).fold(value.to_owned(), |shown, password| {
+        shown
+            .replace(&format!(":{password}@"), &format!(":{MASK}@"))
+            .replace(&format!("={password}"), &format!("={MASK}"))
+    })
 }
 
 /// A raw line of a `.env` file as it may be shown.
@@ -46,18 +49,26 @@ pub fn covered_line(raw: &str, secrets: &Secrets) -> String {
     }
 }
 
-/// The passwords of the URLs in a value, `scheme://user:password@host`; Celery takes several, separated by `;`.
+/// The passwords of the URLs in a value: `scheme://user:password@host`, `scheme://host?password=…`. Celery takes several
+/// URLs, separated by `;`.
 pub fn url_passwords(value: &str) -> impl Iterator<Item = &str> {
-    value.split("://").skip(1).filter_map(|rest| {
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let has_port =
-            |host: &str| host.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-        // A password that should have been escaped ends at the last `@`, whatever is in it.
-        let authority = if rest[..end].contains('@') || has_port(&rest[..end]) { &rest[..end] } else { rest };
-        let (user, _) = authority.rsplit_once('@')?;
-        let (_, password) = user.split_once(':')?;
-        (!password.is_empty()).then_some(password)
-    })
+    value.split("://").skip(1).flat_map(|rest| of_authority(rest).into_iter().chain(of_query(rest)))
+}
+
+fn of_authority(rest: &str) -> Option<&str> {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let has_port = |host: &str| host.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    // A password that should have been escaped ends at the last `@`, whatever is in it.
+    let authority = if rest[..end].contains('@') || has_port(&rest[..end]) { &rest[..end] } else { rest };
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    (!password.is_empty()).then_some(password)
+}
+
+fn of_query(rest: &str) -> impl Iterator<Item = &str> {
+    let query = rest.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let parameters = query.split(['&', ';', '#']).filter_map(|parameter| parameter.split_once('='));
+    parameters.filter(|(name, value)| is_secret(name) && !value.is_empty()).map(|(_, value)| value)
 }
 
 /// The secrets of a project, to be covered wherever other programs' words are shown.
@@ -136,6 +147,7 @@ mod tests {
         check("CELERY_BROKER_URL", "redis://:a@b/0;redis://:c@d/0", "redis://:********@b/0;redis://:********@d/0");
         check("CELERY_BROKER_URL", "redis://:a@b;redis://:c@d", "redis://:********@b;redis://:********@d");
         check("CELERY_BROKER_URL", "redis://:hun;ter2@db", "redis://:********@db");
+        check("URL", "redis://db/0?ssl=1&password=hunter2#x", "redis://db/0?ssl=1&password=********#x");
         check("CELERY_BROKER_URL", "redis://:hun #t/er2@db/0", "redis://:********@db/0");
         check("PAGE", "https://example.org:8000/a:b@c", "https://example.org:8000/a:b@c");
         check("PAGE", "https://example.org/a:b@c", "https://example.org/a:b@c");
