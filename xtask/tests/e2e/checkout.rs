@@ -71,6 +71,14 @@ impl Checkout {
         output
     }
 
+    /// The report of `health`, after checking how it ended; `code` is the exit code.
+    #[track_caller]
+    pub(crate) fn health(&self, args: &str, code: i32) -> String {
+        let (output, actual) = self.run(["health"].into_iter().chain(args.split_whitespace()));
+        assert_eq!(actual, code, "{args}: {output}");
+        output
+    }
+
     /// The uv of the tool folder, run in the service folder with the `.env` alone.
     pub(crate) fn uv<'a>(&self, service_dir: &str, args: impl IntoIterator<Item = &'a str>) -> Expression {
         let uv = self.root.join(".xtask/tools/uv/bin/uv");
@@ -81,6 +89,13 @@ impl Checkout {
     pub(crate) fn value(&self, variable: &str) -> Option<String> {
         let file = envfile::read(&self.root.join(".env")).expect("readable")?;
         file.get(variable).map(|entry| entry.value)
+    }
+}
+
+#[track_caller]
+pub(crate) fn tells(output: &str, expected: &[&str]) {
+    for text in expected {
+        assert!(output.contains(text), "{text:?} is not in: {output}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use duct::cmd;
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, tells};
 use crate::engine::{IMAGE, image};
 
 /// A Compose project that is taken down again, however the case ends.
@@ -95,21 +95,6 @@ fn deployed(compose_file: &str) -> Checkout {
     checkout
 }
 
-/// The report, after checking how it ended; `code` is the exit code.
-#[track_caller]
-fn health(checkout: &Checkout, args: &str, code: i32) -> String {
-    let (output, actual) = checkout.run(["health"].into_iter().chain(args.split_whitespace()));
-    assert_eq!(actual, code, "{args}: {output}");
-    output
-}
-
-#[track_caller]
-fn tells(output: &str, expected: &[&str]) {
-    for text in expected {
-        assert!(output.contains(text), "{text:?} is not in: {output}");
-    }
-}
-
 pub(crate) fn healthy_or_not() {
     image();
     let name = format!("xtask-e2e-{}-health", std::process::id());
@@ -121,7 +106,7 @@ pub(crate) fn healthy_or_not() {
         "hint: docker compose -f deploy/docker/compose.yaml up -d web",
         "err   docker.http           `web` does not run",
     ];
-    tells(&health(&checkout, "--only docker", 1), &missing);
+    tells(&checkout.health("--only docker", 1), &missing);
 
     let up = Up(&checkout);
     up.compose(["up", "-d"]).run().expect("the stack comes up");
@@ -129,12 +114,12 @@ pub(crate) fn healthy_or_not() {
     // What a person runs beside a service, and how it ends, is not the service.
     let _ = up.compose(["run", "pair", "sh", "-c", "exit 9"]).unchecked().run();
     // Docker takes its time to call one healthy and others unhealthy.
-    health(&checkout, "--only docker.service.web,docker.http --wait 60s", 0);
+    checkout.health("--only docker.service.web,docker.http --wait 60s", 0);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let mut output = health(&checkout, "--only docker", 1);
+    let mut output = checkout.health("--only docker", 1);
     while output.matches("unhealthy").count() < 2 {
         assert!(Instant::now() < deadline, "never unhealthy: {output}");
-        output = health(&checkout, "--only docker", 1);
+        output = checkout.health("--only docker", 1);
     }
     tells(
         &output,
@@ -152,17 +137,17 @@ pub(crate) fn healthy_or_not() {
         ],
     );
     let ill = ["gone", "held", "leak", "loop", "sick"].map(|name| format!("docker.service.{name}")).join(",");
-    health(&checkout, &format!("--only docker --skip {ill}"), 0);
+    checkout.health(&format!("--only docker --skip {ill}"), 0);
 
     up.compose(["up", "-d", "--no-recreate", "--scale", "pair=1", "pair"]).run().expect("it is scaled");
-    let one = health(&checkout, "--only docker.service.pair", 0);
+    let one = checkout.health("--only docker.service.pair", 0);
     tells(&one, &["warn   docker.service.pair  runs (1 of 2 containers run)"]);
     up.compose(["stop", "--timeout", "0", "web"]).run().expect("it stops");
     let stopped =
         ["err   docker.service.web    has exited with code ", "err   docker.http           `web` does not run"];
-    tells(&health(&checkout, "--only docker", 1), &stopped);
+    tells(&checkout.health("--only docker", 1), &stopped);
     up.compose(["down", "--timeout", "0", "--remove-orphans"]).run().expect("it is taken down");
-    tells(&health(&checkout, "--only docker", 1), &missing);
+    tells(&checkout.health("--only docker", 1), &missing);
 }
 
 const ONE_SERVICE: &str = "services: {web: {image: web, ports: [8000]}}\n";
@@ -200,7 +185,7 @@ pub(crate) fn without_an_answer() {
     let checkout = deployed("services:\n  web: {imag: x}\n");
     let invalid = "the Compose file is not valid\n       | ";
     tells(
-        &health(&checkout, "--only docker", 1),
+        &checkout.health("--only docker", 1),
         &[
             "ok   docker.daemon   Docker ",
             &format!("err   docker.compose  {invalid}"),
@@ -208,5 +193,5 @@ pub(crate) fn without_an_answer() {
             "skip   docker.http     Compose does not know the services",
         ],
     );
-    tells(&health(&checkout, "--only docker.service.web", 1), &[&format!("err   docker.service  {invalid}")]);
+    tells(&checkout.health("--only docker.service.web", 1), &[&format!("err   docker.service  {invalid}")]);
 }

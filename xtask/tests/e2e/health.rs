@@ -4,7 +4,7 @@ use std::fs;
 
 use duct::cmd;
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, tells};
 use crate::engine::{IMAGE, image};
 
 /// A checkout that is installed in dev+bare.
@@ -14,42 +14,27 @@ fn installed() -> Checkout {
     checkout
 }
 
-/// The report, after checking how it ended; `code` is the exit code.
-#[track_caller]
-fn health(checkout: &Checkout, args: &str, code: i32) -> String {
-    let (output, actual) = checkout.run(["health"].into_iter().chain(args.split_whitespace()));
-    assert_eq!(actual, code, "{args}: {output}");
-    output
-}
-
-#[track_caller]
-fn tells(output: &str, expected: &[&str]) {
-    for text in expected {
-        assert!(output.contains(text), "{text:?} is not in: {output}");
-    }
-}
-
 /// What is well is said to be well; what is broken is named, and mended where that loses nothing.
 pub(crate) fn mends() {
     let checkout = installed();
-    let well = health(&checkout, "", 0);
+    let well = checkout.health("", 0);
     tells(&well, &["django.check       no issues", "django.migrations  all applied", "core.lock", ", 0 err, "]);
 
     let before = checkout.read(".env");
     checkout.write("service/monitoring/migrations/0002_more.py", MIGRATION);
     fs::remove_dir_all(checkout.root.join("service/.venv/lib")).expect("half a virtual environment");
-    let broken = health(&checkout, "", 1);
+    let broken = checkout.health("", 1);
     tells(&broken, &["err   core.lock", "is not in step with `uv.lock`", "err   django.check"]);
-    let mended = health(&checkout, "--fix --yes", 0);
+    let mended = checkout.health("--fix --yes", 0);
     tells(&mended, &["fix: uv sync", "fix: manage.py migrate", "django.migrations  all applied"]);
     assert_eq!(checkout.read(".env"), before);
 
     fs::remove_dir_all(checkout.root.join("service/.venv")).expect("no virtual environment");
-    tells(&health(&checkout, "", 1), &["err   core.venv", "skip   core.lock", "skip   django.check"]);
-    tells(&health(&checkout, "--fix --yes", 0), &["fix: uv sync", ", 0 err, "]);
+    tells(&checkout.health("", 1), &["err   core.venv", "skip   core.lock", "skip   django.check"]);
+    tells(&checkout.health("--fix --yes", 0), &["fix: uv sync", ", 0 err, "]);
 
     fs::remove_file(checkout.root.join("service/data/db.sqlite3")).expect("no database");
-    let broken = health(&checkout, "", 1);
+    let broken = checkout.health("", 1);
     tells(&broken, &["err   django.migrations", "err   django.database    the database file is not there yet"]);
     assert!(!checkout.root.join("service/data/db.sqlite3").exists(), "looking for the database has made one");
 }
@@ -69,14 +54,14 @@ pub(crate) fn asks_django_once() {
     // Every start is counted by the settings themselves.
     let count = "open(BASE_DIR / 'starts', 'a').write('x')\n";
     checkout.write("service/config/settings.py", &format!("{settings}{count}"));
-    health(&checkout, "", 0);
+    checkout.health("", 0);
     assert_eq!(checkout.read("service/starts"), "x");
 
     let slow = "DATABASES['default']['ENGINE'] = 'slow'\n";
     checkout.write("service/config/settings.py", &format!("{settings}{slow}"));
     checkout.write("service/slow/__init__.py", "");
     checkout.write("service/slow/base.py", SLOW);
-    let output = health(&checkout, "--only django --timeout 5s", 1);
+    let output = checkout.health("--only django --timeout 5s", 1);
     tells(&output, &["ok   django.check       no issues", "err   django.database    no answer in 5 s"]);
 
     checkout.write("service/config/settings.py", &settings);
@@ -85,7 +70,7 @@ pub(crate) fn asks_django_once() {
         ".env",
         &format!("DJANGO_ENV=prod\nDEPLOY_METHOD=bare\nDJANGO_SECRET_KEY={key}0123\nDJANGO_DEBUG=1\nDJANGO_ALLOWED_HOSTS=example.org\n"),
     );
-    let output = health(&checkout, "--only django", 0);
+    let output = checkout.health("--only django", 0);
     tells(&output, &["warn   django.check", "security.W018: "]);
     assert!(!output.contains(&key), "the key is shown: {output}");
 }
@@ -106,12 +91,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 pub(crate) fn knows_hooks() {
     let checkout = installed();
     cmd!("git", "init", "-q").dir(&checkout.root).run().expect("git answers");
-    tells(&health(&checkout, "--only dev", 0), &["skip   dev.hooks  the project has no hook configuration"]);
+    tells(&checkout.health("--only dev", 0), &["skip   dev.hooks  the project has no hook configuration"]);
     checkout.write(".pre-commit-config.yaml", "repos: []\n");
-    tells(&health(&checkout, "--only dev", 0), &["warn   dev.hooks", "hint: pre-commit install"]);
+    tells(&checkout.health("--only dev", 0), &["warn   dev.hooks", "hint: pre-commit install"]);
     let args = ["run", "--no-project", "--with", "pre-commit", "pre-commit", "install"];
     checkout.uv(".", args).stdout_null().stderr_null().run().expect("pre-commit installs its hooks");
-    tells(&health(&checkout, "--only dev", 0), &["ok   dev.hooks  `.pre-commit-config.yaml`: pre-commit"]);
+    tells(&checkout.health("--only dev", 0), &["ok   dev.hooks  `.pre-commit-config.yaml`: pre-commit"]);
 }
 
 /// As another user, and on a read-only disk: a report, whatever cannot be read or written.
