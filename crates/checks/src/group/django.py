@@ -1,8 +1,7 @@
 """Asks Django for everything that health and install want to know, in one interpreter start.
 
 Read from standard input by `python -B - [--deploy]` in the folder of manage.py. Each part of the answer is a line of
-JSON on standard output, printed as soon as it is known: a database that hangs takes nothing else with it. Whatever the
-project itself prints goes to standard error.
+JSON on standard output, printed as soon as it is known: a database that hangs takes nothing else with it.
 """
 
 import contextlib
@@ -12,7 +11,9 @@ import runpy
 import sys
 import threading
 
-answer_to = sys.stdout
+# Whatever else is printed, by the project or by programs that it starts, goes to standard error.
+answer_to = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 turn = threading.Lock()
 told = set()
 
@@ -95,15 +96,14 @@ def database(connection):
 
 
 deploy = "--deploy" in sys.argv
-with contextlib.redirect_stdout(sys.stderr):
-    set_up()
-    tell_settings()
-    # A connection belongs to its thread. What hangs there must not keep the rest from being told.
-    asked = threading.Thread(target=tell_database, daemon=True)
-    asked.start()
-    try:
-        tell_checks(deploy)
-    finally:
-        asked.join()
+set_up()
+tell_settings()
+# A connection belongs to its thread. What hangs there must not keep the rest from being told.
+asked = threading.Thread(target=tell_database, daemon=True)
+asked.start()
+try:
+    tell_checks(deploy)
+finally:
+    asked.join()
 if "database" not in told:  # The thread has shown why, and has failed alone.
     sys.exit(1)
