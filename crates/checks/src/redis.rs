@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::deadline::Deadline;
+use crate::secret::percent_decoded;
 use crate::socket::{Address, Socket, SocketError};
 
 /// A longer line of an answer is none of Redis.
@@ -41,7 +42,7 @@ impl Redis {
             "rediss" => return Err(RedisError::Tls(tcp(host)?)),
             "redis+socket" | "unix" => {
                 let path = rest.split(['?', '#']).next().unwrap_or_default();
-                let path = String::from_utf8(decoded(path)).map_err(|_| RedisError::Url)?;
+                let path = String::from_utf8(percent_decoded(path)).map_err(|_| RedisError::Url)?;
                 if path.len() < 2 {
                     return Err(RedisError::Url);
                 }
@@ -49,7 +50,7 @@ impl Redis {
             }
             _ => return Err(RedisError::NotRedis),
         };
-        let some = |text: &str| (!text.is_empty()).then(|| decoded(text));
+        let some = |text: &str| (!text.is_empty()).then(|| percent_decoded(text));
         Ok(Redis { address, user: some(user), password: some(password) })
     }
 
@@ -80,20 +81,6 @@ fn tcp(text: &str) -> Result<Address, RedisError> {
     let port = if port.is_empty() { PORT } else { port.parse().map_err(|_| RedisError::Url)? };
     let host = if host.is_empty() { "localhost" } else { host };
     Ok(Address::Tcp(host.to_owned(), port))
-}
-
-/// `%40` as `@`; a `%` without two hexadecimal digits is one.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let code = part.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => bytes.extend([byte].iter().chain(&part.as_bytes()[2..])),
-            None => bytes.extend(b"%".iter().chain(part.as_bytes())),
-        }
-    }
-    bytes
 }
 
 /// A command as RESP wants it: an array of words with their lengths, so that no word can end another one.

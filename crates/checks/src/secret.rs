@@ -1,6 +1,13 @@
 //! What must not be shown: which variables hold secrets, and how they are covered in values and in other text.
 
-use envfile::EnvFile;
+mod spelling;
+mod url;
+
+use envfile::{EnvFile, Line, LineKind};
+
+pub(crate) use spelling::percent_decoded;
+use spelling::spellings;
+pub use url::url_passwords;
 
 /// What stands in the place of a secret.
 pub const MASK: &str = "********";
@@ -9,16 +16,27 @@ pub const MASK: &str = "********";
 const SHORTEST: usize = 4;
 
 /// What makes a variable's name that of a secret, wherever it stands in the name.
-const PARTS: [&str; 6] = ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY"];
+const PARTS: [&str; 9] =
+    ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "AUTHTOKEN"];
 
-/// What does so as a word of its own, between underscores.
+/// What does so as a word of its own, between underscores, and perhaps with a number.
 const WORDS: [&str; 8] = ["PASS", "PGPASS", "PWD", "TOKEN", "TOKENS", "KEY", "KEYS", "DSN"];
+
+/// What makes a text that is no URL one with a secret in it, such as `host=db password=…` or `{"token": "…"}`.
+const MENTIONS: [&str; 5] = ["password", "passwd", "secret", "token", "api_key"];
 
 /// Whether a variable of this name holds a secret, such as `DJANGO_SECRET_KEY` or `PGPASSWORD`.
 #[must_use]
 pub fn is_secret(variable: &str) -> bool {
     let name = variable.to_ascii_uppercase();
-    PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(|word| WORDS.contains(&word))
+    let is_word = |word: &str| WORDS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()));
+    PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(is_word) || name.ends_with("_AUTH")
+}
+
+/// Whether a value of a variable with an innocent name has a secret within it.
+fn mentions_secret(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    !value.contains("://") && MENTIONS.iter().any(|word| lower.contains(word))
 }
 
 /// A variable's value as it may be shown: a secret is covered, and so is the password in a URL.
@@ -27,12 +45,13 @@ pub fn shown(variable: &str, value: &str) -> String {
     if value.is_empty() {
         return String::new();
     }
-    if is_secret(variable) {
+    if is_secret(variable) || mentions_secret(value) {
         return MASK.to_owned();
     }
     url_passwords(value).fold(value.to_owned(), |shown, password| {
         shown
             .replace(&format!(":{password}@"), &format!(":{MASK}@"))
+            .replace(&format!("//{password}@"), &format!("//{MASK}@"))
             .replace(&format!("={password}"), &format!("={MASK}"))
     })
 }
@@ -49,50 +68,36 @@ pub fn covered_line(raw: &str, secrets: &Secrets) -> String {
     }
 }
 
-/// The passwords of the URLs in a value: `scheme://user:password@host`, `scheme://host?password=…`. Celery takes several
-/// URLs, separated by `;`.
-pub fn url_passwords(value: &str) -> impl Iterator<Item = &str> {
-    value.split("://").skip(1).flat_map(|rest| of_authority(rest).into_iter().chain(of_query(rest)))
-}
-
-fn of_authority(rest: &str) -> Option<&str> {
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let has_port = |host: &str| host.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    // A password that should have been escaped ends at the last `@`, whatever is in it.
-    let authority = if rest[..end].contains('@') || has_port(&rest[..end]) { &rest[..end] } else { rest };
-    let (user, _) = authority.rsplit_once('@')?;
-    let (_, password) = user.split_once(':')?;
-    (!password.is_empty()).then_some(password)
-}
-
-fn of_query(rest: &str) -> impl Iterator<Item = &str> {
-    let query = rest.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let parameters = query.split(['&', ';', '#']).filter_map(|parameter| parameter.split_once('='));
-    parameters.filter(|(name, value)| is_secret(name) && !value.is_empty()).map(|(_, value)| value)
-}
-
 /// The secrets of a project, to be covered wherever other programs' words are shown.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The secrets that stand in these files, also in assignments that a later one overrides.
+    /// The secrets that stand in these files, also in assignments that a later one overrides, and in lines that
+    /// nobody reads: other readers quote those when they complain.
     #[must_use]
     pub fn of<'a>(files: impl IntoIterator<Item = &'a EnvFile>) -> Self {
         let mut secrets = Vec::new();
-        for entry in files.into_iter().flat_map(EnvFile::entries) {
-            if is_secret(entry.key) {
-                secrets.extend(entry.value.lines().map(str::to_owned));
+        for file in files {
+            for entry in file.entries() {
+                if is_secret(entry.key) || mentions_secret(&entry.value) {
+                    secrets.extend(entry.value.lines().map(str::to_owned));
+                }
+                for password in url_passwords(&entry.value) {
+                    // Who takes a URL apart may complain of a part of what should have been escaped.
+                    secrets.extend(password.split(['/', '?', '#', '@', ':']).map(str::to_owned));
+                    secrets.push(password.to_owned());
+                }
             }
-            secrets.extend(url_passwords(&entry.value).map(str::to_owned));
+            secrets.extend(file.lines().filter_map(raw_secret));
         }
         Secrets::default().and(secrets)
     }
 
-    /// These secrets as well.
+    /// These secrets as well, in all the ways in which programs spell them.
     #[must_use]
     pub fn and(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
-        self.0.extend(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST));
+        self.0.extend(secrets.into_iter().flat_map(|secret| spellings(&secret)).filter(|it| it.len() >= SHORTEST));
         // The longest first, so that a secret within another one does not leave the rest standing.
         self.0.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         self.0.dedup();
@@ -104,6 +109,24 @@ impl Secrets {
     pub fn cover(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
     }
+}
+
+/// A shorter line that nobody reads is left alone: it is no secret, but perhaps a word.
+const SHORTEST_LINE: usize = 8;
+
+/// What stands on a line as it is written, if it is a secret: behind a secret name, or a line that is no assignment, as
+/// those of a key in several lines without quotes.
+fn raw_secret(line: &Line) -> Option<String> {
+    let text = line.text();
+    // A name alone is inherited by some, and is no secret.
+    let is_name = text.trim().bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let raw = match text.split_once('=') {
+        Some((name, value)) if is_secret(name.trim().trim_start_matches("export ").trim()) => value,
+        _ if line.kind() == LineKind::Unreadable && !is_name && text.trim().len() >= SHORTEST_LINE => &text,
+        _ => return None,
+    };
+    let raw = raw.trim().trim_matches(['\'', '"']).trim();
+    (!raw.is_empty()).then(|| raw.to_owned())
 }
 
 #[cfg(test)]
@@ -121,6 +144,9 @@ mod tests {
             "OPENAI_APIKEY",
             "AWS_ACCESS_KEY_ID",
             "SENTRY_DSN",
+            "API_KEY2",
+            "BASIC_AUTH",
+            "AUTHTOKEN",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -151,6 +177,10 @@ mod tests {
         check("CELERY_BROKER_URL", "redis://:hun #t/er2@db/0", "redis://:********@db/0");
         check("PAGE", "https://example.org:8000/a:b@c", "https://example.org:8000/a:b@c");
         check("PAGE", "https://example.org/a:b@c", "https://example.org/a:b@c");
+        check("URL", "redis://u:A$p@ss:w/o#rd@h", "redis://u:********@h");
+        check("SENTRY", "https://0123456789abcdef@sentry.example.org/1", "https://********@sentry.example.org/1");
+        check("REPOSITORY", "ssh://git@example.org/x", "ssh://git@example.org/x");
+        check("DATABASE", "host=db password=hunter2", "********");
     }
 
     #[test]
@@ -175,5 +205,36 @@ mod tests {
             secrets.cover("gone1, abcdef and abcd, x, plain; amqp://u:hunter2@q refused"),
             "********, ******** and ********, x, plain; amqp://u:********@q refused"
         );
+    }
+
+    #[track_caller]
+    fn check_cover(file: &str, text: &str, expected: &str) {
+        assert_eq!(Secrets::of([&EnvFile::parse(file.as_bytes())]).cover(text), expected, "{file:?}");
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_covered_where_others_quote_them() {
+        check_cover("A_TOKEN='hunter2 open\n", "line 1: unterminated 'hunter2 open", "line 1: unterminated '********");
+        check_cover("A_TOKEN=hunter2 # x\n", "systemd has `hunter2 # x`", "systemd has `********`");
+        check_cover("K=1\nMIIEvQ+ab/cd\n", "unexpected + in \"MIIEvQ+ab/cd\"", "unexpected + in \"********\"");
+        check_cover("nonsense\nlost\nDJANGO_DEBUG\n", "lost nonsense: DJANGO_DEBUG", "lost ********: DJANGO_DEBUG");
+    }
+
+    #[test]
+    fn secrets_are_covered_however_they_are_spelled() {
+        let file = "A_PASSWORD='TOP\"SEC\\RET@/ é'\n";
+        for spelled in [
+            r#"TOP"SEC\RET@/ é"#,
+            r#"TOP\"SEC\\RET@/ \u00e9"#,
+            r#"TOP"SEC\\RET@/ é"#,
+            r#"TOP"SEC\\RET@/ \xc3\xa9"#,
+            "TOP%22SEC%5CRET%40%2F%20%C3%A9",
+            "TOP%22SEC%5CRET%40/%20%C3%A9",
+            "TOP%22SEC%5CRET%40%2F+%C3%A9",
+        ] {
+            check_cover(file, &format!("<{spelled}>"), "<********>");
+        }
+        check_cover("URL=redis://:TOP%40SEC%2FRET@h\n", "no TOP@SEC/RET", "no ********");
+        check_cover("URL=redis://:TOPSECRET/cd@h\n", "port 'TOPSECRET'", "port '********'");
     }
 }

@@ -1,7 +1,7 @@
 //! `env.portable`: lines of `.env` that the programs which read it here read differently.
 
 use detect::{DeployMethod, ENV_FILE};
-use envfile::{Disagreement, EnvFile, Reader, Reading};
+use envfile::{Class, Disagreement, EnvFile, Reader, Reading};
 
 use crate::Site;
 use crate::outcome::{Finding, Outcome, Status};
@@ -58,13 +58,29 @@ fn findings(file: &EnvFile, readers: &[Reader], secrets: &Secrets) -> Vec<Findin
 
 fn finding(disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Finding {
     let Disagreement { line, key, class, readings, rewritten, .. } = disagreement;
-    let variable = key.as_ref().map(|key| format!(" `{key}`:")).unwrap_or_default();
+    let variable = key.as_deref().filter(|key| may_be_shown(key, *class));
+    let variable = variable.map(|key| format!(" `{key}`:")).unwrap_or_default();
     let mut lines = vec![format!("`{ENV_FILE}` line {line}:{variable} {class}")];
     let width = readings.iter().map(|(reader, _)| reader.to_string().len()).max().unwrap_or_default();
     let shown = Shown { key: key.as_deref().unwrap_or_default(), readings, secrets };
     lines.extend(readings.iter().map(|(reader, reading)| format!("{reader:<width$}  {}", shown.reading(reading))));
-    let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten));
+    let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten)).or_else(|| remedy(*class));
     Finding { status, line: Some(*line), message: lines.join("\n"), hint }
+}
+
+/// Whether this is a name, and not the line of a secret that was meant to go on from the line before.
+fn may_be_shown(key: &str, class: Class) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    class != Class::NotAnAssignment && key.len() <= WIDEST && key.chars().all(is_plain)
+}
+
+/// What mends a whole file.
+fn remedy(class: Class) -> Option<String> {
+    match class {
+        Class::Crlf => Some(format!(r"sed -i 's/\r$//' {ENV_FILE}")),
+        Class::ByteOrderMark => Some(format!(r"sed -i '1s/^\xEF\xBB\xBF//' {ENV_FILE}")),
+        _ => None,
+    }
 }
 
 /// A longer value is cut off where it is shown.
@@ -87,13 +103,14 @@ impl Shown<'_> {
                 _ => MASK.to_owned(),
             },
             Reading::Value(value) => self.value(value),
+            Reading::Unset if self.key.is_empty() => "skips it".to_owned(),
             other => other.to_string(),
         }
     }
 
     /// Whether nothing of the value may be shown. A reader that cuts a URL short may cut it within the password.
     fn is_secret(&self, value: &str) -> bool {
-        is_secret(self.key) || (self.has_password() && url_passwords(value).next().is_none())
+        secret::shown(self.key, value) == MASK || (self.has_password() && url_passwords(value).next().is_none())
     }
 
     /// Whether some reader sees a password in the value.
