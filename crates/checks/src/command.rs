@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
+use std::io::{self, PipeReader, Read, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Output};
+use std::process::ExitStatus;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -14,6 +17,10 @@ use crate::deadline::{Deadline, seconds};
 
 /// How long a killed process group gets to be collected before it is left to the operating system.
 const REAP: Duration = Duration::from_millis(500);
+/// How long the output of a program that has ended may still be held by somebody else.
+const LET_GO: Duration = Duration::from_millis(300);
+/// How much of a program's output is kept, in bytes.
+const MOST: usize = 8 * 1024 * 1024;
 /// How often a running program is checked on for being wanted no longer.
 const STOP_POLL: Duration = Duration::from_millis(50);
 
@@ -69,19 +76,25 @@ impl Command {
         self
     }
 
-    /// Runs the program and collects what it prints. Being in a process group of its own, it does not get the
-    /// terminal's Ctrl-C; whoever does can hand it on through the deadline.
+    /// Runs the program to its end and collects what it prints. Being in a process group of its own, it does not get
+    /// the terminal's Ctrl-C; whoever does can hand it on through the deadline.
+    ///
+    /// A program that ends and leaves others behind, which go on holding its output, has ended all the same: those in
+    /// its process group are killed, and one that has made itself a daemon is let go.
     ///
     /// # Errors
-    /// When it cannot be started, or has not ended (and let go of its output) in time; it is killed then, with all
-    /// of its process group. A failing exit status is not an error here: see [`Finished::is_success`].
+    /// When it cannot be started, or has not ended in time; it is killed then, with all of its process group. A failing
+    /// exit status is not an error here: see [`Finished::is_success`].
     pub fn run(&self, deadline: &Deadline) -> Result<Finished, CommandError> {
         let failed = |cause, printed| CommandError { program: self.program.clone(), cause, printed };
+        let not_started = |error| failed(Cause::Start(error), Printed::default());
 
+        let (stdout, stdout_of_program) = pipe().map_err(not_started)?;
+        let (stderr, stderr_of_program) = pipe().map_err(not_started)?;
         let mut expression = duct::cmd(&self.program, &self.args)
             .stdin_bytes(self.stdin.as_slice())
-            .stdout_capture()
-            .stderr_capture()
+            .stdout_file(stdout_of_program)
+            .stderr_file(stderr_of_program)
             .unchecked()
             .before_spawn(|command| {
                 command.process_group(0);
@@ -97,20 +110,74 @@ impl Command {
             expression = expression.env(key, value);
         }
 
-        let handle = expression.start().map_err(|error| failed(Cause::Start(error), Printed::default()))?;
-        let cause = loop {
+        let handle = expression.start().map_err(not_started)?;
+        // It holds our copies of the program's ends of the pipes.
+        drop(expression);
+        let collected = [Collected::from(stdout), Collected::from(stderr)];
+        let ended = loop {
             match handle.wait_deadline(deadline.at().min(Instant::now() + STOP_POLL)) {
-                Ok(Some(output)) => return Ok(Finished { status: output.status, printed: Printed::of(output) }),
-                Ok(None) if deadline.is_stopped() => break Cause::Stopped,
-                Ok(None) if deadline.left().is_zero() => break Cause::NoAnswer(deadline.allowed()),
+                Ok(Some(output)) => break Ok(output.status),
+                Ok(None) if deadline.is_stopped() => break Err(Cause::Stopped),
+                Ok(None) if deadline.left().is_zero() => break Err(Cause::NoAnswer(deadline.allowed())),
                 Ok(None) => {}
-                Err(error) => break Cause::Wait(error),
+                Err(error) => break Err(Cause::Wait(error)),
             }
         };
-        kill_group(&handle);
-        // What was printed until then may tell what it was waiting for. That it cannot be had changes nothing.
-        let output = handle.wait_timeout(REAP).ok().flatten();
-        Err(failed(cause, output.map(Printed::of).unwrap_or_default()))
+        let let_go = deadline.at().min(Instant::now() + LET_GO);
+        if ended.is_err() || !collected.iter().all(|output| output.is_complete(let_go)) {
+            kill_group(&handle);
+            // An error here changes nothing: the program had its time.
+            let _ = handle.wait_timeout(REAP);
+            let reaped = Instant::now() + REAP;
+            for output in &collected {
+                output.is_complete(reaped);
+            }
+        }
+        let [stdout, stderr] = collected.map(|output| output.text());
+        let printed = Printed { stdout, stderr };
+        ended.map(|status| Finished { status, printed: printed.clone() }).map_err(|cause| failed(cause, printed))
+    }
+}
+
+/// What a program prints, collected on a thread of its own; of very much, the end.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    end: Receiver<()>,
+}
+
+impl From<PipeReader> for Collected {
+    fn from(mut reader: PipeReader) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let (sender, end) = channel();
+        let collected = Arc::clone(&bytes);
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            // An error ends it as the end does: there is nothing more to be had.
+            while let Some(read) = reader.read(&mut buffer).ok().filter(|read| *read > 0) {
+                let mut bytes = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                bytes.extend(&buffer[..read]);
+                if bytes.len() > 2 * MOST {
+                    let surplus = bytes.len() - MOST;
+                    bytes.drain(..surplus);
+                }
+            }
+            // Nobody may be waiting any longer.
+            let _ = sender.send(());
+        });
+        Collected { bytes, end }
+    }
+}
+
+impl Collected {
+    /// Waits until all is there, or until `at`.
+    fn is_complete(&self, at: Instant) -> bool {
+        !matches!(self.end.recv_timeout(at.saturating_duration_since(Instant::now())), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// What is there, with anything that is not UTF-8 replaced.
+    fn text(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MOST)..]).into_owned()
     }
 }
 
@@ -125,18 +192,11 @@ fn kill_group(handle: &duct::Handle) {
     }
 }
 
-/// What a program has printed, with anything that is not UTF-8 replaced. No `Debug`: secrets can be in it.
+/// What a program has printed. No `Debug`: secrets can be in it.
 #[derive(Clone, Default)]
 struct Printed {
     stdout: String,
     stderr: String,
-}
-
-impl Printed {
-    fn of(output: &Output) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        Printed { stdout: text(&output.stdout), stderr: text(&output.stderr) }
-    }
 }
 
 /// A program that has ended.
@@ -295,14 +355,35 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_hanging_program_is_killed_with_its_children() {
-        for (mark, script) in [
-            ("61.25", "sleep 61.25"),
-            ("62.25", "trap '' TERM; sleep 62.25 & wait; wait"),
-            ("63.25", "sleep 63.25 & exit 0"),
-        ] {
+        for (mark, script) in [("61.25", "sleep 61.25"), ("62.25", "trap '' TERM; sleep 62.25 & wait; wait")] {
             let error = Command::new("sh", ["-c", script]).run(&Deadline::within(SHORT)).expect_err("it hangs");
             assert_eq!(error.to_string(), "no answer in 0.2 s from `sh`", "{script}");
             assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "{script}");
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_that_has_ended_is_not_held_up_by_those_it_leaves_behind() {
+        let finished = Command::new("sh", ["-c", "echo done; sleep 63.25 & exit 0"]).run(&Deadline::within(LONG));
+        assert_eq!(finished.expect("it ends").stdout(), "done\n");
+        assert_eq!(sleepers("63.25"), Vec::<PathBuf>::new());
+        // A daemon is out of reach.
+        let finished = Command::new("sh", ["-c", "echo done; setsid sleep 1.5 & exit 0"]).run(&Deadline::within(LONG));
+        assert_eq!(finished.expect("it ends").stdout(), "done\n");
+    }
+
+    #[test]
+    fn of_very_much_output_the_end_is_kept() {
+        let flood = "yes | head -c 40000000; echo the end";
+        let finished = Command::new("sh", ["-c", flood]).run(&Deadline::within(LONG)).expect("sh runs");
+        assert_eq!(finished.stdout().len(), MOST);
+        assert!(finished.stdout().ends_with("the end\n"));
+    }
+
+    #[test]
+    fn what_was_printed_before_the_end_is_known() {
+        let error = Command::new("sh", ["-c", "echo so far; sleep 67.25"]).run(&Deadline::within(SHORT));
+        assert_eq!(error.expect_err("it hangs").stdout(), "so far\n");
     }
 }

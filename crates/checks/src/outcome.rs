@@ -21,6 +21,12 @@ impl Status {
     /// All, in the order in which they are counted.
     pub const ALL: [Status; 4] = [Status::Ok, Status::Warn, Status::Err, Status::Skip];
 
+    /// Whether it makes a run fail; with `strict`, a warning does, too.
+    #[must_use]
+    pub fn is_failure(self, strict: bool) -> bool {
+        self == Status::Err || (strict && self == Status::Warn)
+    }
+
     /// The word for it, as reports use it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +62,8 @@ pub struct Outcome {
     pub hint: Option<String>,
     /// What `health --fix` can do about it.
     pub repair: Option<Repair>,
+    /// What kept it from being looked at: the outcome of another check.
+    pub(crate) because: Option<Box<Outcome>>,
     /// How long the answer took.
     pub elapsed: Duration,
 }
@@ -96,6 +104,7 @@ impl Outcome {
             output: Vec::new(),
             hint: None,
             repair: None,
+            because: None,
             elapsed: Duration::ZERO,
         }
     }
@@ -116,13 +125,30 @@ impl Outcome {
         Outcome::new(name, Status::Skip, message)
     }
 
+    /// Was not looked at, because of what another check has found.
+    pub(crate) fn blocked(name: impl Into<Cow<'static, str>>, message: impl Into<String>, cause: &Outcome) -> Self {
+        Outcome { because: Some(Box::new(cause.clone())), ..Outcome::skip(name, message) }
+    }
+
+    /// The same outcome in a run that does not tell its cause: a run that has looked at nothing must not look well.
+    pub(crate) fn unless_told(self, is_told: impl Fn(&str) -> bool) -> Self {
+        match self.because {
+            Some(cause) if !is_told(&cause.name) => Outcome { name: self.name, elapsed: self.elapsed, ..*cause },
+            because => Outcome { because, ..self },
+        }
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(one_line(&hint.into()));
         self
     }
 
     pub(crate) fn findings(mut self, findings: Vec<Finding>) -> Self {
-        self.findings = findings;
+        let lines = |text: &str| text.lines().map(one_line).collect::<Vec<_>>().join("\n");
+        self.findings = findings
+            .into_iter()
+            .map(|it| Finding { message: lines(&it.message), hint: it.hint.as_deref().map(lines), ..it })
+            .collect();
         self
     }
 
@@ -164,9 +190,13 @@ fn last_lines(printed: &str) -> Vec<String> {
     lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| one_line(line)).collect()
 }
 
-/// The text without what would steer a terminal.
+/// A longer line is cut off: a program may print megabytes without a break.
+const LONGEST_LINE: usize = 1000;
+
+/// The text without what would steer a terminal, and not too much of it.
 fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    let line: String = text.chars().take(LONGEST_LINE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(LONGEST_LINE).is_some() { format!("{line}…") } else { line }
 }
 
 #[cfg(test)]
@@ -180,11 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cause_that_nobody_tells_is_told_by_whom_it_keeps_from_an_answer() {
+        let cause = Outcome::err("core.uv", "command not found: `uv`").hint("cargo xtask install");
+        let blocked = || Outcome::blocked("core.lock", "there is no uv to ask", &cause);
+        assert_eq!(blocked().unless_told(|name| name == "core.uv").status, Status::Skip);
+        assert_eq!(blocked().unless_told(|_| false), Outcome { name: "core.lock".into(), ..cause.clone() });
+        assert_eq!(Outcome::skip("dev.hooks", "none").unless_told(|_| false).status, Status::Skip);
+    }
+
+    #[test]
     fn only_the_last_lines_are_kept() {
         let printed: Vec<_> = (1..=60).map(|line| format!("line {line}  \n\n")).collect();
         let lines = last_lines(&printed.concat());
         assert_eq!((lines.len(), lines[0].as_str(), lines[39].as_str()), (40, "line 21", "line 60"));
         assert_eq!(last_lines("\n"), Vec::<String>::new());
+        assert_eq!(last_lines(&"x".repeat(5000))[0].chars().count(), LONGEST_LINE + 1);
         assert_eq!(last_lines("\x1b[31mred\tcar"), [" [31mred car"]);
     }
 }

@@ -142,6 +142,13 @@ impl Project {
         format!("{}.service", self.settings.name)
     }
 
+    /// The environment that systemd gives to the units.
+    #[must_use]
+    pub fn system_env_file(&self) -> PathBuf {
+        let default = || PathBuf::from(format!("/etc/{}/env", self.settings.name));
+        self.root.join(self.settings.system_env_file.clone().unwrap_or_else(default))
+    }
+
     /// What this tool keeps in the project: its lock, and tools that it installed. Not part of the project's own files.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {

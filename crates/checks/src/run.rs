@@ -19,6 +19,8 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 pub struct Probe {
     /// The checks that it answers, as in the catalogue.
     checks: Vec<&'static str>,
+    /// How many answers it has to wait for one after the other.
+    answers: u32,
     ask: Ask,
 }
 
@@ -30,20 +32,25 @@ impl Probe {
         checks: impl IntoIterator<Item = &'static str>,
         ask: impl FnOnce(&Deadline) -> Vec<Outcome> + Send + 'static,
     ) -> Self {
-        Probe { checks: checks.into_iter().collect(), ask: Box::new(ask) }
+        Probe { checks: checks.into_iter().collect(), answers: 1, ask: Box::new(ask) }
+    }
+
+    /// A probe that waits for so many answers one after the other, each with [`Deadline::again`].
+    #[must_use]
+    pub fn in_turn(self, answers: u32) -> Self {
+        Probe { answers, ..self }
     }
 
     /// The same probe, answering only what is wanted; none if that is nothing.
     pub(crate) fn wanted(self, selection: &Selection) -> Option<Self> {
-        let Probe { mut checks, ask } = self;
+        let Probe { mut checks, answers, ask } = self;
         checks.retain(|check| selection.wants(check));
         let selection = selection.clone();
         let ask = move |deadline: &Deadline| {
-            let mut outcomes = ask(deadline);
-            outcomes.retain(|outcome| selection.wants(&outcome.name));
-            outcomes
+            let outcomes = ask(deadline).into_iter().filter(|outcome| selection.wants(&outcome.name));
+            outcomes.map(|outcome| outcome.unless_told(|cause| selection.wants(cause))).collect()
         };
-        (!checks.is_empty()).then(|| Probe::new(checks, ask))
+        (!checks.is_empty()).then(|| Probe::new(checks, ask).in_turn(answers))
     }
 
     /// The checks that it answers, as in the catalogue.
@@ -81,12 +88,15 @@ pub fn run(
     stop: &Arc<AtomicBool>,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Vec<Outcome> {
+    let started = Instant::now();
     let deadline = Deadline::unless(Arc::clone(stop), limits.timeout, limits.deadline);
     let (sender, answers) = channel();
     let mut waiting = Vec::new();
-    for (index, Probe { checks, ask }) in probes.into_iter().enumerate() {
+    for (index, Probe { checks, answers: rounds, ask }) in probes.into_iter().enumerate() {
         on_event(Event::Asked(&checks));
-        waiting.push(Some(checks));
+        // One that does not keep to its deadline is not waited for.
+        let due = deadline.end().min(started + limits.timeout * rounds) + GRACE;
+        waiting.push(Some((checks, due)));
         let (sender, deadline) = (sender.clone(), deadline.again());
         thread::spawn(move || {
             let started = Instant::now();
@@ -100,49 +110,38 @@ pub fn run(
     }
     drop(sender);
 
-    let mut last = deadline.end() + GRACE;
     let mut outcomes = Vec::new();
-    let reason = loop {
-        match answers.recv_timeout(STOP_POLL) {
-            Ok((index, answered)) => {
-                if let Some(checks) = waiting[index].take() {
-                    on_event(Event::Answered(&checks));
-                }
+    let mut stopped = None;
+    while waiting.iter().any(Option::is_some) {
+        let (done, reason): (Vec<usize>, _) = match answers.recv_timeout(STOP_POLL) {
+            Ok((index, answered)) if waiting[index].is_some() => {
                 outcomes.extend(answered);
+                (vec![index], None)
             }
-            Err(RecvTimeoutError::Disconnected) => break "the check has failed itself: this is a bug".to_owned(),
-            Err(RecvTimeoutError::Timeout) if Instant::now() >= last => {
-                break format!("no answer in {}", seconds(limits.deadline));
+            // Too late.
+            Ok(_) => continue,
+            Err(RecvTimeoutError::Disconnected) => {
+                ((0..waiting.len()).collect(), Some("the check has failed itself: this is a bug".to_owned()))
             }
-            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => last = last.min(Instant::now() + GRACE),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                if stop.load(Ordering::Relaxed) {
+                    stopped.get_or_insert(Instant::now());
+                }
+                let is_given_up = stopped.is_some_and(|stopped| stopped.elapsed() >= GRACE);
+                let is_over = |due: Instant| is_given_up || Instant::now() >= due;
+                let over =
+                    waiting.iter().enumerate().filter(|(_, it)| it.as_ref().is_some_and(|(_, due)| is_over(*due)));
+                (over.map(|(index, _)| index).collect(), Some(format!("no answer in {}", seconds(deadline.allowed()))))
+            }
+        };
+        for index in done {
+            let Some((checks, _)) = waiting[index].take() else { continue };
+            on_event(Event::Answered(&checks));
+            if let Some(reason) = &reason {
+                outcomes.extend(checks.iter().map(|check| unanswered(check, reason, started.elapsed())));
+            }
         }
-    };
-    for checks in waiting.into_iter().flatten() {
-        on_event(Event::Answered(&checks));
-        outcomes.extend(checks.into_iter().map(|check| unanswered(check, &reason, limits.deadline)));
     }
-    sort(&mut outcomes);
-    outcomes
-}
-
-/// Asks only those probes again that did not get all their answers, or not good ones; the others' outcomes stay.
-pub fn run_again(
-    probes: Vec<Probe>,
-    previous: Vec<Outcome>,
-    limits: Limits,
-    stop: &Arc<AtomicBool>,
-    on_event: &mut dyn FnMut(Event<'_>),
-) -> Vec<Outcome> {
-    let is_about =
-        |outcome: &Outcome, probe: &Probe| probe.checks.iter().any(|check| position(check) == position(&outcome.name));
-    let is_settled = |probe: &Probe| {
-        let mut answers = previous.iter().filter(|outcome| is_about(outcome, probe)).peekable();
-        answers.peek().is_some() && answers.all(|outcome| matches!(outcome.status, Status::Ok | Status::Warn))
-    };
-    let (settled, again): (Vec<_>, Vec<_>) = probes.into_iter().partition(is_settled);
-    let mut outcomes = run(again, limits, stop, on_event);
-    outcomes.extend(previous.into_iter().filter(|outcome| settled.iter().any(|probe| is_about(outcome, probe))));
     sort(&mut outcomes);
     outcomes
 }
@@ -152,9 +151,33 @@ fn sort(outcomes: &mut [Outcome]) {
     outcomes.sort_by(|a, b| position(&a.name).cmp(&position(&b.name)).then_with(|| a.name.cmp(&b.name)));
 }
 
+/// Asks only those probes again that did not get all their answers, or not good ones; with `strict`, a warning is not
+/// good, either. The others' outcomes stay.
+pub fn run_again(
+    probes: Vec<Probe>,
+    previous: Vec<Outcome>,
+    strict: bool,
+    limits: Limits,
+    stop: &Arc<AtomicBool>,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Vec<Outcome> {
+    let is_about =
+        |outcome: &Outcome, probe: &Probe| probe.checks.iter().any(|check| position(check) == position(&outcome.name));
+    let is_good = |outcome: &Outcome| outcome.status != Status::Skip && !outcome.status.is_failure(strict);
+    let is_settled = |probe: &Probe| {
+        let mut answers = previous.iter().filter(|outcome| is_about(outcome, probe)).peekable();
+        answers.peek().is_some() && answers.all(is_good)
+    };
+    let (settled, again): (Vec<_>, Vec<_>) = probes.into_iter().partition(is_settled);
+    let mut outcomes = run(again, limits, stop, on_event);
+    outcomes.extend(previous.into_iter().filter(|outcome| settled.iter().any(|probe| is_about(outcome, probe))));
+    sort(&mut outcomes);
+    outcomes
+}
+
 /// The outcome of a check of which nothing was heard.
-fn unanswered(check: &'static str, reason: &str, allowed: Duration) -> Outcome {
-    Outcome { elapsed: allowed, ..Outcome::err(plain(check), reason) }
+fn unanswered(check: &'static str, reason: &str, elapsed: Duration) -> Outcome {
+    Outcome { elapsed, ..Outcome::err(plain(check), reason) }
 }
 
 #[cfg(test)]
@@ -203,7 +226,7 @@ mod tests {
                 Probe::new(["core.disk"], move |_| never.recv().map(|()| Vec::new()).unwrap_or_default()),
                 answering("env.file", Status::Ok),
             ],
-            "ok env.file: said\nerr core.uv: no answer in 0.3 s from `sleep`\nerr core.disk: no answer in 0.4 s\n",
+            "ok env.file: said\nerr core.uv: no answer in 0.3 s from `sleep`\nerr core.disk: no answer in 0.3 s\n",
         );
         check(
             vec![answering("env.file", Status::Ok), Probe::new(["docker.service.<name>"], |_| panic!("on purpose"))],
@@ -248,9 +271,17 @@ mod tests {
         let names = ["env.file", "core.uv", "core.disk", "django.check", "docker.service.web", "docker.http"];
         let probes = names.map(|name| answering(name, Status::Ok)).into();
         assert_eq!(
-            told(&run_again(probes, previous, LIMITS, &Arc::default(), &mut |_| ())),
+            told(&run_again(probes, previous, false, LIMITS, &Arc::default(), &mut |_| ())),
             "ok env.file: before\nok core.uv: said\nwarn core.disk: before\nok django.check: said\n\
              ok docker.service.web: said\nok docker.http: said\n"
         );
+    }
+
+    #[test]
+    fn with_strict_a_warning_is_asked_about_again() {
+        let previous = vec![Outcome::ok("env.file", "before"), Outcome::warn("core.disk", "before")];
+        let probes = ["env.file", "core.disk"].map(|name| answering(name, Status::Ok)).into();
+        let outcomes = run_again(probes, previous, true, LIMITS, &Arc::default(), &mut |_| ());
+        assert_eq!(told(&outcomes), "ok env.file: before\nok core.disk: said\n");
     }
 }

@@ -122,9 +122,15 @@ impl Site {
     }
 }
 
-/// The variables of `.env`; of several assignments the last one counts.
+/// A longer assignment can be handed to no program: the system's limit for one string.
+const LONGEST_VARIABLE: usize = 128 * 1024;
+
+/// The variables of `.env` that a program can be handed; of several assignments the last one counts.
 #[must_use]
 pub fn variables(file: &EnvFile) -> Vec<(String, String)> {
     let variables: BTreeMap<_, _> = file.entries().map(|entry| (entry.key.to_owned(), entry.value)).collect();
-    variables.into_iter().collect()
+    let can_be_handed = |(key, value): &(String, String)| {
+        !value.contains('\0') && key.len() + value.len() + "=\0".len() < LONGEST_VARIABLE
+    };
+    variables.into_iter().filter(can_be_handed).collect()
 }

@@ -46,7 +46,7 @@ pub fn find_uv(project: &Project, deadline: &Deadline) -> Result<Uv, UvError> {
     let mut broken = None;
     for program in [OsString::from("uv"), project.own_uv().into()] {
         let failed = match Command::new(&program, ["--version"]).run(deadline) {
-            Ok(finished) if finished.is_success() => {
+            Ok(finished) if finished.is_success() && !finished.stdout().trim().is_empty() => {
                 // `uv 0.8.3 (platform)`: the platform is nobody's question.
                 let version = finished.stdout().split(" (").next().unwrap_or_default().trim().to_owned();
                 return Ok(Uv { program, version });

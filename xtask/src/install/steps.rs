@@ -130,7 +130,7 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
 
     let mut answer = ask();
     deferred.check("manage.py check")?;
-    if answer.database.as_ref().is_some_and(|database| !database.pending.is_empty()) {
+    if answer.migrations.as_ref().is_some_and(|migrations| !migrations.pending.is_empty()) {
         is_changed = true;
         step("manage.py migrate", MIGRATE.to_vec())?;
         answer = ask();

@@ -21,8 +21,8 @@ pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let for_uv = Arc::clone(site);
     let for_folder = Arc::clone(site);
     vec![
-        Probe::new(["core.python", "core.venv"], move |deadline| python_and_venv(&for_python, deadline)),
-        Probe::new(["core.uv", "core.lock"], move |deadline| uv_and_lock(&for_uv, deadline)),
+        Probe::new(["core.python", "core.venv"], move |deadline| python_and_venv(&for_python, deadline)).in_turn(2),
+        Probe::new(["core.uv", "core.lock"], move |deadline| uv_and_lock(&for_uv, deadline)).in_turn(2),
         Probe::new(["core.writable", "core.disk"], move |_| vec![writable(&for_folder), disk(&for_folder)]),
     ]
 }
@@ -79,6 +79,15 @@ fn venv(site: &Site, deadline: &Deadline) -> Result<Version, String> {
     }
 }
 
+/// Why nothing can be asked that needs one.
+pub(super) const NO_VENV: &str = "there is no virtual environment";
+
+/// The outcome of `core.venv` where there is none.
+pub(super) fn no_venv(site: &Site) -> Outcome {
+    let shown = site.project.relative(&site.venv).display();
+    Outcome::err("core.venv", format!("`{shown}` is not there")).hint("cargo xtask install").repair(Repair::Sync)
+}
+
 /// The interpreter of a virtual environment.
 pub(crate) fn interpreter(venv: &Path) -> PathBuf {
     venv.join("bin/python")
@@ -89,8 +98,10 @@ fn uv_and_lock(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     let uv = match find_uv(&site.project, deadline) {
         Ok(uv) => uv,
         Err(error) => {
-            let outcome = Outcome::err("core.uv", error.to_string()).hint("cargo xtask install");
-            return vec![outcome, Outcome::skip(LOCK, "uv does not answer")];
+            let error = site.secrets.cover(&error.to_string());
+            let outcome = Outcome::err("core.uv", error).hint("cargo xtask install");
+            let lock = Outcome::blocked(LOCK, "there is no uv to ask", &outcome);
+            return vec![outcome, lock];
         }
     };
     let program = site.project.relative(Path::new(&uv.program)).display();
@@ -98,8 +109,8 @@ fn uv_and_lock(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     let service_dir = site.project.service_dir();
     let lock = match Pyproject::read(&service_dir) {
         _ if !site.selection.wants(LOCK) => return vec![found],
-        Err(error) => Outcome::skip(LOCK, error.to_string()),
-        Ok(_) if !interpreter(&site.venv).exists() => Outcome::skip(LOCK, "there is no virtual environment"),
+        Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err("core.python", error.to_string())),
+        Ok(_) if !interpreter(&site.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(site)),
         Ok(_) if !service_dir.join("uv.lock").is_file() => {
             Outcome::err(LOCK, "`uv.lock` is not there").hint("cargo xtask install")
         }

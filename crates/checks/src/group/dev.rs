@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::command::Command;
 use crate::outcome::Outcome;
 use crate::run::Probe;
+use crate::secret::Secrets;
 use crate::{Deadline, Site};
 
 const NAME: &str = "dev.hooks";
@@ -26,16 +27,16 @@ struct HookTool {
 const HOOK_TOOLS: [HookTool; 4] = [
     HookTool { configured_by: &[".pre-commit-config.yaml", ".pre-commit-config.yml"],                          marks: &["pre-commit", "prek"], install: "pre-commit install" },
     HookTool { configured_by: &["lefthook.yml", "lefthook.yaml", ".lefthook.yml", ".lefthook.yaml", "lefthook.toml"], marks: &["lefthook"],      install: "lefthook install" },
-    HookTool { configured_by: &[".husky"],                                                                     marks: &["husky"],              install: "npx husky" },
+    HookTool { configured_by: &[".husky"],                                                                     marks: &["husky", "${0%/*}/h"], install: "npx husky" },
     HookTool { configured_by: &[".overcommit.yml"],                                                            marks: &["overcommit"],         install: "overcommit --install" },
 ];
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let root = site.project.root.clone();
-    vec![Probe::new([NAME], move |deadline| vec![hooks(&root, deadline)])]
+    let site = Arc::clone(site);
+    vec![Probe::new([NAME], move |deadline| vec![hooks(&site.project.root, &site.secrets, deadline)])]
 }
 
-fn hooks(root: &Path, deadline: &Deadline) -> Outcome {
+fn hooks(root: &Path, secrets: &Secrets, deadline: &Deadline) -> Outcome {
     let configured = HOOK_TOOLS.iter().find_map(|tool| {
         let file = tool.configured_by.iter().find(|name| root.join(name).exists())?;
         Some((tool, *file))
@@ -44,7 +45,7 @@ fn hooks(root: &Path, deadline: &Deadline) -> Outcome {
     // Git knows of `core.hooksPath`, and where the hooks of a worktree are.
     let dir = match Command::new("git", ["rev-parse", "--git-path", "hooks"]).dir(root).run(deadline) {
         Ok(finished) if finished.is_success() => root.join(finished.stdout().trim_end_matches('\n')),
-        Ok(finished) if root.join(".git").exists() => return Outcome::warn(NAME, finished.complaint()),
+        Ok(finished) if root.join(".git").exists() => return Outcome::warn(NAME, secrets.cover(&finished.complaint())),
         Ok(_) => return Outcome::skip(NAME, "this is no Git checkout"),
         Err(error) => return Outcome::warn(NAME, error.to_string()),
     };
@@ -62,9 +63,13 @@ fn installed(dir: &Path, marks: &[&str]) -> Vec<String> {
     let is_theirs = |path: &PathBuf| {
         let is_executable =
             path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
+        // Anything but a file could keep us waiting.
+        if !is_executable || path.extension().is_some() {
+            return false;
+        }
         let text = fs::read(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        is_executable && path.extension().is_none() && marks.iter().any(|mark| text.contains(mark))
+        marks.iter().any(|mark| text.contains(mark))
     };
     let mut names: Vec<_> = entries
         .map(|entry| entry.path())
@@ -73,4 +78,48 @@ fn installed(dir: &Path, marks: &[&str]) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A repository with a hook configuration, and the hook `pre-commit` with this text, if any.
+    #[track_caller]
+    fn check(configuration: &str, hook: Option<&str>, expected: &str) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let deadline = Deadline::within(Duration::from_secs(10));
+        Command::new("git", ["init", "-q"]).dir(dir.path()).run(&deadline).expect("git answers");
+        fs::write(dir.path().join(configuration), "").expect("written");
+        if let Some(text) = hook {
+            let path = dir.path().join(".git/hooks/pre-commit");
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        }
+        let outcome = hooks(dir.path(), &Secrets::default(), &deadline);
+        let hint = outcome.hint.unwrap_or_default();
+        assert_eq!(format!("{} {} {hint}", outcome.status, outcome.message), expected);
+    }
+
+    #[test]
+    fn every_tool_knows_its_own_hooks() {
+        check(".pre-commit-config.yaml", Some("# pre-commit"), "ok `.pre-commit-config.yaml`: pre-commit ");
+        check("lefthook.yml", Some("call_lefthook run"), "ok `lefthook.yml`: pre-commit ");
+        check(".husky", Some(". \"${0%/*}/h\""), "ok `.husky`: pre-commit ");
+        check(".overcommit.yml", Some("# overcommit"), "ok `.overcommit.yml`: pre-commit ");
+        let missing = "warn `lefthook.yml` is there, and its hooks are not installed lefthook install";
+        check("lefthook.yml", None, missing);
+        check("lefthook.yml", Some("git lfs pre-push"), missing);
+        check("README", None, "skip the project has no hook configuration ");
+    }
+
+    #[test]
+    fn without_a_repository_there_are_no_hooks() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("lefthook.yml"), "").expect("written");
+        let outcome = hooks(dir.path(), &Secrets::default(), &Deadline::within(Duration::from_secs(10)));
+        assert_eq!(outcome, Outcome::skip(NAME, "this is no Git checkout"));
+    }
 }

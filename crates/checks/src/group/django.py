@@ -15,13 +15,12 @@ import threading
 answer_to = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 turn = threading.Lock()
-told = set()
+is_database_told = threading.Event()
 
 
 def answer(**part):
     with turn:
         print(json.dumps(part), file=answer_to, flush=True)
-        told.update(part)
 
 
 def set_up():
@@ -71,27 +70,42 @@ def tell_database():
     from django.db import DatabaseError, connection
 
     try:
-        answer(database=database(connection))
+        # Looking must not create a SQLite file.
+        name = str(connection.settings_dict["NAME"])
+        is_missing = connection.vendor == "sqlite" and ":memory:" not in name and not os.path.exists(name)
+        if is_missing:
+            answer(database={"error": "the database file is not there yet"})
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            answer(database={"error": None})
+        answer(migrations=migrations(None if is_missing else connection))
     except (DatabaseError, OSError) as error:
-        answer(database={"error": " ".join(str(error).split()), "pending": []})
+        answer(database={"error": " ".join(str(error).split())})
     finally:
         connection.close()
+    is_database_told.set()
 
 
-def database(connection):
-    """The migrations of the default database that are not applied. Does not create a missing SQLite file."""
+def migrations(connection):
+    """The migrations of the default database that are not applied; all of them without a connection."""
+    from django.db.migrations.exceptions import BadMigrationError, InconsistentMigrationHistory, NodeNotFoundError
     from django.db.migrations.executor import MigrationExecutor
     from django.db.migrations.loader import MigrationLoader
 
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite" and ":memory:" not in name and not os.path.exists(name):
-        migrations = MigrationLoader(None).disk_migrations
-        pending = sorted(f"{app}.{migration}" for app, migration in migrations)
-        return {"error": "the database file is not there yet", "pending": pending}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    try:
+        if connection is None:
+            pending = sorted(f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations)
+            return {"error": None, "pending": pending}
+        executor = MigrationExecutor(connection)
+        conflicts = executor.loader.detect_conflicts()
+        if conflicts:
+            leaves = ", ".join(f"{app}.{name}" for app, names in conflicts.items() for name in names)
+            return {"error": f"conflicting migrations: {leaves}", "pending": []}
+        executor.loader.check_consistent_history(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (BadMigrationError, InconsistentMigrationHistory, NodeNotFoundError) as error:
+        return {"error": str(error), "pending": []}
     return {"error": None, "pending": [f"{step.app_label}.{step.name}" for step, _ in plan]}
 
 
@@ -105,5 +119,5 @@ try:
     tell_checks(deploy)
 finally:
     asked.join()
-if "database" not in told:  # The thread has shown why, and has failed alone.
+if not is_database_told.is_set():  # The thread has shown why, and has failed alone.
     sys.exit(1)

@@ -6,7 +6,7 @@ use detect::Environment;
 use serde::Deserialize;
 
 use super::Ground;
-use super::core::interpreter;
+use super::core::{NO_VENV, interpreter, no_venv};
 use crate::command::Command;
 use crate::outcome::{self, Outcome, Repair, Status, counted};
 use crate::run::Probe;
@@ -23,8 +23,8 @@ pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let site = Arc::clone(site);
     vec![Probe::new([CHECK, MIGRATIONS, DATABASE], move |deadline| {
         if !interpreter(&site.venv).exists() {
-            let reason = "there is no virtual environment to start Django in";
-            return [CHECK, MIGRATIONS, DATABASE].map(|name| Outcome::skip(name, reason)).to_vec();
+            let cause = no_venv(&site);
+            return [CHECK, MIGRATIONS, DATABASE].map(|name| Outcome::blocked(name, NO_VENV, &cause)).to_vec();
         }
         outcomes(&ask(&site.ground(), site.environment.value, deadline))
     })]
@@ -39,6 +39,8 @@ pub struct Answer {
     pub check: Option<Vec<Finding>>,
     /// The default database.
     pub database: Option<Database>,
+    /// Its migrations.
+    pub migrations: Option<Migrations>,
     /// What kept the rest from being told.
     pub failure: Option<Failure>,
 }
@@ -70,7 +72,14 @@ pub struct Finding {
 pub struct Database {
     /// What kept it from answering.
     pub error: Option<String>,
-    /// The migrations that are not applied, such as `auth.0001_initial`.
+}
+
+/// The migrations of the default database.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Migrations {
+    /// What is wrong with them by themselves.
+    pub error: Option<String>,
+    /// Those that are not applied, such as `auth.0001_initial`.
     pub pending: Vec<String>,
 }
 
@@ -81,6 +90,7 @@ enum Part {
     Settings(Settings),
     Check(Vec<Finding>),
     Database(Database),
+    Migrations(Migrations),
 }
 
 /// Django's level from which on a finding is an error.
@@ -117,7 +127,9 @@ pub fn ask(ground: &Ground<'_>, environment: Environment, deadline: &Deadline) -
         }
     };
     let mut answer = covered(parse(&told), secrets);
-    let is_complete = answer.check.is_some() && answer.database.is_some();
+    // Of a database that does not answer there is no more to be told.
+    let is_down = answer.database.as_ref().is_some_and(|database| database.error.is_some());
+    let is_complete = answer.check.is_some() && (answer.migrations.is_some() || is_down);
     answer.failure = failure.or_else(|| {
         let complaint = "Django ended without having told everything".to_owned();
         (!is_complete).then_some(Failure { complaint, output: String::new() })
@@ -133,6 +145,7 @@ fn parse(told: &str) -> Answer {
             Part::Settings(settings) => answer.settings = Some(settings),
             Part::Check(findings) => answer.check = Some(findings),
             Part::Database(database) => answer.database = Some(database),
+            Part::Migrations(migrations) => answer.migrations = Some(migrations),
         }
     }
     answer
@@ -144,8 +157,9 @@ fn covered(mut answer: Answer, secrets: &Secrets) -> Answer {
         finding.message = secrets.cover(&finding.message);
         finding.hint = finding.hint.as_deref().map(|hint| secrets.cover(hint));
     }
-    if let Some(database) = &mut answer.database {
-        database.error = database.error.as_deref().map(|error| secrets.cover(error));
+    let errors = answer.database.iter_mut().map(|database| &mut database.error);
+    for error in errors.chain(answer.migrations.iter_mut().map(|migrations| &mut migrations.error)) {
+        *error = error.as_deref().map(|error| secrets.cover(error));
     }
     answer
 }
@@ -153,16 +167,24 @@ fn covered(mut answer: Answer, secrets: &Secrets) -> Answer {
 /// The checks of this group, from one answer. A failure is told once, by the first check that it kept from an answer.
 #[must_use]
 pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
-    let Answer { check: findings, database: found, failure, .. } = answer;
-    let mut failure = failure.as_ref();
-    let mut failed = |name| match failure.take() {
-        Some(Failure { complaint, output }) => Outcome::err(name, complaint).output(output),
-        None => Outcome::skip(name, "Django did not get that far"),
+    let Answer { check: findings, database: found, migrations: listed, failure, .. } = answer;
+    let mut cause: Option<Outcome> = None;
+    let mut failed = |name: &'static str| match (&cause, failure) {
+        (None, Some(Failure { complaint, output })) => {
+            cause.insert(Outcome::err(name, complaint).output(output)).clone()
+        }
+        (Some(cause), _) => Outcome::blocked(name, "Django did not get that far", cause),
+        (None, None) => Outcome::skip(name, "Django did not get that far"),
     };
     let check = findings.as_deref().map_or_else(|| failed(CHECK), check);
     let database = found.as_ref().map_or_else(|| failed(DATABASE), database);
-    let unknown = if findings.is_some() { "the database does not answer" } else { "Django did not get that far" };
-    let migrations = found.as_ref().map_or_else(|| Outcome::skip(MIGRATIONS, unknown), migrations);
+    let migrations = match listed {
+        Some(listed) => migrations(listed),
+        None if database.status == Status::Err => {
+            Outcome::blocked(MIGRATIONS, "the database does not answer", &database)
+        }
+        None => failed(MIGRATIONS),
+    };
     vec![check, migrations, database]
 }
 
@@ -189,11 +211,11 @@ fn finding(finding: &Finding) -> outcome::Finding {
     }
 }
 
-fn migrations(database: &Database) -> Outcome {
-    match database.pending.as_slice() {
-        [] if database.error.is_some() => Outcome::skip(MIGRATIONS, "the database does not answer"),
-        [] => Outcome::ok(MIGRATIONS, "all applied"),
-        pending => Outcome::err(MIGRATIONS, format!("{} not applied: {}", pending.len(), some_of(pending)))
+fn migrations(migrations: &Migrations) -> Outcome {
+    match (&migrations.error, migrations.pending.as_slice()) {
+        (Some(error), _) => Outcome::err(MIGRATIONS, error),
+        (None, []) => Outcome::ok(MIGRATIONS, "all applied"),
+        (None, pending) => Outcome::err(MIGRATIONS, format!("{} not applied: {}", pending.len(), some_of(pending)))
             .hint("cargo xtask install")
             .repair(Repair::Migrate),
     }
@@ -221,7 +243,8 @@ mod tests {
     fn well() -> Answer {
         Answer {
             check: Some(Vec::new()),
-            database: Some(Database { error: None, pending: Vec::new() }),
+            database: Some(Database { error: None }),
+            migrations: Some(Migrations { error: None, pending: Vec::new() }),
             ..Answer::default()
         }
     }
@@ -246,18 +269,19 @@ mod tests {
             &well(),
             &["ok django.check: no issues", "ok django.migrations: all applied", "ok django.database: answers"],
         );
-        let pending = Some(Database { error: None, pending: vec!["a.0001".into()] });
+        let pending = Some(Migrations { error: None, pending: vec!["a.0001".into()] });
         check(
-            &Answer { check: Some(vec![finding(20), finding(30)]), database: pending, ..well() },
+            &Answer { check: Some(vec![finding(20), finding(30)]), migrations: pending, ..well() },
             &[
                 "warn django.check: 1 warning [warn security.W018: DEBUG]",
                 "err django.migrations: 1 not applied: a.0001",
                 "ok django.database: answers",
             ],
         );
-        let locked = Some(Database { error: Some("locked".into()), pending: Vec::new() });
+        let locked = Some(Database { error: Some("locked".into()) });
+        let check_found = Some(vec![finding(40), finding(30), finding(30)]);
         check(
-            &Answer { check: Some(vec![finding(40), finding(30), finding(30)]), database: locked, ..well() },
+            &Answer { check: check_found, database: locked, migrations: None, ..well() },
             &[
                 "err django.check: 1 error, 2 warnings [err security.W018: DEBUG] [warn security.W018: DEBUG] [warn security.W018: DEBUG]",
                 "skip django.migrations: the database does not answer",
@@ -270,11 +294,19 @@ mod tests {
     fn what_was_told_before_the_end_counts() {
         let failure = Some(Failure { complaint: "no answer in 10 s from `python`".into(), output: String::new() });
         check(
-            &Answer { failure: failure.clone(), database: None, ..well() },
+            &Answer { failure: failure.clone(), database: None, migrations: None, ..well() },
             &[
                 "ok django.check: no issues",
                 "skip django.migrations: the database does not answer",
                 "err django.database: no answer in 10 s from `python`",
+            ],
+        );
+        check(
+            &Answer { failure: failure.clone(), migrations: None, ..well() },
+            &[
+                "ok django.check: no issues",
+                "err django.migrations: no answer in 10 s from `python`",
+                "ok django.database: answers",
             ],
         );
         check(
@@ -288,12 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn migrations_can_be_wrong_by_themselves() {
+        let error = Some("conflicting migrations: a.0002_b, a.0002_c".to_owned());
+        check(
+            &Answer { migrations: Some(Migrations { error, pending: Vec::new() }), ..well() },
+            &[
+                "ok django.check: no issues",
+                "err django.migrations: conflicting migrations: a.0002_b, a.0002_c",
+                "ok django.database: answers",
+            ],
+        );
+    }
+
+    #[test]
     fn lines_that_are_no_part_of_the_answer_are_passed_over() {
         let answer = parse(
-            "hello\n{\"check\": []}\n{\"other\": 1}\n{\"database\": {\"error\": null, \"pending\": [\"a\"]}}\n{\"set",
+            "hello\n{\"check\": []}\n{\"other\": 1}\n{\"migrations\": {\"error\": null, \"pending\": [\"a\"]}}\n{\"set",
         );
         assert!(answer.check.is_some_and(|findings| findings.is_empty()) && answer.settings.is_none());
-        assert_eq!(answer.database.expect("told").pending, ["a"]);
+        assert_eq!(answer.migrations.expect("told").pending, ["a"]);
     }
 
     #[test]
@@ -308,7 +353,7 @@ mod tests {
         let secrets = Secrets::of([&envfile::EnvFile::parse(b"A_KEY=hunter2\n")]);
         let hint = Some("not hunter2".into());
         let finding = Finding { id: "x.E001".into(), level: 40, message: "weak: hunter2".into(), hint };
-        let database = Some(Database { error: Some("no hunter2".into()), pending: Vec::new() });
+        let database = Some(Database { error: Some("no hunter2".into()) });
         let covered = covered(Answer { check: Some(vec![finding]), database, ..well() }, &secrets);
         let findings = covered.check.expect("told");
         assert_eq!(

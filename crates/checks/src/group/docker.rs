@@ -35,7 +35,9 @@ const NO_ENGINE: (&str, &str) = ("DOCKER_HOST", "unix:///dev/null");
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let site = Arc::clone(site);
-    vec![Probe::new([DAEMON, COMPOSE, SERVICES, HTTP], move |deadline| outcomes(&site, deadline))]
+    let probe = Probe::new([DAEMON, COMPOSE, SERVICES, HTTP], move |deadline| outcomes(&site, deadline));
+    // The services, then the web service among them.
+    vec![probe.in_turn(2)]
 }
 
 fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {

@@ -40,8 +40,8 @@ fn outcomes(site: &Site) -> Vec<Outcome> {
 fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Site) -> Outcome, site: &Site) -> Outcome {
     match (&site.env_file, site.env()) {
         (_, Some(file)) => check(name, file, site),
-        (Err(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` cannot be read")),
-        (Ok(_), _) => Outcome::skip(name, format!("`{ENV_FILE}` is not there")),
+        (Err(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` cannot be read"), &file(site)),
+        (Ok(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` is not there"), &file(site)),
     }
 }
 
@@ -62,11 +62,12 @@ fn axes(site: &Site) -> Outcome {
             .hint("cargo xtask install --env dev|prod --method bare|docker");
     }
     if let Some(unanswered) = &deploy_method.unanswered {
+        let unanswered = site.secrets.cover(&unanswered.to_string());
         let guess = format!("`{}` is a guess, as {unanswered}", deploy_method.value);
         return Outcome::warn(NAME, guess).hint("cargo xtask install --method bare|docker");
     }
     if site.env_file.is_err() {
-        return Outcome::skip(NAME, format!("`{ENV_FILE}` cannot be read"));
+        return Outcome::blocked(NAME, format!("`{ENV_FILE}` cannot be read"), &file(site));
     }
     Outcome::ok(NAME, format!("{}, {}", told(environment), told(deploy_method)))
 }
@@ -93,10 +94,12 @@ fn mode(site: &Site) -> Outcome {
     const NAME: &str = "env.mode";
     let path = site.project.env_file();
     let mode = match fs::metadata(&path) {
-        Ok(metadata) if !metadata.is_file() => return Outcome::skip(NAME, format!("`{ENV_FILE}` is not a file")),
+        Ok(metadata) if !metadata.is_file() => {
+            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not a file"), &file(site));
+        }
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Outcome::skip(NAME, format!("`{ENV_FILE}` is not there"));
+            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not there"), &file(site));
         }
         Err(error) => return Outcome::err(NAME, format!("cannot look at `{}`: {error}", path.display())),
     };

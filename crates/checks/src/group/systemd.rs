@@ -10,7 +10,7 @@ mod unit;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -18,7 +18,8 @@ use std::time::Instant;
 use detect::Environment;
 use envfile::EnvFile;
 
-use crate::outcome::Outcome;
+use crate::matrix::{CELERY_BROKER_URL, DJANGO_ALLOWED_HOSTS};
+use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
 use crate::{Deadline, Project, Site, http};
 use show::Unit;
@@ -30,7 +31,9 @@ const DRIFT: &str = "systemd.drift";
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let site = Arc::clone(site);
-    vec![Probe::new([UNIT, REDIS, HTTP, DRIFT], move |deadline| outcomes(&site, deadline))]
+    let probe = Probe::new([UNIT, REDIS, HTTP, DRIFT], move |deadline| outcomes(&site, deadline));
+    // The units, then what they run.
+    vec![probe.in_turn(2)]
 }
 
 fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
@@ -64,9 +67,13 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
 
 /// Asks Redis and the service themselves, as far as that is wanted. They do not wait for each other.
 fn asked(site: &Site, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
-    let file = system_file(&site.project);
-    let broker_url = value(site, file.as_ref(), "CELERY_BROKER_URL");
-    let allowed_hosts = value(site, file.as_ref(), "DJANGO_ALLOWED_HOSTS");
+    let theirs = envfile::read(&site.project.system_env_file());
+    let (file, unreadable) = match theirs {
+        Ok(file) => (file, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let broker_url = value(site, file.as_ref(), CELERY_BROKER_URL);
+    let allowed_hosts = value(site, file.as_ref(), DJANGO_ALLOWED_HOSTS);
     let (mut redis, mut http) = (None, None);
     thread::scope(|scope| {
         if site.selection.wants(REDIS) {
@@ -78,7 +85,19 @@ fn asked(site: &Site, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
             http = Some(timed(|| answers(site, units, allowed_hosts.as_deref(), &deadline.again())));
         }
     });
-    redis.into_iter().chain(http).collect()
+    let outcomes = redis.into_iter().chain(http);
+    outcomes.map(|outcome| as_far_as_known(outcome, unreadable.as_deref())).collect()
+}
+
+/// Who may not read the environment of the units may have asked in the wrong way: that is no error of theirs.
+fn as_far_as_known(outcome: Outcome, unreadable: Option<&str>) -> Outcome {
+    match unreadable {
+        Some(reason) if outcome.status == Status::Err => Outcome {
+            elapsed: outcome.elapsed,
+            ..Outcome::skip(outcome.name, format!("{}; {reason}", outcome.message))
+        },
+        _ => outcome,
+    }
 }
 
 /// Whether the service answers at its own address.
@@ -134,17 +153,12 @@ fn all(names: &[String], main: &str) -> Vec<String> {
 
 /// What is told when systemd tells nothing.
 fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
-    let units = names.iter().map(|name| Outcome::err(unit::check(name), reason));
-    let others = [REDIS, HTTP, DRIFT].map(|name| Outcome::skip(name, "systemd does not tell of its units"));
-    units.chain(others).collect()
-}
-
-/// The environment that systemd gives to the units; none if this user may not read it.
-fn system_file(project: &Project) -> Option<EnvFile> {
-    let Project { root, settings } = project;
-    let default = || PathBuf::from(format!("/etc/{}/env", settings.name));
-    let path = settings.system_env_file.clone().unwrap_or_else(default);
-    envfile::read(&root.join(path)).unwrap_or_default()
+    let units: Vec<_> = names.iter().map(|name| Outcome::err(unit::check(name), reason)).collect();
+    let others = [REDIS, HTTP, DRIFT].map(|name| match units.first() {
+        Some(unit) => Outcome::blocked(name, "systemd does not tell of its units", unit),
+        None => Outcome::err(name, reason),
+    });
+    units.iter().cloned().chain(others).collect()
 }
 
 /// The value of a variable as the units see it: by their own file, else by `.env`. An empty one is an unset one.
@@ -164,7 +178,6 @@ fn timed(ask: impl FnOnce() -> Outcome) -> Outcome {
 mod tests {
     use super::*;
     use crate::catalogue::Selection;
-    use crate::outcome::Status;
     use crate::{Machine, Settings};
 
     #[test]
@@ -206,7 +219,7 @@ mod tests {
         let project = Project { root: dir.path().to_owned(), settings };
         let machine = Machine { has_systemd: false, venv: None, secrets: Vec::new() };
         let site = Site::survey(project, &machine, Selection::default());
-        let system = system_file(&site.project);
+        let system = envfile::read(&site.project.system_env_file()).expect("readable");
         for (variable, expected) in [("A", Some("one")), ("B", Some("2")), ("C", Some("3")), ("D", None)] {
             assert_eq!(value(&site, system.as_ref(), variable).as_deref(), expected, "{variable}");
         }

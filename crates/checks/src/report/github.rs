@@ -11,10 +11,10 @@ use crate::outcome::Status;
 /// `strict`, a warning is an error.
 #[must_use]
 pub fn github(report: &Report, env_file: &str, strict: bool) -> String {
-    let level = |status| match status {
+    let level = |status: Status| match status {
         Status::Ok | Status::Skip => None,
-        Status::Warn if !strict => Some("warning"),
-        Status::Warn | Status::Err => Some("error"),
+        _ if status.is_failure(strict) => Some("error"),
+        _ => Some("warning"),
     };
     let mut lines = Vec::new();
     for outcome in report.outcomes.iter().filter(|outcome| level(outcome.status).is_some()) {

@@ -70,7 +70,7 @@ fn case(xml: &mut Xml, outcome: &Outcome, strict: bool) -> io::Result<()> {
         let text = BytesText::new(&text);
         match outcome.status {
             Status::Skip => xml.create_element("skipped").with_attribute(first_line).write_empty()?,
-            status if has_failed(status, strict) => {
+            status if status.is_failure(strict) => {
                 let attributes = [("type", status.as_str()), first_line];
                 xml.create_element("failure").with_attributes(attributes).write_text_content(text)?
             }
@@ -81,16 +81,12 @@ fn case(xml: &mut Xml, outcome: &Outcome, strict: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn has_failed(status: Status, strict: bool) -> bool {
-    status == Status::Err || (strict && status == Status::Warn)
-}
-
 type Attribute<'a> = (&'a str, Cow<'a, str>);
 
 /// How many tests there are, and how many of them have failed, could not be run, and were skipped. There are none that
 /// could not be run: for a check, to give no answer is to fail.
 fn counts(outcomes: &[Outcome], strict: bool) -> [Attribute<'static>; 4] {
-    let failures = outcomes.iter().filter(|outcome| has_failed(outcome.status, strict)).count();
+    let failures = outcomes.iter().filter(|outcome| outcome.status.is_failure(strict)).count();
     let skipped = outcomes.iter().filter(|outcome| outcome.status == Status::Skip).count();
     [("tests", outcomes.len()), ("failures", failures), ("errors", 0), ("skipped", skipped)]
         .map(|(name, count)| (name, count.to_string().into()))

@@ -12,7 +12,9 @@ pub(super) fn daemon(site: &Site, deadline: &Deadline) -> Outcome {
         Ok(finished) if finished.is_success() => Outcome::ok(DAEMON, format!("Docker {}", finished.stdout().trim())),
         Ok(finished) => {
             let complaint = site.secrets.cover(&finished.complaint());
-            Outcome::err(DAEMON, complaint).hint("start the engine: sudo systemctl start docker")
+            let is_here = complaint.contains("/var/run/docker.sock");
+            let hint = if is_here { "sudo systemctl start docker" } else { "docker context ls" };
+            Outcome::err(DAEMON, complaint).hint(hint)
         }
         Err(error) if error.is_not_found() => {
             Outcome::err(DAEMON, error.to_string()).hint("install Docker: https://docs.docker.com/engine/install/")
