@@ -86,13 +86,14 @@ pub(crate) struct Install {
 /// `docker`; `systemd` with `bare` where the unit is installed. All checks run at the same time; nothing is changed
 /// without `--fix`. `--list` names them all.
 ///
-/// Exit status: 0 no check ended in `err`, 1 some did, 2 wrong usage, 130 interrupted.
+/// Exit status: 0 no check ended in `err`, 1 some did, 2 wrong usage, 6 another run is at work (with `--fix`), 130
+/// interrupted.
 #[derive(Debug, Args)]
 pub(crate) struct Health {
     /// The form of the report
     #[arg(long, default_value = "human")]
     pub(crate) format: ReportFormat,
-    /// Write the report to a file instead of standard output
+    /// Write the report to a file instead of standard output; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Only these groups or checks
@@ -110,11 +111,11 @@ pub(crate) struct Health {
     /// How long all of them may take
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) deadline: Duration,
-    /// Try again what is not well, until all is or this time is up
+    /// Try again what is not well, until all is or this time is up; an attempt that has begun is finished
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) wait: Option<Duration>,
     /// List the checks: what each looks at, and whether it would run here
-    #[arg(long, conflicts_with_all = ["output", "wait", "fix", "strict"])]
+    #[arg(long, conflicts_with_all = ["format", "output", "wait", "fix", "strict"])]
     pub(crate) list: bool,
     /// Mend what loses nothing: the mode of `.env`, keys that only the sample has, `uv sync`, `migrate`; asks before,
     /// and does nothing in prod without `--yes`

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use checks::catalogue::Selection;
 use checks::report::{self, Ink};
-use checks::{Event, Limits, Report, Site, Status, plan, run_again};
+use checks::{Event, Limits, Outcome, Report, Site, plan, run_again};
 use detect::ENV_FILE;
 
 use crate::cli::{self, ReportFormat};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::ui::Spinner;
+use crate::ui::{Spinner, quoted};
 use crate::world::World;
 
 /// The pause before the first further attempt; each one after is twice as long.
@@ -26,20 +26,34 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &cli::Health, world: &World<'_>) -> anyhow::Result<Exit> {
     let selection = Selection { only: args.only.clone(), skip: args.skip.clone() };
-    if args.list {
-        list::print(&selection, world);
-        return Ok(Exit::Done);
-    }
-    if let Some(path) = &args.output {
-        is_writable(path)?;
-    }
     let deferred = Deferred::begin()?;
     let doctor = Doctor { args, world, selection: &selection, deferred: &deferred };
-    let report = if args.fix { fix::run(&doctor)? } else { doctor.examine()? };
+    if args.list {
+        let site = doctor.survey();
+        deferred.check("health --list")?;
+        list::print(&site, world);
+        return Ok(Exit::Done);
+    }
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(path) = output {
+        is_writable(path)?;
+    }
+    let mut report = if args.fix { fix::run(&doctor)? } else { doctor.examine(None)? };
+    let is_well = doctor.is_well(&report);
     drop(deferred);
-    let is_well = report.count(Status::Err) == 0 && !(args.strict && report.count(Status::Warn) > 0);
-    publish(&report, args, world)?;
+    for outcome in &mut report.outcomes {
+        outcome.hint = outcome.hint.take().map(|hint| typed_from_here(hint, world));
+    }
+    publish(&report, output, args, world)?;
     Ok(if is_well { Exit::Done } else { Exit::Failed })
+}
+
+/// A command of ours as it has to be typed to reach the same project.
+fn typed_from_here(hint: String, world: &World<'_>) -> String {
+    match &world.common.project {
+        Some(dir) if hint.starts_with("cargo xtask ") => format!("{hint} --project {}", quoted(&dir.to_string_lossy())),
+        _ => hint,
+    }
 }
 
 /// What an examination takes.
@@ -51,20 +65,20 @@ struct Doctor<'a> {
 }
 
 impl Doctor<'_> {
-    /// Asks everything, and with `--wait` again what is not well.
-    fn examine(&self) -> anyhow::Result<Report> {
+    /// Asks everything, but for what a report from before knows to be well; with `--wait` again what is not well.
+    fn examine(&self, previous: Option<Report>) -> anyhow::Result<Report> {
         let Doctor { args, deferred, .. } = self;
         let started = Instant::now();
-        let mut report = self.attempt(None, args.deadline, started)?;
+        let mut report = self.attempt(previous, args.deadline, started)?;
         let Some(end) = args.wait.map(|wait| started + wait) else { return Ok(report) };
         let mut pause = FIRST_PAUSE;
         let mut told = String::new();
-        while report.count(Status::Err) > 0 {
+        while !self.is_well(&report) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let names = names_of_err(&report);
+            let names = self.failures(&report);
             if names != told {
                 self.world.ui.note(format_args!("not well yet: {names}; trying again for {} s", left.as_secs()));
                 told = names;
@@ -81,24 +95,17 @@ impl Doctor<'_> {
     /// Asks what is not known to be well, in the world as it is now.
     fn attempt(&self, previous: Option<Report>, deadline: Duration, started: Instant) -> anyhow::Result<Report> {
         let Doctor { args, world, deferred, .. } = self;
+        let spinner = world.ui.spinner("health");
         let site = Arc::new(self.survey());
         let probes = plan(&site);
         let limits = Limits { timeout: args.timeout, deadline };
-        let spinner = world.ui.spinner("health");
         let previous = previous.map(|report| report.outcomes).unwrap_or_default();
         let mut waiting = Waiting { spinner: &spinner, checks: Vec::new() };
-        let outcomes = run_again(probes, previous, limits, &deferred.flag(), &mut |event| waiting.note(&event));
+        let outcomes =
+            run_again(probes, previous, args.strict, limits, &deferred.flag(), &mut |event| waiting.note(&event));
         drop(spinner);
         deferred.check("health")?;
-        if outcomes.is_empty() {
-            let names: Vec<_> = self.selection.only.iter().map(|selector| format!("`{selector}`")).collect();
-            let message = match names.as_slice() {
-                [] => "`--skip` leaves nothing to check".to_owned(),
-                names => format!("{} names nothing that can be checked here", names.join(", ")),
-            };
-            let problem = Problem::new(message).hint("cargo xtask health --list");
-            return Err(Failure::new(Exit::Usage, problem).into());
-        }
+        self.is_answered(&outcomes)?;
         Ok(Report {
             environment: site.environment.clone(),
             deploy_method: site.deploy_method.clone(),
@@ -108,14 +115,34 @@ impl Doctor<'_> {
         })
     }
 
-    fn survey(&self) -> Site {
-        Site::survey(self.world.project.clone(), &self.world.host.machine, self.selection.clone())
+    /// Whether there is something to tell of everything that was asked for: a run that has looked at nothing must not
+    /// look well.
+    fn is_answered(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {
+        let unanswered: Vec<_> = self.selection.unanswered(outcomes).map(|name| format!("`{name}`")).collect();
+        let message = match unanswered.as_slice() {
+            [] if outcomes.is_empty() => "`--only` and `--skip` leave nothing to check".to_owned(),
+            [] => return Ok(()),
+            names => format!("there is no service or unit of this name here: {}", names.join(", ")),
+        };
+        Err(Failure::new(Exit::Usage, Problem::new(message).hint("cargo xtask health --list")).into())
     }
-}
 
-fn names_of_err(report: &Report) -> String {
-    let names = report.outcomes.iter().filter(|outcome| outcome.status == Status::Err);
-    names.map(|outcome| &*outcome.name).collect::<Vec<_>>().join(", ")
+    /// Whether nothing makes the run fail.
+    fn is_well(&self, report: &Report) -> bool {
+        report.outcomes.iter().all(|outcome| !outcome.status.is_failure(self.args.strict))
+    }
+
+    /// The names of what makes the run fail.
+    fn failures(&self, report: &Report) -> String {
+        let failures = report.outcomes.iter().filter(|outcome| outcome.status.is_failure(self.args.strict));
+        failures.map(|outcome| &*outcome.name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn survey(&self) -> Site {
+        let Doctor { args, world, selection, deferred } = self;
+        let (project, machine) = (world.project.clone(), &world.host.machine);
+        Site::survey(project, machine, (*selection).clone(), args.timeout.min(args.deadline), deferred.flag())
+    }
 }
 
 /// The checks that are being waited for, as a spinner shows them.
@@ -134,34 +161,46 @@ impl Waiting<'_> {
     }
 }
 
-/// Finds out before anything is asked. What stands in the file stays until there is a report.
+/// Finds out before anything is asked. What stands in the file stays until there is a report, and a new file is not
+/// left behind without one.
 fn is_writable(path: &Path) -> anyhow::Result<()> {
+    let is_new = !path.exists();
     let opened = File::options().append(true).create(true).open(path);
-    opened.map(drop).map_err(|error| Failure::usage(format!("cannot write `{}`: {error}", path.display())).into())
+    opened.map_err(|error| Failure::usage(format!("cannot write `{}`: {error}", path.display())))?;
+    if is_new {
+        fs::remove_file(path).with_context(|| format!("cannot remove `{}`", path.display()))?;
+    }
+    Ok(())
 }
 
-fn publish(report: &Report, args: &cli::Health, world: &World<'_>) -> anyhow::Result<()> {
+fn publish(report: &Report, output: Option<&Path>, args: &cli::Health, world: &World<'_>) -> anyhow::Result<()> {
     let ui = world.ui;
-    let ink = if args.output.is_some() { Ink { has_color: false } } else { ui.out() };
+    let ink = if output.is_some() { Ink { has_color: false } } else { ui.out() };
     let text = match args.format {
-        ReportFormat::Human => report::human(report, ink, ui.is_verbose()),
+        ReportFormat::Human => elsewhere(world) + &report::human(report, ink, ui.is_verbose()),
         ReportFormat::Json => report::json(report)?,
         ReportFormat::Junit => report::junit(report, args.strict)?,
         ReportFormat::Github => report::github(report, &shown_env_file(world), args.strict),
     };
-    let Some(path) = &args.output else {
-        ui.results(&text);
-        return Ok(());
+    let Some(path) = output else {
+        return ui.results(&text).context("cannot write the report");
     };
     fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
     ui.note(format_args!("{}: `{}`", report::verdict(report, ui.err()), path.display()));
     Ok(())
 }
 
-/// `.env` as GitHub finds it: from the folder that the workflow runs in.
+/// Where the commands of the report are to be typed, if that is not here.
+fn elsewhere(world: &World<'_>) -> String {
+    let root = &world.project.root;
+    let is_here = world.host.current_dir.as_ref().is_ok_and(|dir| dir.canonicalize().is_ok_and(|dir| dir == *root));
+    if is_here { String::new() } else { format!("project        {}\n", root.display()) }
+}
+
+/// `.env` as GitHub finds it: from the root of the repository, where that is known, else from here.
 fn shown_env_file(world: &World<'_>) -> String {
     let path = world.project.env_file();
-    let here = world.host.current_dir.as_ref().ok();
-    let relative = here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(ENV_FILE.as_ref());
+    let from = world.host.github_workspace.as_ref().or(world.host.current_dir.as_ref().ok());
+    let relative = from.and_then(|from| path.strip_prefix(from).ok()).unwrap_or(ENV_FILE.as_ref());
     relative.display().to_string()
 }

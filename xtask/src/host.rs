@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use checks::Machine;
-use checks::secret::is_secret;
+use checks::secret::in_variable;
 
 /// The facts of this machine and this call.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ use checks::secret::is_secret;
 pub(crate) struct Host {
     /// Where the caller stands.
     pub(crate) current_dir: io::Result<PathBuf>,
+    /// Where GitHub Actions has checked the repository out.
+    pub(crate) github_workspace: Option<PathBuf>,
     /// The folder of this package, when cargo has started us.
     pub(crate) manifest_dir: Option<PathBuf>,
     /// Whether the caller can be asked: prompts are read from standard input and written to standard error.
@@ -33,6 +35,7 @@ impl Host {
         let stderr_is_terminal = io::stderr().is_terminal();
         Host {
             current_dir: env::current_dir(),
+            github_workspace: env::var_os("GITHUB_WORKSPACE").map(PathBuf::from),
             manifest_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             can_ask: io::stdin().is_terminal() && stderr_is_terminal,
             stdout_has_color: wants_color && io::stdout().is_terminal(),
@@ -40,7 +43,7 @@ impl Host {
             stderr_is_terminal,
             machine: Machine {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
-                venv: env::var_os("UV_PROJECT_ENVIRONMENT").map(PathBuf::from),
+                venv: env::var_os("UV_PROJECT_ENVIRONMENT").filter(|venv| !venv.is_empty()).map(PathBuf::from),
                 secrets: secrets(),
             },
         }
@@ -52,8 +55,9 @@ impl Host {
 fn secrets() -> Vec<String> {
     let variables =
         env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    // `PWD` sounds like a password, and is the current folder.
-    variables.filter(|(name, _)| is_secret(name) && name != "PWD").map(|(_, value)| value).collect()
+    // Their names sound like passwords, and they are folders.
+    let variables = variables.filter(|(name, _)| !matches!(name.as_str(), "PWD" | "OLDPWD"));
+    variables.flat_map(|(name, value)| in_variable(&name, &value)).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

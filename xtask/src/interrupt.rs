@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
@@ -27,7 +27,7 @@ impl Deferred {
     pub(crate) fn begin() -> anyhow::Result<Self> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let exit_at_once = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&exit_at_once))
                 .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
                 .context("cannot listen for signals")?;

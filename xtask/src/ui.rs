@@ -49,10 +49,14 @@ impl Ui {
         let _ = writeln!(io::stdout(), "{line}");
     }
 
-    /// The result as it stands.
+    /// The result as it stands. Whoever reads us may have had enough (`| head`); a disk may not.
     #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
-    pub(crate) fn results(&self, text: &str) {
-        let _ = io::stdout().write_all(text.as_bytes());
+    pub(crate) fn results(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
     }
 
     /// Whether everything that programs print is wanted.

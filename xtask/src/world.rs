@@ -1,9 +1,10 @@
 //! What a command works with: this machine, the terminal, the project and the common options.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
-use checks::{Project, SystemProbes};
+use checks::{PROBE_TIMEOUT, Project, SystemProbes};
 
 use crate::cli::Common;
 use crate::exit::{Exit, Failure, Problem};
@@ -38,7 +39,8 @@ impl<'a> World<'a> {
 
     /// Docker and systemd, asked when `.env` does not answer.
     pub(crate) fn probes(&self) -> SystemProbes<'_> {
-        SystemProbes { project: &self.project, has_systemd: self.host.machine.has_systemd }
+        let has_systemd = self.host.machine.has_systemd;
+        SystemProbes { project: &self.project, has_systemd, timeout: PROBE_TIMEOUT, stop: Arc::default() }
     }
 
     /// The virtual environment of the service, where uv makes it.

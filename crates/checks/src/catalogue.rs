@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use detect::{DeployMethod, Environment};
 
+use crate::outcome::Outcome;
+
 /// The checks that have something in common: where they run, and what they stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -157,9 +159,10 @@ impl FromStr for Selector {
     type Err = UnknownCheck;
 
     fn from_str(text: &str) -> Result<Self, UnknownCheck> {
-        let selector = Selector(text.trim().to_owned());
+        let text = text.trim();
+        let selector = Selector(family(text).unwrap_or(text).to_owned());
         let is_known = CATALOGUE.iter().any(|(name, _)| selector.covers(name) || selector.is_one_of(name));
-        if is_known && !selector.0.contains('<') { Ok(selector) } else { Err(UnknownCheck(selector.0)) }
+        if is_known { Ok(selector) } else { Err(UnknownCheck(selector.0)) }
     }
 }
 
@@ -192,6 +195,16 @@ impl Selection {
     pub fn wants(&self, name: &str) -> bool {
         let is_chosen = self.only.is_empty() || self.asks_for(name);
         is_chosen && !self.skip.iter().any(|selector| selector.covers(name))
+    }
+
+    /// Those that name one service or unit of which `outcomes` say nothing: there is none of that name.
+    pub fn unanswered<'a>(&'a self, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Selector> {
+        let is_single = |selector: &&Selector| CATALOGUE.iter().any(|(name, _)| selector.is_one_of(name));
+        let is_answered = move |selector: &Selector| {
+            outcomes.iter().any(|outcome| selector.covers(&outcome.name) || selector.is_one_of(&outcome.name))
+        };
+        let is_skipped = move |selector: &Selector| self.skip.iter().any(|skip| skip.covers(&selector.0));
+        self.only.iter().filter(is_single).filter(move |it| !is_answered(it) && !is_skipped(it))
     }
 
     /// Whether this check, or its group, was asked for by name.
@@ -270,9 +283,22 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_with_the_known_ones() {
-        for name in ["", "djang", "env.", "env.x", "docker.service.", "docker.service.<name>", "env.file.x"] {
+        for name in ["", "djang", "env.", "env.x", "docker.service.", "env.file.x", "<name>"] {
             let Err(error) = name.parse::<Selector>() else { panic!("{name:?} is taken") };
             assert!(error.to_string().contains("env, core, django"), "{error}");
         }
+        assert_eq!("docker.service.<name>".parse::<Selector>().expect("known").to_string(), "docker.service");
+    }
+
+    #[test]
+    fn a_service_that_there_is_not_is_noticed() {
+        let parse = |names: &[&str]| names.iter().map(|name| name.parse().expect("known")).collect();
+        let only = ["env", "docker.service.web", "docker.service.wbe", "systemd.unit.gone"];
+        let selection = Selection { only: parse(&only), skip: parse(&["systemd"]) };
+        let outcomes = [Outcome::ok("env.file", ""), Outcome::ok("docker.service.web", "")];
+        let unanswered: Vec<_> = selection.unanswered(&outcomes).map(ToString::to_string).collect();
+        assert_eq!(unanswered, ["docker.service.wbe"]);
+        // Nobody could tell which services there are.
+        assert_eq!(selection.unanswered(&[Outcome::err("docker.service", "no answer")]).count(), 0);
     }
 }

@@ -28,7 +28,7 @@ mod uv;
 pub use deadline::Deadline;
 pub use group::{Ground, plan};
 pub use outcome::{Finding, Outcome, Repair, Status};
-pub use probes::SystemProbes;
+pub use probes::{PROBE_TIMEOUT, SystemProbes};
 pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
 pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python};

@@ -63,7 +63,7 @@ pub struct Outcome {
     /// What `health --fix` can do about it.
     pub repair: Option<Repair>,
     /// What kept it from being looked at: the outcome of another check.
-    pub(crate) because: Option<Box<Outcome>>,
+    pub because: Option<Box<Outcome>>,
     /// How long the answer took.
     pub elapsed: Duration,
 }

@@ -1,6 +1,8 @@
 //! The questions of [`detect::Probes`], put to the real Docker and systemd.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use detect::{Probes, Unanswered};
@@ -9,7 +11,7 @@ use crate::command::{Command, CommandError, Finished};
 use crate::{Deadline, Project};
 
 /// How long Docker and systemd have to answer what `.env` did not.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the Docker engine and the systemd of this machine.
 #[derive(Debug)]
@@ -18,6 +20,16 @@ pub struct SystemProbes<'a> {
     pub project: &'a Project,
     /// Whether systemd is this machine's service manager (see `sd_booted(3)`); it is not asked otherwise.
     pub has_systemd: bool,
+    /// How long each question may take; [`PROBE_TIMEOUT`] at the most.
+    pub timeout: Duration,
+    /// Set by whoever wants no answer any longer.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl SystemProbes<'_> {
+    fn deadline(&self) -> Deadline {
+        Deadline::unless(Arc::clone(&self.stop), self.timeout, PROBE_TIMEOUT)
+    }
 }
 
 /// A line for each container: its name, and the labels by which Compose knows its own.
@@ -31,7 +43,7 @@ impl Probes for SystemProbes<'_> {
         };
         let only_services = "label=com.docker.compose.oneoff=False";
         let list = Command::new("docker", ["ps", "--filter", only_services, "--format", CONTAINER]);
-        let answer = answer("docker", list.run(&Deadline::within(PROBE_TIMEOUT)))?;
+        let answer = answer("docker", list.run(&self.deadline()))?;
         Ok(containers_of(&compose_file, &answer.unwrap_or_default()))
     }
 
@@ -41,7 +53,7 @@ impl Probes for SystemProbes<'_> {
         }
         let unit = self.project.main_unit();
         let show = Command::new("systemctl", ["show", "--property=LoadState", "--value", &unit]);
-        let state = answer("systemctl", show.run(&Deadline::within(PROBE_TIMEOUT)))?;
+        let state = answer("systemctl", show.run(&self.deadline()))?;
         // `masked`, `bad-setting` and the like are installed all the same.
         Ok(state.filter(|state| !matches!(state.trim(), "" | "not-found")).map(|_| unit))
     }

@@ -79,16 +79,7 @@ impl Secrets {
     pub fn of<'a>(files: impl IntoIterator<Item = &'a EnvFile>) -> Self {
         let mut secrets = Vec::new();
         for file in files {
-            for entry in file.entries() {
-                if is_secret(entry.key) || mentions_secret(&entry.value) {
-                    secrets.extend(entry.value.lines().map(str::to_owned));
-                }
-                for password in url_passwords(&entry.value) {
-                    // Who takes a URL apart may complain of a part of what should have been escaped.
-                    secrets.extend(password.split(['/', '?', '#', '@', ':']).map(str::to_owned));
-                    secrets.push(password.to_owned());
-                }
-            }
+            secrets.extend(file.entries().flat_map(|entry| in_variable(entry.key, &entry.value)));
             secrets.extend(file.lines().filter_map(raw_secret));
         }
         Secrets::default().and(secrets)
@@ -109,6 +100,21 @@ impl Secrets {
     pub fn cover(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
     }
+}
+
+/// The secrets in the value of a variable: itself, line by line, or the passwords of its URLs.
+#[must_use]
+pub fn in_variable(name: &str, value: &str) -> Vec<String> {
+    let mut secrets = Vec::new();
+    if is_secret(name) || mentions_secret(value) {
+        secrets.extend(value.lines().map(str::to_owned));
+    }
+    for password in url_passwords(value) {
+        // Who takes a URL apart may complain of a part of what should have been escaped.
+        secrets.extend(password.split(['/', '?', '#', '@', ':']).map(str::to_owned));
+        secrets.push(password.to_owned());
+    }
+    secrets
 }
 
 /// A shorter line that nobody reads is left alone: it is no secret, but perhaps a word.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
 use envfile::EnvFile;
@@ -65,14 +68,21 @@ pub struct Site {
 }
 
 impl Site {
-    /// Reads `.env` and detects the axes. What cannot be read is remembered, for the checks to tell.
+    /// Reads `.env` and detects the axes; Docker and systemd may have to be asked, which have `timeout` for an answer.
+    /// What cannot be read is remembered, for the checks to tell.
     #[must_use]
-    pub fn survey(project: Project, machine: &Machine, selection: Selection) -> Self {
+    pub fn survey(
+        project: Project,
+        machine: &Machine,
+        selection: Selection,
+        timeout: Duration,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
         let env_file = envfile::read(&project.env_file());
         let sample = envfile::read(&project.sample_file());
         let nothing = EnvFile::default();
         let file = env_file.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
-        let probes = SystemProbes { project: &project, has_systemd: machine.has_systemd };
+        let probes = SystemProbes { project: &project, has_systemd: machine.has_systemd, timeout, stop };
         let environment = environment(file);
         let deploy_method = deploy_method(file, &probes);
         let mode = mode(&environment, &deploy_method, &probes);

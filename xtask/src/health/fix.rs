@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 use anyhow::Context;
 use checks::group::core::sync_args;
@@ -13,51 +14,63 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 
 use super::Doctor;
-use crate::exit::{Exit, Problem};
+use crate::exit::{Exit, Failure, Problem};
 use crate::lock::Lock;
 use crate::manage::{self, MIGRATE};
 use crate::prompt;
 use crate::world::World;
 
-/// Examines, mends, and examines again, until there is nothing left that was not tried; the last report.
+/// Examines, mends, and examines again, until there is nothing left that was not tried; the last report. Only then is
+/// anything waited for.
 pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
-    let World { ui, common, project, .. } = doctor.world;
-    let mut report = doctor.examine()?;
+    let Doctor { args, world, deferred, .. } = doctor;
+    let look = |previous| doctor.attempt(previous, args.deadline, Instant::now());
+    let mut report = look(None)?;
     let mut tried = Vec::new();
+    let mut done = 0;
     loop {
         let is_new = |outcome: &&Outcome| outcome.repair.is_some_and(|repair| !tried.contains(&repair));
         let broken: Vec<Outcome> = report.outcomes.iter().filter(is_new).cloned().collect();
-        if broken.is_empty() {
-            return Ok(report);
-        }
-        let site = doctor.survey();
-        let mut is_mended = false;
+        let before = done;
         for outcome in &broken {
             // What mends one check may mend another.
             let Some(repair) = outcome.repair.filter(|repair| !tried.contains(repair)) else { continue };
             tried.push(repair);
-            ui.outcome(&Outcome { hint: None, ..outcome.clone() });
-            ui.note(format_args!("fix: {}", told(repair, &site)));
-            if common.dry_run || !is_wanted(&site, doctor.world)? {
-                continue;
-            }
-            let _lock = Lock::take(project, "health --fix")?;
-            match mend(repair, &site, doctor) {
-                Ok(()) => is_mended = true,
-                Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(error),
+            let site = doctor.survey();
+            world.ui.outcome(&Outcome { hint: None, ..outcome.clone() });
+            world.ui.note(format_args!("fix: {}", told(repair, &site)));
+            match is_wanted(&site, world)
+                .and_then(|is_wanted| if is_wanted { mend(repair, &site, doctor) } else { Ok(0) })
+            {
+                Ok(mended) => done += mended,
+                Err(error) if Exit::of(&error) == Exit::Interrupted && done > 0 => {
+                    let message =
+                        format!("interrupted: {done} of the repairs above are done, and nothing else was changed");
+                    return Err(Failure::interrupted(message).into());
+                }
+                Err(error) if matches!(Exit::of(&error), Exit::Interrupted | Exit::Locked) => return Err(error),
                 // The report tells how things are all the same.
-                Err(error) => ui.error(&error),
+                Err(error) => world.ui.error(&error),
             }
+            deferred.check("health --fix")?;
         }
-        if !is_mended {
-            return Ok(report);
+        if done == before {
+            return if args.wait.is_some() { doctor.examine(Some(report)) } else { Ok(report) };
         }
-        report = doctor.examine()?;
+        report = look(None)?;
     }
 }
 
-/// Whether the operator wants it done; in prod only `--yes` says so.
+/// Whether the operator wants it done; in prod only `--yes` says so, and where it is not known what this is, nobody.
 fn is_wanted(site: &Site, world: &World<'_>) -> anyhow::Result<bool> {
+    if world.common.dry_run {
+        return Ok(false);
+    }
+    if site.environment.rejected.is_some() || site.deploy_method.rejected.is_some() {
+        let problem = Problem::new(format!("nothing is mended before the axes in `{ENV_FILE}` are words that we know"));
+        world.ui.warning(&problem.hint("cargo xtask install --env dev|prod --method bare|docker"));
+        return Ok(false);
+    }
     if world.common.yes {
         return Ok(true);
     }
@@ -92,7 +105,9 @@ fn told(repair: Repair, site: &Site) -> String {
     }
 }
 
-fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
+/// Does it; how many repairs that were: one.
+fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<usize> {
+    let _lock = Lock::take(&site.project, "health --fix")?;
     let ui = doctor.world.ui;
     let path = site.project.env_file();
     match repair {
@@ -116,7 +131,7 @@ fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> 
         }
         Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, site, doctor)?,
     }
-    Ok(())
+    Ok(1)
 }
 
 fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
@@ -126,7 +141,7 @@ fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyh
 }
 
 /// The keys that only the sample has, with the values that they get. A sample's value answers none of the questions
-/// that `install` asks, and no secret is taken from it: what holds now goes on to hold.
+/// that `install` asks, and no secret is taken from it: the axes stay, and the rest is what Enter would take there.
 fn additions(site: &Site) -> Vec<(String, String)> {
     let nothing = EnvFile::default();
     let sample = site.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
@@ -140,13 +155,18 @@ fn additions(site: &Site) -> Vec<(String, String)> {
         None => sample.get(key).map(|entry| entry.value).unwrap_or_default(),
     };
     let missing = site.env().map(|file| missing_keys(file, sample)).unwrap_or_default();
-    missing.into_iter().map(|key| (key.to_owned(), value(key))).collect()
+    // A guess is not made a fact.
+    let is_known = |key: &&str| *key != DEPLOY_METHOD || site.deploy_method.unanswered.is_none();
+    missing.into_iter().filter(is_known).map(|key| (key.to_owned(), value(key))).collect()
 }
 
-/// Adds the keys; how many.
+/// Adds the keys that nobody else has added meanwhile; how many.
 fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<usize> {
     let mut added = 0;
     for (key, value) in additions {
+        if file.get(key).is_some() {
+            continue;
+        }
         added += usize::from(file.set(key, value, Some(sample))?.is_some());
     }
     Ok(added)

@@ -6,16 +6,15 @@ use checks::report::{BOLD, DIM};
 
 use crate::world::World;
 
-pub(super) fn print(selection: &Selection, world: &World<'_>) {
+pub(super) fn print(site: &Site, world: &World<'_>) {
     let (ui, ink) = (world.ui, world.ui.out());
-    let site = Site::survey(world.project.clone(), &world.host.machine, selection.clone());
     ui.result(ink.style(
         BOLD,
         format_args!("{}+{} in {}", site.environment.value, site.deploy_method.value, world.project.root.display()),
     ));
     let width = CATALOGUE.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, looks_at) in CATALOGUE {
-        let why_not = Group::of(name).and_then(|group| site.absent(group)).or_else(|| left_out(name, selection));
+        let why_not = Group::of(name).and_then(|group| site.absent(group)).or_else(|| left_out(name, &site.selection));
         let (mark, reason) = match why_not {
             None => ("run ".to_owned(), String::new()),
             Some(reason) => (ink.style(DIM, "skip"), format!("  ({reason})")),

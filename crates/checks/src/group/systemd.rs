@@ -218,7 +218,7 @@ mod tests {
         let settings = Settings { system_env_file: Some("system".into()), ..Settings::default() };
         let project = Project { root: dir.path().to_owned(), settings };
         let machine = Machine { has_systemd: false, venv: None, secrets: Vec::new() };
-        let site = Site::survey(project, &machine, Selection::default());
+        let site = Site::survey(project, &machine, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
         let system = envfile::read(&site.project.system_env_file()).expect("readable");
         for (variable, expected) in [("A", Some("one")), ("B", Some("2")), ("C", Some("3")), ("D", None)] {
             assert_eq!(value(&site, system.as_ref(), variable).as_deref(), expected, "{variable}");

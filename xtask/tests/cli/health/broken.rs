@@ -25,12 +25,12 @@ env
  err   env.axes           unknown value for `DJANGO_ENV` and `DEPLOY_METHOD`
        `.env` line 1: unknown value `production` for `DJANGO_ENV`, expected `dev` or `prod`
        `.env` line 2: unknown value `systemd` for `DEPLOY_METHOD`, expected `bare` or `docker`
-       hint: cargo xtask install --env dev|prod --method bare|docker
+       hint: cargo xtask install --env dev|prod --method bare|docker --project '[ROOT]'
   ok   env.file           `.env` is there, 5 variables
 warn   env.mode           644: every user of this machine can get at the secrets in it
        hint: chmod 640 .env
 warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY_TASK_ALWAYS_EAGER`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask health --fix
+       hint: cargo xtask health --fix --project '[ROOT]'
  err   env.portable       2 lines are read differently by its readers, or not at all
        warn: `.env` line 3: `DJANGO_SECRET_KEY`: blank-inside
          python-dotenv  ********
@@ -41,16 +41,16 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
          bash           refuses the file
  err   env.matrix         1 variable is not what dev+bare needs
        `.env` line 4: `DJANGO_DEBUG` is neither `1` nor `0`
-       hint: cargo xtask install --env dev --method bare
+       hint: cargo xtask install --env dev --method bare --project '[ROOT]'
 
 core
  err   core.python        no Python >=3.13 found: `python3` is 3.12.1
        hint: install such a Python, and have it on PATH
   ok   core.uv            uv 0.0.0 (uv)
  err   core.venv          `.venv` has Python 3.12.1, and >=3.13 is asked for
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
  err   core.lock          `uv.lock` is not there
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
   ok   core.writable      the project can be written to
   ok   core.disk          [FREE] free
 
@@ -85,7 +85,7 @@ env
   ok   env.file      `.env` is there, 5 variables
   ok   env.mode      640: nobody else can read it
 warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask health --fix
+       hint: cargo xtask health --fix --project '[ROOT]'
   ok   env.portable  python-dotenv and bash read every line alike
  err   env.matrix    5 variables are not what prod+bare needs
        err: `.env` line 3: `DJANGO_DEBUG` has to be `0`
@@ -93,7 +93,7 @@ warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_
        warn: `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that nobody else is answered
        err: `.env`: `CELERY_BROKER_URL` is required, and has no value
        err: `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
-       hint: cargo xtask install --env prod --method bare
+       hint: cargo xtask install --env prod --method bare --project '[ROOT]'
 
 4 ok, 1 warn, 1 err, 0 skip in [TIME]
 
@@ -132,7 +132,7 @@ mode           dev      default
 env
   ok   env.axes      dev (default), bare (default)
  err   env.file      `.env` is not there
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
 skip   env.mode      `.env` is not there
 skip   env.sample    `.env` is not there
 skip   env.portable  `.env` is not there
@@ -183,15 +183,15 @@ core
   ok   core.python        `python3` is 3.12.1
   ok   core.uv            uv 0.0.0 (uv)
  err   core.venv          `.venv` is not there
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
 skip   core.lock          there is no virtual environment
   ok   core.writable      the project can be written to
   ok   core.disk          [FREE] free
 
 django
-skip   django.check       there is no virtual environment to start Django in
-skip   django.migrations  there is no virtual environment to start Django in
-skip   django.database    there is no virtual environment to start Django in
+skip   django.check       there is no virtual environment
+skip   django.migrations  there is no virtual environment
+skip   django.database    there is no virtual environment
 
 4 ok, 0 warn, 1 err, 4 skip in [TIME]
 
@@ -211,7 +211,7 @@ mode           dev      .env:1
 
 core
  err   core.venv  `.venv` has no Python that starts
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -230,10 +230,10 @@ core
  err   core.python    no Python >=3.11 found: `python3` is 3.6.9
        hint: install such a Python, and have it on PATH
  err   core.uv        command not found: `uv`
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
  err   core.venv      `.venv` has no Python that starts
-       hint: cargo xtask install
-skip   core.lock      uv does not answer
+       hint: cargo xtask install --project '[ROOT]'
+skip   core.lock      there is no uv to ask
   ok   core.writable  the project can be written to
   ok   core.disk      [FREE] free
 

@@ -34,7 +34,7 @@ For more information, try '--help'.
         2,
         str![],
         str![[r#"
-error: `env` names nothing that can be checked here
+error: `--only` and `--skip` leave nothing to check
 hint: cargo xtask health --list
 
 "#]],

@@ -36,7 +36,7 @@ env
 warn   env.mode      664: every user of this machine can get at the secrets in it
        hint: chmod 660 .env
 warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
-       hint: cargo xtask health --fix
+       hint: cargo xtask health --fix --project '[ROOT]'
   ok   env.portable  python-dotenv and bash read every line alike
   ok   env.matrix    holds what dev+bare needs
 
@@ -205,11 +205,11 @@ mode           dev      .env:1
 core
  err   core.lock          `.venv` is not in step with `uv.lock`
        | error: no way: uv sync --check --all-extras --dev
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
 
 django
  err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
-       hint: cargo xtask install
+       hint: cargo xtask install --project '[ROOT]'
 
 0 ok, 0 warn, 2 err, 0 skip in [TIME]
 

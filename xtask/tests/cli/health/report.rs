@@ -17,7 +17,8 @@ What is looked at depends on both axes: `env` always; `core`, `django` and, in d
 `bare`; `docker` with `docker`; `systemd` with `bare` where the unit is installed. All checks run at
 the same time; nothing is changed without `--fix`. `--list` names them all.
 
-Exit status: 0 no check ended in `err`, 1 some did, 2 wrong usage, 130 interrupted.
+Exit status: 0 no check ended in `err`, 1 some did, 2 wrong usage, 6 another run is at work (with
+`--fix`), 130 interrupted.
 
 Usage: cargo xtask health [OPTIONS]
 
@@ -34,7 +35,7 @@ Options:
           [default: human]
 
       --output <FILE>
-          Write the report to a file instead of standard output
+          Write the report to a file instead of standard output; `-` is standard output
 
       --only <NAME>
           Only these groups or checks
@@ -56,7 +57,8 @@ Options:
           [default: 30s]
 
       --wait <DURATION>
-          Try again what is not well, until all is or this time is up
+          Try again what is not well, until all is or this time is up; an attempt that has begun is
+          finished
 
       --list
           List the checks: what each looks at, and whether it would run here

@@ -9,7 +9,7 @@ use super::{COMPOSE, or_default};
 use crate::Site;
 use crate::command::{CommandError, Finished};
 use crate::outcome::Outcome;
-use crate::secret::{Secrets, is_secret, url_passwords};
+use crate::secret::{Secrets, in_variable};
 
 /// A service of the Compose file, its profiles considered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,15 +103,9 @@ fn services(config: &Config) -> Vec<Service> {
 
 /// The secrets in the environments of the services: a health check may print what stands in no `.env`.
 fn secrets(config: &Config) -> Vec<String> {
-    let mut secrets = Vec::new();
-    for (name, value) in config.services.values().flat_map(|service| &service.environment) {
-        let Value::String(value) = value else { continue };
-        if is_secret(name) {
-            secrets.extend(value.lines().map(str::to_owned));
-        }
-        secrets.extend(url_passwords(value).map(str::to_owned));
-    }
-    secrets
+    let variables = config.services.values().flat_map(|service| &service.environment);
+    let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
+    variables.flat_map(|(name, value)| in_variable(name, value)).collect()
 }
 
 #[cfg(test)]
