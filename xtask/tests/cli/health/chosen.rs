@@ -3,6 +3,7 @@
 use snapbox::str;
 
 use super::{mode, well};
+use crate::sandbox::Sandbox;
 
 #[test]
 fn what_is_chosen() {
@@ -175,4 +176,170 @@ fn warnings_fail_only_if_they_shall() {
     mode(&sandbox, ".env", 0o644);
     sandbox.xtask("health --only env").assert().code(0);
     sandbox.xtask("health --only env --strict").assert().code(1);
+}
+
+/// A run that has looked at nothing does not look well: what keeps a check from an answer is told by that check, if by
+/// no other.
+#[test]
+fn a_narrowed_run_tells_the_cause() {
+    let sandbox = Sandbox::project().relink(".venv", "venv-failing");
+    let failing = |args: &str| sandbox.xtask(args).assert().code(1);
+    for args in [
+        "health --only django.migrations",
+        "health --only django --skip django.check",
+        "health --only env.sample",
+        "health --only env.matrix,env.portable",
+    ] {
+        failing(args);
+    }
+    let sandbox = well().shims(&["python"]);
+    sandbox.check("health --only core.lock", 1, str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+ err   core.lock  command not found: `uv`
+       hint: cargo xtask install --project '[ROOT]'
+
+0 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]], str![]);
+    std::fs::remove_file(sandbox.root().join(".venv")).expect("removed");
+    sandbox.check("health --only django", 1, str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+django
+ err   django.check       `.venv` is not there
+       hint: cargo xtask install --project '[ROOT]'
+ err   django.migrations  `.venv` is not there
+       hint: cargo xtask install --project '[ROOT]'
+ err   django.database    `.venv` is not there
+       hint: cargo xtask install --project '[ROOT]'
+
+0 ok, 0 warn, 3 err, 0 skip in [TIME]
+
+"#]], str![]);
+}
+
+/// What Docker is asked for, where Docker is silent or not there.
+#[test]
+fn docker_that_cannot_be_asked() {
+    let sandbox = Sandbox::project().file(".env", "DEPLOY_METHOD=docker\nCELERY_TASK_ALWAYS_EAGER=0\n");
+    sandbox.check("health --only docker", 1, str![[r#"
+environment    dev      default
+deploy method  docker   .env:1
+mode           docker   .env:1
+
+docker
+ err   docker.daemon   command not found: `docker`
+       hint: install Docker: https://docs.docker.com/engine/install/
+ err   docker.compose  command not found: `docker`
+skip   docker.service  Compose does not know the services
+skip   docker.http     Compose does not know the services
+
+0 ok, 0 warn, 2 err, 2 skip in [TIME]
+
+"#]], str![]);
+    let sandbox = sandbox.shims(&["docker-down"]);
+    sandbox.check("health --only docker", 1, str![[r#"
+environment    dev      default
+deploy method  docker   .env:1
+mode           docker   .env:1
+
+docker
+ err   docker.daemon   Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+       hint: sudo systemctl start docker
+ err   docker.compose  Compose v2 is not installed: `docker compose version` fails
+       hint: install the Compose plugin of Docker
+skip   docker.service  Compose does not know the services
+skip   docker.http     Compose does not know the services
+
+0 ok, 0 warn, 2 err, 2 skip in [TIME]
+
+"#]], str![]);
+    let sandbox = sandbox.shims(&["docker-compose-v1"]);
+    sandbox.check("health --only docker.compose", 1, str![[r#"
+environment    dev      default
+deploy method  docker   .env:1
+mode           docker   .env:1
+
+docker
+ err   docker.compose  Compose v2 is needed, this is: 1.29.2
+       hint: install the Compose plugin of Docker
+
+0 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]], str![]);
+    std::fs::remove_file(sandbox.root().join("compose.yaml")).expect("removed");
+    sandbox.check("health --only docker.compose", 1, str![[r#"
+environment    dev      default
+deploy method  docker   .env:1
+mode           docker   .env:1
+
+docker
+ err   docker.compose  there is no Compose file
+       hint: name it in Cargo.toml: [workspace.metadata.service] compose-file = "…"
+
+0 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]], str![]);
+    // Without a word in `.env`, a Docker that does not answer makes the method a guess.
+    let sandbox = well().shims(&["docker-down"]);
+    sandbox.write(".env", "DJANGO_ENV=dev\n");
+    sandbox.check("health --only env.axes", 0, str![[r#"
+environment    dev      .env:1
+deploy method  bare     default
+mode           dev      .env:1
+
+env
+warn   env.axes  `bare` is a guess, as `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+       hint: cargo xtask install --method bare|docker --project '[ROOT]'
+
+0 ok, 1 warn, 0 err, 0 skip in [TIME]
+
+"#]], str![]);
+}
+
+#[test]
+fn a_sample_that_is_missing_or_no_file() {
+    let sandbox = well();
+    std::fs::remove_file(sandbox.root().join(".env.sample")).expect("removed");
+    sandbox.check("health --only env.sample", 0, str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+env
+skip   env.sample  there is no `.env.sample`
+
+0 ok, 0 warn, 0 err, 1 skip in [TIME]
+
+"#]], str![]);
+    std::fs::create_dir(sandbox.root().join(".env.sample")).expect("made");
+    sandbox.check("health --only env.sample", 0, str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+env
+warn   env.sample  `[ROOT]/.env.sample` is not a file
+
+0 ok, 1 warn, 0 err, 0 skip in [TIME]
+
+"#]], str![]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a disk that is full");
+    let sandbox = well();
+    let project = sandbox.root().as_os_str().to_owned();
+    let args = ["health", "--only", "env.file", "--project"].map(std::ffi::OsString::from);
+    let command = duct::cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([project]));
+    let output = command.stdout_file(full).stderr_capture().unchecked().run().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: cannot write the report: "));
 }

@@ -250,5 +250,47 @@ fn waiting_for_it_to_get_well() {
 
 #[test]
 fn waiting_in_vain() {
-    Sandbox::project().xtask("health --only env.file --wait 300ms").assert().code(1);
+    let told = "not well yet: env.file; trying again for 0 s\n";
+    Sandbox::project().xtask("health --only env.file --wait 300ms").assert().code(1).stderr_eq(told);
+}
+
+/// With `--strict`, a warning is waited for as well.
+#[test]
+fn waiting_for_a_warning_in_vain() {
+    let sandbox = well();
+    mode(&sandbox, ".env", 0o644);
+    sandbox.xtask("health --only env.mode --wait 300ms").assert().code(0).stderr_eq("");
+    let told = "not well yet: env.mode; trying again for 0 s\n";
+    sandbox.xtask("health --only env.mode --wait 300ms --strict").assert().code(1).stderr_eq(told);
+}
+
+/// Who does not know what this is mends nothing, and makes no fact of a guess.
+#[test]
+fn nothing_where_the_axes_are_not_known() {
+    let sandbox = well();
+    sandbox.write(".env", WELL.replace("=dev", "=production"));
+    mode(&sandbox, ".env", 0o644);
+    sandbox.check("health --fix --yes --only env.mode", 0, str![[r#"
+environment    dev      default
+deploy method  bare     .env:2
+mode           dev      default
+
+env
+warn   env.mode  644: every user of this machine can get at the secrets in it
+       hint: chmod 640 .env
+
+0 ok, 1 warn, 0 err, 0 skip in [TIME]
+
+"#]], str![[r#"
+warn   env.mode  644: every user of this machine can get at the secrets in it
+fix: chmod 640 .env
+warning: nothing is mended before the axes in `.env` are words that we know
+hint: cargo xtask install --env dev|prod --method bare|docker
+
+"#]]);
+
+    let sandbox = well().shims(&["docker-down"]);
+    sandbox.write(".env", WELL.replace("DEPLOY_METHOD=bare\n", ""));
+    sandbox.xtask("health --fix --yes --only env.sample").assert().code(0);
+    assert!(!sandbox.read(".env").contains("DEPLOY_METHOD"));
 }
