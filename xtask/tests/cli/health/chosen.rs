@@ -193,7 +193,10 @@ fn a_narrowed_run_tells_the_cause() {
         failing(args);
     }
     let sandbox = well().shims(&["python"]);
-    sandbox.check("health --only core.lock", 1, str![[r#"
+    sandbox.check(
+        "health --only core.lock",
+        1,
+        str![[r#"
 environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
@@ -204,9 +207,14 @@ core
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
     std::fs::remove_file(sandbox.root().join(".venv")).expect("removed");
-    sandbox.check("health --only django", 1, str![[r#"
+    sandbox.check(
+        "health --only django",
+        1,
+        str![[r#"
 environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
@@ -221,14 +229,19 @@ django
 
 0 ok, 0 warn, 3 err, 0 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
 }
 
 /// What Docker is asked for, where Docker is silent or not there.
 #[test]
 fn docker_that_cannot_be_asked() {
     let sandbox = Sandbox::project().file(".env", "DEPLOY_METHOD=docker\nCELERY_TASK_ALWAYS_EAGER=0\n");
-    sandbox.check("health --only docker", 1, str![[r#"
+    sandbox.check(
+        "health --only docker",
+        1,
+        str![[r#"
 environment    dev      default
 deploy method  docker   .env:1
 mode           docker   .env:1
@@ -242,9 +255,14 @@ skip   docker.http     Compose does not know the services
 
 0 ok, 0 warn, 2 err, 2 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
     let sandbox = sandbox.shims(&["docker-down"]);
-    sandbox.check("health --only docker", 1, str![[r#"
+    sandbox.check(
+        "health --only docker",
+        1,
+        str![[r#"
 environment    dev      default
 deploy method  docker   .env:1
 mode           docker   .env:1
@@ -259,9 +277,14 @@ skip   docker.http     Compose does not know the services
 
 0 ok, 0 warn, 2 err, 2 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
     let sandbox = sandbox.shims(&["docker-compose-v1"]);
-    sandbox.check("health --only docker.compose", 1, str![[r#"
+    sandbox.check(
+        "health --only docker.compose",
+        1,
+        str![[r#"
 environment    dev      default
 deploy method  docker   .env:1
 mode           docker   .env:1
@@ -272,9 +295,14 @@ docker
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
     std::fs::remove_file(sandbox.root().join("compose.yaml")).expect("removed");
-    sandbox.check("health --only docker.compose", 1, str![[r#"
+    sandbox.check(
+        "health --only docker.compose",
+        1,
+        str![[r#"
 environment    dev      default
 deploy method  docker   .env:1
 mode           docker   .env:1
@@ -285,7 +313,9 @@ docker
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
     // Without a word in `.env`, a Docker that does not answer makes the method a guess.
     let sandbox = well().shims(&["docker-down"]);
     sandbox.write(".env", "DJANGO_ENV=dev\n");
@@ -307,7 +337,10 @@ warn   env.axes  `bare` is a guess, as `docker`: Cannot connect to the Docker da
 fn a_sample_that_is_missing_or_no_file() {
     let sandbox = well();
     std::fs::remove_file(sandbox.root().join(".env.sample")).expect("removed");
-    sandbox.check("health --only env.sample", 0, str![[r#"
+    sandbox.check(
+        "health --only env.sample",
+        0,
+        str![[r#"
 environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
@@ -317,9 +350,14 @@ skip   env.sample  there is no `.env.sample`
 
 0 ok, 0 warn, 0 err, 1 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
     std::fs::create_dir(sandbox.root().join(".env.sample")).expect("made");
-    sandbox.check("health --only env.sample", 0, str![[r#"
+    sandbox.check(
+        "health --only env.sample",
+        0,
+        str![[r#"
 environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
@@ -329,7 +367,9 @@ warn   env.sample  `[ROOT]/.env.sample` is not a file
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
-"#]], str![]);
+"#]],
+        str![],
+    );
 }
 
 #[test]

@@ -270,7 +270,10 @@ fn nothing_where_the_axes_are_not_known() {
     let sandbox = well();
     sandbox.write(".env", WELL.replace("=dev", "=production"));
     mode(&sandbox, ".env", 0o644);
-    sandbox.check("health --fix --yes --only env.mode", 0, str![[r#"
+    sandbox.check(
+        "health --fix --yes --only env.mode",
+        0,
+        str![[r#"
 environment    dev      default
 deploy method  bare     .env:2
 mode           dev      default
@@ -281,13 +284,15 @@ warn   env.mode  644: every user of this machine can get at the secrets in it
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
-"#]], str![[r#"
+"#]],
+        str![[r#"
 warn   env.mode  644: every user of this machine can get at the secrets in it
 fix: chmod 640 .env
 warning: nothing is mended before the axes in `.env` are words that we know
 hint: cargo xtask install --env dev|prod --method bare|docker
 
-"#]]);
+"#]],
+    );
 
     let sandbox = well().shims(&["docker-down"]);
     sandbox.write(".env", WELL.replace("DEPLOY_METHOD=bare\n", ""));

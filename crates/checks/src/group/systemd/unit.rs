@@ -27,7 +27,7 @@ pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outc
     let err = |message: String| Outcome::err(check(name), message);
     let journal = format!("journalctl -u {name} -n 50");
     match unit.get("LoadState") {
-        "" | "not-found" => return err("not installed".into()).hint(format!("sudo systemctl status {}", unit.name)),
+        "" | "not-found" => return err("not installed".into()),
         "masked" => return err("masked: nothing can start it".into()).hint(format!("sudo systemctl unmask {name}")),
         "loaded" => {}
         state => return err(format!("cannot be loaded: `{state}`")).hint(format!("systemctl status {name}")),
@@ -153,7 +153,7 @@ mod tests {
         );
         check("masked.service", "err: masked: nothing can start it", Some("sudo systemctl unmask masked.service"));
         check("task.service", "ok: a `oneshot` that is not running now", None);
-        check("gone.service", "err: not installed", Some("sudo systemctl status gone.service"));
+        check("gone.service", "err: not installed", None);
         check("lines.service", "err: inactive", Some("sudo systemctl start lines.service"));
     }
 
