@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,13 @@ impl Outcome {
 
     pub(crate) fn skip(name: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Outcome::new(name, Status::Skip, message)
+    }
+
+    /// The outcome with the time that it took to get it.
+    pub(crate) fn timed(ask: impl FnOnce() -> Outcome) -> Self {
+        let started = Instant::now();
+        let outcome = ask();
+        Outcome { elapsed: started.elapsed(), ..outcome }
     }
 
     /// Was not looked at, because of what another check has found.

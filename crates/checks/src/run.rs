@@ -92,11 +92,10 @@ pub fn run(
     let deadline = Deadline::unless(Arc::clone(stop), limits.timeout, limits.deadline);
     let (sender, answers) = channel();
     let mut waiting = Vec::new();
-    for (index, Probe { checks, answers: rounds, ask }) in probes.into_iter().enumerate() {
+    for (index, Probe { checks, answers: in_turn, ask }) in probes.into_iter().enumerate() {
         on_event(Event::Asked(&checks));
-        // One that does not keep to its deadline is not waited for.
-        let due = deadline.end().min(started + limits.timeout * rounds) + GRACE;
-        waiting.push(Some((checks, due)));
+        let due = deadline.end().min(started + limits.timeout * in_turn) + GRACE;
+        waiting.push(Some(Asked { checks, due }));
         let (sender, deadline) = (sender.clone(), deadline.again());
         thread::spawn(move || {
             let started = Instant::now();
@@ -113,37 +112,37 @@ pub fn run(
     let mut outcomes = Vec::new();
     let mut stopped = None;
     while waiting.iter().any(Option::is_some) {
-        let (done, reason): (Vec<usize>, _) = match answers.recv_timeout(STOP_POLL) {
-            Ok((index, answered)) if waiting[index].is_some() => {
-                outcomes.extend(answered);
-                (vec![index], None)
-            }
-            // Too late.
-            Ok(_) => continue,
-            Err(RecvTimeoutError::Disconnected) => {
-                ((0..waiting.len()).collect(), Some("the check has failed itself: this is a bug".to_owned()))
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if stop.load(Ordering::Relaxed) {
-                    stopped.get_or_insert(Instant::now());
-                }
-                let is_given_up = stopped.is_some_and(|stopped| stopped.elapsed() >= GRACE);
-                let is_over = |due: Instant| is_given_up || Instant::now() >= due;
-                let over =
-                    waiting.iter().enumerate().filter(|(_, it)| it.as_ref().is_some_and(|(_, due)| is_over(*due)));
-                (over.map(|(index, _)| index).collect(), Some(format!("no answer in {}", seconds(deadline.allowed()))))
-            }
-        };
-        for index in done {
-            let Some((checks, _)) = waiting[index].take() else { continue };
-            on_event(Event::Answered(&checks));
-            if let Some(reason) = &reason {
-                outcomes.extend(checks.iter().map(|check| unanswered(check, reason, started.elapsed())));
-            }
+        let answered = answers.recv_timeout(STOP_POLL);
+        let has_failed = matches!(answered, Err(RecvTimeoutError::Disconnected));
+        if let Ok((index, told)) = answered
+            && let Some(asked) = waiting[index].take()
+        {
+            on_event(Event::Answered(&asked.checks));
+            outcomes.extend(told);
+        }
+        if stop.load(Ordering::Relaxed) {
+            stopped.get_or_insert(Instant::now() + GRACE);
+        }
+        let now = Instant::now();
+        let is_over = |asked: &mut Asked| has_failed || now >= asked.due || stopped.is_some_and(|end| now >= end);
+        for asked in waiting.iter_mut().filter_map(|asked| asked.take_if(is_over)) {
+            on_event(Event::Answered(&asked.checks));
+            let reason = if has_failed {
+                "the check has failed itself: this is a bug".to_owned()
+            } else {
+                format!("no answer in {}", seconds(deadline.allowed()))
+            };
+            outcomes.extend(asked.checks.iter().map(|check| unanswered(check, &reason, started.elapsed())));
         }
     }
     sort(&mut outcomes);
     outcomes
+}
+
+/// Checks that are being waited for, until when: a probe that does not keep to its deadline is not waited for.
+struct Asked {
+    checks: Vec<&'static str>,
+    due: Instant,
 }
 
 /// The order of a report, which does not depend on who was first.

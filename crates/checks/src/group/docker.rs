@@ -44,7 +44,7 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     let (mut daemon, mut compose) = (None, None);
     thread::scope(|scope| {
         if site.selection.wants(DAEMON) {
-            scope.spawn(|| daemon = Some(timed(|| engine::daemon(site, deadline))));
+            scope.spawn(|| daemon = Some(Outcome::timed(|| engine::daemon(site, deadline))));
         }
         if [COMPOSE, SERVICES, HTTP].into_iter().any(|name| site.selection.wants(name)) {
             compose = Some(Answers::ask(site, deadline));
@@ -134,7 +134,7 @@ impl Answers {
         }
         if let (true, Some(Ok(containers))) = (site.selection.wants(HTTP), &containers) {
             let ask = || web::outcome(&services, containers, host.as_deref(), site, &deadline.again());
-            outcomes.push(timed(ask));
+            outcomes.push(Outcome::timed(ask));
         }
         outcomes
     }
@@ -172,13 +172,6 @@ fn described(
         Ok(finished) => Err(unknown(&finished.complaint())),
         Err(error) => Err(unknown(&error.to_string())),
     }
-}
-
-/// The outcome with the time that it took by itself.
-fn timed(ask: impl FnOnce() -> Outcome) -> Outcome {
-    let started = Instant::now();
-    let outcome = ask();
-    Outcome { elapsed: started.elapsed(), ..outcome }
 }
 
 /// Compose writes `null` for some lists and maps without items.

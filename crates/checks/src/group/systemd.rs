@@ -78,11 +78,11 @@ fn asked(site: &Site, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
     thread::scope(|scope| {
         if site.selection.wants(REDIS) {
             scope.spawn(|| {
-                redis = Some(timed(|| redis::outcome(broker_url.as_deref(), units, &deadline.again())));
+                redis = Some(Outcome::timed(|| redis::outcome(broker_url.as_deref(), units, &deadline.again())));
             });
         }
         if site.selection.wants(HTTP) {
-            http = Some(timed(|| answers(site, units, allowed_hosts.as_deref(), &deadline.again())));
+            http = Some(Outcome::timed(|| answers(site, units, allowed_hosts.as_deref(), &deadline.again())));
         }
     });
     let outcomes = redis.into_iter().chain(http);
@@ -165,13 +165,6 @@ fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
 fn value(site: &Site, system: Option<&EnvFile>, variable: &str) -> Option<String> {
     let theirs = system.and_then(|file| file.get(variable)).map(|entry| entry.value);
     theirs.filter(|value| !value.trim().is_empty()).or_else(|| site.value(variable))
-}
-
-/// The outcome with the time that it took by itself.
-fn timed(ask: impl FnOnce() -> Outcome) -> Outcome {
-    let started = Instant::now();
-    let outcome = ask();
-    Outcome { elapsed: started.elapsed(), ..outcome }
 }
 
 #[cfg(test)]

@@ -46,11 +46,11 @@ pub(super) fn host(deadline: &Deadline) -> Option<String> {
     let ask = Command::new("docker", ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
     // Who does not say is on this machine, like most.
     let endpoint = ask.run(deadline).ok().filter(Finished::is_success)?;
-    host_of(endpoint.stdout().trim()).map(str::to_owned)
+    host_in(endpoint.stdout().trim()).map(str::to_owned)
 }
 
 /// The host in `tcp://db.example.org:2376` or `ssh://me@example.org`; none in `unix:///var/run/docker.sock`.
-fn host_of(endpoint: &str) -> Option<&str> {
+fn host_in(endpoint: &str) -> Option<&str> {
     let (scheme, rest) = endpoint.split_once("://")?;
     if !matches!(scheme, "tcp" | "http" | "https" | "ssh") {
         return None;
@@ -81,7 +81,7 @@ mod tests {
             ("ssh://example.org", Some("example.org")),
             ("tcp://", None),
         ] {
-            assert_eq!(host_of(endpoint), host, "{endpoint}");
+            assert_eq!(host_in(endpoint), host, "{endpoint}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::show::Unit;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, counted};
 
 /// A unit that was restarted and has lived for so long since has got over it.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -95,10 +95,7 @@ fn since_restart(unit: &Unit, now: Duration) -> Option<Duration> {
 }
 
 fn restarts(unit: &Unit) -> String {
-    match unit.number("NRestarts") {
-        1 => "1 restart".to_owned(),
-        count => format!("{count} restarts"),
-    }
+    counted(unit.number("NRestarts"), "restart")
 }
 
 /// How the unit's process has ended.
