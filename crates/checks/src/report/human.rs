@@ -17,7 +17,8 @@ const INDENT: &str = "       ";
 /// How many lines of what a failing program has printed are shown, if not all are wanted.
 const LAST_LINES: usize = 10;
 
-/// The whole report. `verbose` tells of each check how long it took, and all that a failing program has printed.
+/// The whole report. `verbose` tells of each check how long it took, and all that is known of what a failing program
+/// has printed.
 #[must_use]
 pub fn human(report: &Report, ink: Ink, verbose: bool) -> String {
     let mut lines = vec![
