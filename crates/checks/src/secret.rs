@@ -108,10 +108,12 @@ pub fn in_variable(name: &str, value: &str) -> Vec<String> {
     let mut secrets = Vec::new();
     if is_secret(name) || mentions_secret(value) {
         secrets.extend(value.lines().map(str::to_owned));
+        // Who takes `$` for a variable complains of what follows.
+        secrets.extend(value.split(['$', '\n']).map(str::to_owned));
     }
     for password in url_passwords(value) {
         // Who takes a URL apart may complain of a part of what should have been escaped.
-        secrets.extend(password.split(['/', '?', '#', '@', ':']).map(str::to_owned));
+        secrets.extend(password.split(['/', '?', '#', '@', ':', '$']).map(str::to_owned));
         secrets.push(password.to_owned());
     }
     secrets
@@ -223,6 +225,7 @@ mod tests {
         check_cover("A_TOKEN='hunter2 open\n", "line 1: unterminated 'hunter2 open", "line 1: unterminated '********");
         check_cover("A_TOKEN=hunter2 # x\n", "systemd has `hunter2 # x`", "systemd has `********`");
         check_cover("K=1\nMIIEvQ+ab/cd\n", "unexpected + in \"MIIEvQ+ab/cd\"", "unexpected + in \"********\"");
+        check_cover("A_KEY=abc$define\n", "The \"define\" variable is not set", "The \"********\" variable is not set");
         check_cover("nonsense\nlost\nDJANGO_DEBUG\n", "lost nonsense: DJANGO_DEBUG", "lost ********: DJANGO_DEBUG");
     }
 

@@ -59,10 +59,11 @@ fn findings(file: &EnvFile, readers: &[Reader], secrets: &Secrets) -> Vec<Findin
 fn finding(disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Finding {
     let Disagreement { line, key, class, readings, rewritten, .. } = disagreement;
     let variable = key.as_deref().filter(|key| may_be_shown(key, *class));
+    let is_no_variable = variable.is_none();
     let variable = variable.map(|key| format!(" `{key}`:")).unwrap_or_default();
     let mut lines = vec![format!("`{ENV_FILE}` line {line}:{variable} {class}")];
     let width = readings.iter().map(|(reader, _)| reader.to_string().len()).max().unwrap_or_default();
-    let shown = Shown { key: key.as_deref().unwrap_or_default(), readings, secrets };
+    let shown = Shown { key: key.as_deref().unwrap_or_default(), readings, secrets, is_no_variable };
     lines.extend(readings.iter().map(|(reader, reading)| format!("{reader:<width$}  {}", shown.reading(reading))));
     let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten)).or_else(|| remedy(*class));
     Finding { status, line: Some(*line), message: lines.join("\n"), hint }
@@ -91,6 +92,8 @@ struct Shown<'a> {
     key: &'a str,
     readings: &'a [(Reader, Reading)],
     secrets: &'a Secrets,
+    /// Whether the line is not shown as that of a variable.
+    is_no_variable: bool,
 }
 
 impl Shown<'_> {
@@ -103,7 +106,7 @@ impl Shown<'_> {
                 _ => MASK.to_owned(),
             },
             Reading::Value(value) => self.value(value),
-            Reading::Unset if self.key.is_empty() => "skips it".to_owned(),
+            Reading::Unset if self.is_no_variable => "skips it".to_owned(),
             other => other.to_string(),
         }
     }
@@ -251,8 +254,28 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_a_key_are_not_shown_as_names() {
+        check(
+            "MIIEvQabcdefgh\n",
+            DJANGO,
+            &[
+                "warn `.env` line 1: not-an-assignment\npython-dotenv  skips it\nbash           executes a part of it -> -",
+            ],
+        );
+    }
+
+    #[test]
+    fn whole_files_are_mended_by_a_command() {
+        check(
+            "K=1\r\n",
+            DJANGO,
+            &["warn `.env` line 1: `K`: crlf\npython-dotenv  1\nbash           1\\r -> sed -i 's/\\r$//' .env"],
+        );
+    }
+
+    #[test]
     fn long_values_and_controls_stay_in_their_line() {
-        let shown = Shown { key: "A", readings: &[], secrets: &Secrets::default() };
+        let shown = Shown { key: "A", readings: &[], secrets: &Secrets::default(), is_no_variable: false };
         assert_eq!(shown.value("a\tb\nc é"), "a\\tb\\nc é");
         assert_eq!(shown.value(&"x".repeat(100)), format!("{}… (100 bytes)", "x".repeat(60)));
     }
