@@ -24,8 +24,8 @@ use crate::world::World;
 /// anything waited for.
 pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
     let Doctor { args, world, deferred, .. } = doctor;
-    let look = |previous| doctor.attempt(previous, args.deadline, Instant::now());
-    let mut report = look(None)?;
+    let look = || doctor.attempt(None, args.deadline, Instant::now());
+    let mut report = look()?;
     let mut tried = Vec::new();
     let mut done = 0;
     loop {
@@ -39,10 +39,10 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
             let site = doctor.survey();
             world.ui.outcome(&Outcome { hint: None, ..outcome.clone() });
             world.ui.note(format_args!("fix: {}", told(repair, &site)));
-            match is_wanted(&site, world)
-                .and_then(|is_wanted| if is_wanted { mend(repair, &site, doctor) } else { Ok(0) })
-            {
-                Ok(mended) => done += mended,
+            let is_mended = is_wanted(&site, world)
+                .and_then(|is_wanted| if is_wanted { mend(repair, &site, doctor).map(|()| true) } else { Ok(false) });
+            match is_mended {
+                Ok(is_mended) => done += usize::from(is_mended),
                 Err(error) if Exit::of(&error) == Exit::Interrupted && done > 0 => {
                     let message =
                         format!("interrupted: {done} of the repairs above are done, and nothing else was changed");
@@ -57,7 +57,7 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
         if done == before {
             return if args.wait.is_some() { doctor.examine(Some(report)) } else { Ok(report) };
         }
-        report = look(None)?;
+        report = look()?;
     }
 }
 
@@ -105,8 +105,7 @@ fn told(repair: Repair, site: &Site) -> String {
     }
 }
 
-/// Does it; how many repairs that were: one.
-fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<usize> {
+fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
     let _lock = Lock::take(&site.project, "health --fix")?;
     let ui = doctor.world.ui;
     let path = site.project.env_file();
@@ -131,7 +130,7 @@ fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<usiz
         }
         Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, site, doctor)?,
     }
-    Ok(1)
+    Ok(())
 }
 
 fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {

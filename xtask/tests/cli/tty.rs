@@ -245,4 +245,11 @@ fn repairs_are_asked_for() {
     terminal.at("Do it?", ENTER).sees("1 ok, 0 warn");
     terminal.ends(0);
     assert_eq!(mode(), 0o640);
+
+    // What is done by then is not denied.
+    let sandbox = Sandbox::project().file(".env", "DJANGO_ENV=dev\n").shims(&["uv", "python", "docker"]);
+    std::fs::set_permissions(sandbox.root().join(".env"), Permissions::from_mode(0o644)).expect("changed");
+    let mut terminal = Terminal::run(&sandbox, "health --fix --only env.mode,env.sample");
+    terminal.at("Do it?", ENTER).sees("add to .env").at("Do it?", CTRL_C);
+    terminal.sees("interrupted: 1 of the repairs above are done, and nothing else was changed").ends(130);
 }
