@@ -50,8 +50,8 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
             compose = Some(Answers::ask(site, deadline));
         }
     });
-    let is_silence_told = daemon.as_ref().is_some_and(|daemon| daemon.status == Status::Err);
-    let others = compose.map(|answers| answers.judged(site, is_silence_told, deadline));
+    let is_engine_well = daemon.as_ref().is_some_and(|daemon| daemon.status == Status::Ok);
+    let others = compose.map(|answers| answers.judged(site, is_engine_well, deadline));
     daemon.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
@@ -98,14 +98,13 @@ impl Answers {
         Answers { file, compose, containers, host, elapsed: started.elapsed() }
     }
 
-    fn judged(self, site: &Site, is_silence_told: bool, deadline: &Deadline) -> Vec<Outcome> {
+    fn judged(self, site: &Site, is_engine_well: bool, deadline: &Deadline) -> Vec<Outcome> {
         let Answers { file, compose, containers, host, elapsed } = self;
         let (version, Declared { services, secrets }) = match compose {
             Ok(answer) => answer,
             Err(cause) => {
-                let is_told = site.selection.wants(COMPOSE);
-                let others =
-                    [SERVICE, HTTP].map(|name| untold(name, &cause, is_told, "Compose does not know the services"));
+                let reason = "Compose does not know the services";
+                let others = [SERVICE, HTTP].map(|name| Outcome::blocked(name, reason, &cause));
                 return [*cause].into_iter().chain(others).map(|outcome| Outcome { elapsed, ..outcome }).collect();
             }
         };
@@ -121,12 +120,16 @@ impl Answers {
                 outcomes.extend(services.iter().map(|service| services::outcome(service, containers, &file)));
             }
             Some(Err(reason)) => {
-                let cause = Outcome::err(SERVICE, reason);
                 let names = services.iter().map(|service| Cow::Owned(format!("{SERVICE}.{}", service.name)));
                 let names = names.chain([Cow::Borrowed(HTTP)]);
-                outcomes.extend(
-                    names.map(|name| untold(name, &cause, is_silence_told, "the Docker engine does not answer")),
-                );
+                let cause = Outcome::err(DAEMON, reason);
+                outcomes.extend(names.map(|name| {
+                    if is_engine_well {
+                        Outcome::err(name, reason)
+                    } else {
+                        Outcome::blocked(name, "the Docker engine does not answer", &cause)
+                    }
+                }));
             }
         }
         for outcome in &mut outcomes {
@@ -138,12 +141,6 @@ impl Answers {
         }
         outcomes
     }
-}
-
-/// What cannot be told because something else is wrong. If no other check tells what that is, this one does: a run
-/// that has looked at nothing must not look well.
-fn untold(name: impl Into<Cow<'static, str>>, cause: &Outcome, is_told: bool, reason: &str) -> Outcome {
-    if is_told { Outcome::skip(name, reason) } else { Outcome { name: name.into(), ..cause.clone() } }
 }
 
 /// The containers that Compose has listed, and what the engine has to say of them; or why that is not known.
@@ -177,16 +174,4 @@ fn described(
 /// Compose writes `null` for some lists and maps without items.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_that_nobody_else_tells_is_told() {
-        let cause = Outcome::err(COMPOSE, "the Compose file is not valid").output("line 1");
-        assert_eq!(untold(HTTP, &cause, true, "unknown"), Outcome::skip(HTTP, "unknown"));
-        assert_eq!(untold(HTTP, &cause, false, "unknown"), Outcome { name: HTTP.into(), ..cause });
-    }
 }
