@@ -17,6 +17,10 @@ ALLOWED_HOSTS = env.allowed_hosts("DJANGO_ALLOWED_HOSTS", production=PRODUCTION)
 # Lets a script in, in prod, beside the staff login. Empty: login only.
 MONITORING_TOKEN = env.text("MONITORING_TOKEN")
 
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# In dev they have been collected where gunicorn serves: in an image.
+SERVES_STATIC_FILES = PRODUCTION or STATIC_ROOT.is_dir()
+
 
 # Application
 
@@ -33,7 +37,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # `runserver` serves static files itself; gunicorn doesn't.
-    *(["whitenoise.middleware.WhiteNoiseMiddleware"] if PRODUCTION else []),
+    *(["whitenoise.middleware.WhiteNoiseMiddleware"] if SERVES_STATIC_FILES else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -104,7 +108,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Static files
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 
 if PRODUCTION:
     STORAGES = {
@@ -168,6 +171,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": BROKER_TIMEOUT,
     "socket_timeout": BROKER_TIMEOUT,
 }
+
+# The worker touches this file as long as it works and has a broker, for whoever looks after it.
+WORKER_ALIVE_FILE = env.text("WORKER_ALIVE_FILE")
 
 
 # Logging: everything to stderr, for the service manager to keep.
