@@ -136,7 +136,7 @@ impl Server {
     }
 }
 
-/// The servers in HAProxy's statistics: CSV, whose first line names the columns.
+/// The servers in the statistics of `HAProxy`: CSV, whose first line names the columns.
 fn servers(csv: &str) -> Vec<Server> {
     let mut lines = csv.lines().map(|line| fields(line.trim_start_matches("# ")));
     let columns = lines.next().unwrap_or_default();
