@@ -43,6 +43,11 @@ impl Deferred {
         Ok(Deferred { interrupted, exit_at_once })
     }
 
+    /// For what has to be done to its end, whatever signal comes: it waits as long as it is told to.
+    pub(crate) fn deaf() -> Self {
+        Deferred { interrupted: Arc::default(), exit_at_once: Arc::default() }
+    }
+
     /// Set by a signal; for those who wait for programs that do not get it themselves.
     pub(crate) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)

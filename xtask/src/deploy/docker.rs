@@ -2,6 +2,7 @@
 
 mod changes;
 mod container;
+mod ending;
 mod engine;
 mod images;
 mod migrate;
@@ -12,20 +13,21 @@ mod proxy;
 mod release;
 mod stack;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::Context;
 use checks::Deadline;
 use checks::command::Command;
 use checks::report::BOLD;
 
 use self::changes::Change;
+use self::ending::Run;
 use self::engine::{Engine, SOON};
 use self::images::Overlay;
 use self::preflight::Ground;
 use self::release::Release;
 use self::stack::{Role, Stack};
-use super::record::{Outcome, Record, Records, previous};
+use super::record::{Outcome, Record, Records, previous, serving};
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
@@ -34,11 +36,10 @@ use crate::ui::seconds;
 use crate::world::World;
 
 pub(crate) fn run(args: &cli::DeployDocker, world: &World<'_>) -> anyhow::Result<Exit> {
-    let records = Records::of(&world.project);
     if world.common.dry_run {
         let deferred = Deferred::begin()?;
         let ground = preflight::check(world, &deferred)?;
-        plan::print(args, &ground, &records, world)?;
+        plan::print(args, &ground, world)?;
         return Ok(Exit::Done);
     }
     let _lock = Lock::take(&world.project, "deploy-docker")?;
@@ -46,9 +47,13 @@ pub(crate) fn run(args: &cli::DeployDocker, world: &World<'_>) -> anyhow::Result
     let ground = preflight::check(world, &deferred)?;
     preflight::settle_method(&ground.method, world)?;
     world.ui.done("pre-flight", &ground.versions);
-    let Ground { engine, stack, .. } = ground;
+    let Ground { engine, stack, records, .. } = ground;
     let deploy = Deploy { args, world, engine: &engine, stack: &stack, records: &records, deferred: &deferred };
-    deploy.recover()?;
+    let is_undone = deploy.recover()?;
+    if args.rollback && is_undone {
+        world.ui.result("what served before serves again; to go back further, run this again");
+        return Ok(Exit::Done);
+    }
     deploy.run()
 }
 
@@ -63,35 +68,42 @@ struct Deploy<'a> {
 }
 
 impl Deploy<'_> {
-    /// Puts right what a run that did not come to its end has left behind.
-    fn recover(&self) -> anyhow::Result<()> {
+    /// Puts right what a run that did not come to its end has left behind; whether there was one.
+    fn recover(&self) -> anyhow::Result<bool> {
         let ui = self.world.ui;
         let records = self.records.all()?;
+        let mut is_undone = false;
         for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
             let (id, started) = (&record.id, &record.started);
             ui.warning(&Problem::new(format!(
-                "an earlier deploy did not come to its end: release {id}, begun at {started} by {}; it is undone first",
-                record.by
+                "an earlier deploy did not come to its end: release {id}, begun at {started} by {}; it is undone first{}",
+                record.by,
+                what_stays(record)
             )));
-            let stopped = self.undo(record).err();
-            if let Some(error) = stopped {
-                let problem = Problem::new(format!("what it left cannot be put right: {error:#}"));
-                return Err(Failure::new(Exit::RollbackFailed, problem.hint("mend that, and run this again")).into());
-            }
+            ui.stage("putting things right", || self.undo(record, Run::Killed)).map_err(|error| {
+                let hint = "mend that, and run this again";
+                Failure::new(Exit::RollbackFailed, Problem::new(format!("{error:#}")).hint(hint))
+            })?;
+            is_undone = true;
         }
         // The last release is there to stay, and whoever was to end the one before it may not have come to that.
-        let last = records.iter().rev().find(|record| record.result == Outcome::Deployed);
-        last.map_or(Ok(()), |last| self.release(self.engine).retire(&last.before.services))
+        if let Some(last) = serving(&records) {
+            self.release(self.engine, self.deferred).retire(&last.before.services)?;
+        }
+        Ok(is_undone)
     }
 
     fn run(&self) -> anyhow::Result<Exit> {
         let ui = self.world.ui;
         let started = Instant::now();
-        let mut record = Record::begin("deploy-docker", self.world.host.user.clone(), self.commit());
+        let mut record = self.records.begin(self.world.host.user.clone(), self.commit());
         let overlay = Overlay::write(self.engine, self.stack, &record.id)?;
-        self.images(&mut record, &overlay)?;
-        let changes = changes::find(self.engine, self.stack, Some(&record.images))?;
+        let images = self.images(&mut record, &overlay)?;
+        let changes = changes::find(self.engine, self.stack, Some(&images))?;
         let changes = self.without_what_must_stay(changes);
+        if let Some(problem) = plan::left_over(self.engine, self.stack)? {
+            ui.warning(&problem);
+        }
         if changes.is_empty() {
             return self.unchanged(record, started);
         }
@@ -108,11 +120,10 @@ impl Deploy<'_> {
             return Err(self.roll_back(&record, &error));
         }
         // From here on the new release is the one that serves, whatever becomes of the old containers.
-        let undisturbed = self.engine.undisturbed();
-        self.release(&undisturbed)
-            .retire(&record.before.services)
-            .context("the new release serves, and the old containers could not be ended: the next run does so")?;
-        images::forget(&undisturbed, self.stack, &self.records.prune()?)?;
+        self.clean_up(&record).map_err(|error| {
+            let message = format!("release {} serves, and cleaning up after it failed: {error:#}", record.id);
+            Failure::new(Exit::Failed, Problem::new(message).hint("cargo xtask deploy-docker, which goes on with that"))
+        })?;
         let took = seconds(started.elapsed());
         let what = record.rollback_to.as_ref().map(|to| format!(", which is {to} again")).unwrap_or_default();
         ui.result(ui.out().style(BOLD, format_args!("release {}{what} is deployed, in {took}", record.id)));
@@ -128,7 +139,7 @@ impl Deploy<'_> {
     /// Everything that can be undone, and has to be if a part of it fails.
     fn transact(&self, record: &mut Record, overlay: &Overlay, changes: &[Change<'_>]) -> anyhow::Result<()> {
         let ui = self.world.ui;
-        let release = self.release(self.engine);
+        let release = self.release(self.engine, self.deferred);
         release.backing(changes)?;
         if self.args.rollback {
             ui.note("     the database stays as it is: migrations are not taken back");
@@ -144,6 +155,7 @@ impl Deploy<'_> {
                     "nothing was migrated: there is no manage.py in `{dir}` of the image"
                 )));
             }
+            record.migrations = migrated.applied;
             record.database_copy = migrated.copy;
             self.records.write(record)?;
         }
@@ -153,8 +165,8 @@ impl Deploy<'_> {
         self.deferred.check("deploy-docker")
     }
 
-    /// Builds the images, or finds those that are wanted.
-    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<()> {
+    /// Builds the images, or finds those that are wanted; gives their ids, by reference.
+    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<BTreeMap<String, String>> {
         let ui = self.world.ui;
         if self.args.rollback {
             let all = self.records.all()?;
@@ -172,8 +184,11 @@ impl Deploy<'_> {
                 return Err(error);
             }
         }
-        record.images = images::ids(self.engine, self.stack, &record.id)?;
-        Ok(())
+        let images = images::ids(self.engine, self.stack, &record.id, ui)?;
+        let built = self.stack.built_images();
+        record.images =
+            images.clone().into_iter().filter(|(reference, _)| built.contains(&reference.as_str())).collect();
+        Ok(images)
     }
 
     /// A service that others rest on, and that cannot be replaced without losing something, is left as it is.
@@ -201,8 +216,7 @@ impl Deploy<'_> {
     fn unchanged(&self, record: Record, started: Instant) -> anyhow::Result<Exit> {
         let ui = self.world.ui;
         let records = self.records.all()?;
-        let last = records.iter().rev().find(|it| it.result == Outcome::Deployed);
-        let id = if let Some(last) = last.filter(|last| last.images == record.images) {
+        let id = if let Some(last) = serving(&records).filter(|last| last.images == record.images) {
             self.forget_images()?;
             last.id.clone()
         } else {
@@ -230,15 +244,17 @@ impl Deploy<'_> {
     fn roll_back(&self, record: &Record, error: &anyhow::Error) -> anyhow::Error {
         let ui = self.world.ui;
         let is_interrupted = Exit::of(error) == Exit::Interrupted;
-        let has_served =
-            record.before.services.iter().any(|replaced| replaced.containers.iter().any(|it| it.was_running));
-        let undone = ui.stage("rolling back", || self.undo(record));
-        let state = match (&undone, has_served) {
-            (Ok(()), true) => "rolled back: what served before serves again",
-            (Ok(()), false) => "rolled back: nothing served before, and nothing does now",
+        if is_interrupted {
+            ui.note("     interrupted: going back first");
+        }
+        let is_first = record.before.services.iter().all(|replaced| replaced.containers.is_empty());
+        let undone = ui.stage("rolling back", || self.undo(record, Run::Failed));
+        let state = match (&undone, is_first) {
+            (Ok(()), false) => "rolled back, and what served before serves again",
+            (Ok(()), true) => "rolled back, and nothing of this release is left",
             (Err(_), _) => "and rolling back failed, too",
         };
-        let message = format!("{error:#}: {state}");
+        let message = format!("{error:#}: {state}{}", what_stays(record));
         let (exit, problem) = match undone {
             Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
             Ok(()) => (Exit::RolledBack, Problem::new(message)),
@@ -251,13 +267,20 @@ impl Deploy<'_> {
     }
 
     /// Undoes a release and notes that it is undone. A signal that has come stops nothing here.
-    fn undo(&self, record: &Record) -> anyhow::Result<()> {
-        let engine = self.engine.undisturbed();
+    fn undo(&self, record: &Record, run: Run) -> anyhow::Result<()> {
+        let (engine, deaf) = (self.engine.undisturbed(), Deferred::deaf());
         migrate::clean_up(&engine, self.stack, &record.id)?;
-        self.release(&engine).undo(record)?;
+        self.release(&engine, &deaf).undo(record, run)?;
         self.records.write(&record.clone().ended(Outcome::RolledBack))?;
         images::forget(&engine, self.stack, &self.good()?)?;
         self.records.prune().map(drop)
+    }
+
+    /// Ends the containers of before, and forgets what is too old.
+    fn clean_up(&self, record: &Record) -> anyhow::Result<()> {
+        let (engine, deaf) = (self.engine.undisturbed(), Deferred::deaf());
+        self.release(&engine, &deaf).retire(&record.before.services)?;
+        images::forget(&engine, self.stack, &self.records.prune()?)
     }
 
     fn forget_images(&self) -> anyhow::Result<()> {
@@ -271,9 +294,9 @@ impl Deploy<'_> {
         Ok(records)
     }
 
-    fn release<'b>(&'b self, engine: &'b Engine<'b>) -> Release<'b> {
+    fn release<'b>(&'b self, engine: &'b Engine<'b>, deferred: &'b Deferred) -> Release<'b> {
         let cli::DeployDocker { timeout, stability, .. } = *self.args;
-        let (stack, deferred, ui) = (self.stack, self.deferred, self.world.ui);
+        let (stack, ui) = (self.stack, self.world.ui);
         Release { engine, stack, deferred, ui, timeout, stability }
     }
 
@@ -298,5 +321,15 @@ impl Deploy<'_> {
         let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
         let is_dirty = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
         Some(if is_dirty { commit + "+" } else { commit })
+    }
+}
+
+/// What going back does not take back.
+fn what_stays(record: &Record) -> String {
+    let Record { migrations, database_copy, .. } = record;
+    let copy = database_copy.iter().map(|copy| format!("; the database as it was before is in `{copy}`"));
+    match migrations.len() {
+        0 => String::new(),
+        count => format!("; {count} migrations stay applied{}", copy.collect::<String>()),
     }
 }

@@ -15,8 +15,6 @@ use crate::exit::{Exit, Failure, Problem};
 
 /// How many records, and the images of so many releases, are kept.
 const KEPT: usize = 5;
-/// Of these many releases that went well, whatever was tried since: the one that serves, and the one before it.
-const KEPT_GOOD: usize = 2;
 const SCHEMA: u32 = 1;
 
 /// A release, from the moment when something is about to change. Holds no secret.
@@ -25,8 +23,8 @@ pub(crate) struct Record {
     schema: u32,
     /// The moment in UTC, such as `20261123T045012Z`; the tag of its images.
     pub(crate) id: String,
-    /// Which deployer it was.
-    pub(crate) command: String,
+    /// Where it went.
+    pub(crate) target: Target,
     pub(crate) started: String,
     pub(crate) ended: Option<String>,
     pub(crate) by: String,
@@ -35,12 +33,25 @@ pub(crate) struct Record {
     pub(crate) result: Outcome,
     /// The release that a rollback went back to.
     pub(crate) rollback_to: Option<String>,
-    /// The ids of the images, by the references of the Compose file.
+    /// The ids of the images that were built, by the references of the Compose file.
     pub(crate) images: BTreeMap<String, String>,
+    /// The migrations that were applied.
+    pub(crate) migrations: Vec<String>,
     /// Where the database was copied to, before it was migrated.
     pub(crate) database_copy: Option<String>,
     /// What there was before: what undoing goes back to.
     pub(crate) before: Before,
+}
+
+/// Where a deploy goes. Another engine, or another Compose project, has releases of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Target {
+    /// Which deployer it is.
+    pub(crate) command: String,
+    /// The id of the engine.
+    pub(crate) engine: String,
+    /// The Compose project.
+    pub(crate) project: String,
 }
 
 /// How a release has ended.
@@ -77,12 +88,12 @@ pub(crate) struct Old {
 
 impl Record {
     /// A release that begins now.
-    pub(crate) fn begin(command: &str, by: String, commit: Option<String>) -> Self {
+    pub(crate) fn begin(target: Target, by: String, commit: Option<String>) -> Self {
         let now = now();
         Record {
             schema: SCHEMA,
             id: now.chars().filter(char::is_ascii_alphanumeric).collect(),
-            command: command.to_owned(),
+            target,
             started: now,
             ended: None,
             by,
@@ -90,6 +101,7 @@ impl Record {
             result: Outcome::UnderWay,
             rollback_to: None,
             images: BTreeMap::new(),
+            migrations: Vec::new(),
             database_copy: None,
             before: Before::default(),
         }
@@ -98,6 +110,11 @@ impl Record {
     /// The release whose images these are: for a rollback, the one that it went back to.
     pub(crate) fn original(&self) -> &str {
         self.rollback_to.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether these images differ, where both releases have them.
+    fn differs_from(&self, other: &Record) -> bool {
+        self.images.iter().any(|(reference, id)| other.images.get(reference).is_some_and(|other| other != id))
     }
 
     /// The record with its end.
@@ -112,16 +129,22 @@ fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The records of a project, in `.xtask/releases`.
+/// The records of a project for one target, in `.xtask/releases`.
 pub(crate) struct Records {
     dir: PathBuf,
     shown: String,
+    target: Target,
 }
 
 impl Records {
-    pub(crate) fn of(project: &Project) -> Self {
+    pub(crate) fn of(project: &Project, target: Target) -> Self {
         let dir = project.state_dir().join("releases");
-        Records { shown: project.relative(&dir).display().to_string(), dir }
+        Records { shown: project.relative(&dir).display().to_string(), dir, target }
+    }
+
+    /// A release to this target that begins now.
+    pub(crate) fn begin(&self, by: String, commit: Option<String>) -> Record {
+        Record::begin(self.target.clone(), by, commit)
     }
 
     /// All of them, the oldest first.
@@ -139,11 +162,19 @@ impl Records {
             }
             let name = format!("{}/{}", self.shown, path.file_name().unwrap_or_default().display());
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{name}`"))?;
-            let record: Record = serde_json::from_str(&text).map_err(|error| {
-                let problem = Problem::new(format!("`{name}` line {} is no release record", error.line()));
-                Failure::new(Exit::NotMet, problem.hint(format!("rm {name}")))
-            })?;
-            records.push(record);
+            let not_ours = |message: String| {
+                let hint = "mend it, or move it away if no deploy was cut short: what that one left stands in it";
+                Failure::new(Exit::NotMet, Problem::new(message).hint(hint))
+            };
+            let record: Record = serde_json::from_str(&text)
+                .map_err(|error| not_ours(format!("`{name}` line {} is no release record", error.line())))?;
+            if record.schema != SCHEMA {
+                let message = format!("`{name}` has the schema {}, and {SCHEMA} is what is known here", record.schema);
+                return Err(not_ours(message).into());
+            }
+            if record.target == self.target {
+                records.push(record);
+            }
         }
         records.sort_by(|a: &Record, b: &Record| a.id.cmp(&b.id));
         Ok(records)
@@ -167,7 +198,7 @@ impl Records {
     /// Removes the records that are too old; gives those that are left.
     pub(crate) fn prune(&self) -> anyhow::Result<Vec<Record>> {
         let records = self.all()?;
-        let (left, dropped) = kept(records);
+        let (left, dropped) = kept(&records);
         for record in dropped {
             fs::remove_file(self.path(&record.id))
                 .with_context(|| format!("cannot remove the old record `{}/{}.json`", self.shown, record.id))?;
@@ -180,35 +211,27 @@ impl Records {
     }
 }
 
-/// The records that are kept, and the others.
-fn kept(records: Vec<Record>) -> (Vec<Record>, Vec<Record>) {
+/// The records that are kept, and the others: the newest, and whatever was tried since, the one that serves and the
+/// one that a rollback goes back to.
+fn kept(records: &[Record]) -> (Vec<Record>, Vec<Record>) {
     let newest = records.len().saturating_sub(KEPT);
-    let mut good: Vec<String> = Vec::new();
-    for record in records.iter().rev().filter(|record| record.result == Outcome::Deployed) {
-        if good.len() < KEPT_GOOD && !good.contains(&record.id) {
-            good.push(record.id.clone());
-        }
-    }
-    let originals: Vec<String> =
-        records.iter().filter(|record| good.contains(&record.id)).map(|record| record.original().to_owned()).collect();
-    let mut index = 0;
-    records.into_iter().partition(|record| {
-        index += 1;
-        index > newest || good.contains(&record.id) || originals.contains(&record.id)
-    })
+    let wanted = [serving(records), previous(records)].into_iter().flatten();
+    let wanted: Vec<String> = wanted.flat_map(|record| [record.id.clone(), record.original().to_owned()]).collect();
+    let (old, newest) = records.split_at(newest);
+    let (old, dropped): (Vec<_>, Vec<_>) = old.iter().cloned().partition(|record| wanted.contains(&record.id));
+    (old.into_iter().chain(newest.iter().cloned()).collect(), dropped)
 }
 
-/// The release that a rollback goes back to: the last good one before the one that serves.
+/// The release that serves.
+pub(crate) fn serving(records: &[Record]) -> Option<&Record> {
+    records.iter().rev().find(|record| record.result == Outcome::Deployed)
+}
+
+/// The release that a rollback goes back to: the last good one before the one that serves, with other images.
 pub(crate) fn previous(records: &[Record]) -> Option<&Record> {
-    let good = |record: &&Record| record.result == Outcome::Deployed;
-    let serving = records.iter().rev().find(good)?;
-    let is_itself = |record: &&Record| record.rollback_to.is_none();
-    records
-        .iter()
-        .rev()
-        .filter(good)
-        .filter(is_itself)
-        .find(|record| record.id.as_str() < serving.original() && record.images != serving.images)
+    let serving = serving(records)?;
+    let good = records.iter().rev().filter(|record| record.result == Outcome::Deployed && record.rollback_to.is_none());
+    good.filter(|record| record.id.as_str() < serving.original()).find(|record| record.differs_from(serving))
 }
 
 #[cfg(test)]
@@ -217,11 +240,15 @@ mod tests {
 
     /// A record in words: its id, how it ended, the image that it had, and perhaps what it went back to.
     fn record(id: &str, result: Outcome, image: &str, rollback_to: Option<&str>) -> Record {
-        let mut record = Record::begin("deploy-docker", "me@here".into(), None).ended(result);
+        let mut record = Record::begin(target("engine"), "me@here".into(), None).ended(result);
         record.id = id.to_owned();
         record.images = BTreeMap::from([("app".to_owned(), image.to_owned())]);
         record.rollback_to = rollback_to.map(str::to_owned);
         record
+    }
+
+    fn target(engine: &str) -> Target {
+        Target { command: "deploy-docker".into(), engine: engine.into(), project: "shop".into() }
     }
 
     fn ids(records: &[Record]) -> String {
@@ -255,25 +282,31 @@ mod tests {
         let good = |id| record(id, Deployed, id, None);
         let bad = |id| record(id, RolledBack, id, None);
         let (left, dropped) =
-            kept(vec![good("1"), good("2"), good("3"), bad("4"), bad("5"), bad("6"), bad("7"), bad("8")]);
+            kept(&[good("1"), good("2"), good("3"), bad("4"), bad("5"), bad("6"), bad("7"), bad("8")]);
         assert_eq!((ids(&left).as_str(), ids(&dropped).as_str()), ("2 3 4 5 6 7 8", "1"));
-        let (left, dropped) = kept(["1", "2", "3", "4", "5", "6", "7"].map(good).into());
+        let (left, dropped) = kept(&["1", "2", "3", "4", "5", "6", "7"].map(good));
         assert_eq!((ids(&left).as_str(), ids(&dropped).as_str()), ("3 4 5 6 7", "1 2"));
-        // What serves after a rollback is the release that it went back to.
-        let back = record("8", Deployed, "1", Some("1"));
-        let (left, _) = kept(["1", "2", "3", "4", "5", "6"].map(good).into_iter().chain([back]).collect());
-        assert_eq!(ids(&left), "1 3 4 5 6 8");
+        // What serves after a rollback is the release that it went back to, and what it differs from comes before that.
+        let back = record("8", Deployed, "2", Some("2"));
+        let (left, _) = kept(&[["1", "2", "3", "4", "5", "6"].map(good).as_slice(), &[back]].concat());
+        assert_eq!(ids(&left), "1 2 3 4 5 6 8");
+        // The same images with another `.env` are nothing to go back to, however often they were deployed.
+        let again = |id| record(id, Deployed, "b", None);
+        let (left, _) = kept(&[good("1"), again("2"), again("3"), bad("4"), bad("5"), bad("6"), bad("7")]);
+        assert_eq!(ids(&left), "1 3 4 5 6 7");
     }
 
     #[test]
     fn records_survive_and_are_named_when_they_do_not() {
         let dir = tempfile::tempdir().expect("a folder");
         let project = Project::open(dir.path()).expect("a project");
-        let records = Records::of(&project);
+        let records = Records::of(&project, target("engine"));
         assert!(records.all().expect("none").is_empty());
         records.write(&record("1", Outcome::Deployed, "a", None)).expect("written");
         records.write(&record("0", Outcome::RolledBack, "b", None)).expect("written");
         assert_eq!(ids(&records.all().expect("readable")), "0 1");
+        // What went to another engine is none of this one's business.
+        assert!(Records::of(&project, target("other")).all().expect("readable").is_empty());
         fs::write(dir.path().join(".xtask/releases/2.json"), "{").expect("written");
         let error = records.all().expect_err("it is no record");
         assert_eq!(error.to_string(), "`.xtask/releases/2.json` line 1 is no release record");

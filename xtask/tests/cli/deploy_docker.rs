@@ -20,7 +20,7 @@ fn the_plan() {
         0,
         str![[r#"
 Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
-  build shop-app, shop-proxy; a service whose image is new then is replaced as well
+  build shop-app:latest, shop-proxy:latest; a service whose image is new then is replaced as well
   copy the database (SQLite) and apply pending migrations, if anything is replaced
   start redis: it is not there yet
   start web: it is not there yet
@@ -153,7 +153,7 @@ hint: ls .xtask/releases
         str![[r#"
   ok   pre-flight  Docker 28.0.0, Compose 2.26.1
 error: `.xtask/releases/20260101T000000Z.json` line 1 is no release record
-hint: rm .xtask/releases/20260101T000000Z.json
+hint: mend it, or move it away if no deploy was cut short: what that one left stands in it
 
 "#]],
     );

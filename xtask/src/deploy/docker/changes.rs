@@ -6,6 +6,7 @@ use std::fmt;
 use super::container::{Container, Health};
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Service, Stack};
+use crate::exit::{Exit, Failure, Problem};
 
 /// A service that is to be replaced, and why.
 pub(super) struct Change<'a> {
@@ -77,6 +78,7 @@ pub(super) fn find<'a>(
 fn is_well(container: &Container, role: &Role) -> bool {
     match role {
         Role::Job => container.state == "exited" && container.exit_code == 0,
+        Role::Backing | Role::Other if container.is_done() => true,
         _ => container.runs() && !matches!(container.health, Health::Unhealthy(_)),
     }
 }
@@ -89,6 +91,10 @@ fn reconfigured(engine: &Engine<'_>, services: &[&str]) -> anyhow::Result<Vec<St
     }
     let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never"];
     let told = engine.compose_told(up.iter().chain(services).copied(), SOON)?;
+    if !told.contains("Container ") {
+        let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
+        return Err(Failure::new(Exit::Failed, problem).into());
+    }
     Ok(recreated(&told))
 }
 

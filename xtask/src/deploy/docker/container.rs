@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::stack::STATE;
+
 /// A container of a Compose service.
 #[derive(Debug, Clone)]
 pub(super) struct Container {
@@ -29,6 +31,10 @@ pub(super) struct Container {
     pub(super) stop_timeout: u64,
     /// Its addresses, by the names that the engine gives to the networks.
     pub(super) addresses: BTreeMap<String, String>,
+    /// Where it tells who is in rotation, if it is a proxy that does.
+    pub(super) state_url: Option<String>,
+    /// Whether the engine leaves it alone when it has ended.
+    pub(super) ends_for_good: bool,
     /// Where it keeps data that no other container would find.
     pub(super) anonymous_volumes: Vec<String>,
     /// The ports of the engine's host that it has.
@@ -54,6 +60,11 @@ impl Container {
     /// Whether it runs, or is about to run again.
     pub(super) fn is_up(&self) -> bool {
         self.runs() || self.state == "restarting"
+    }
+
+    /// Whether it has done what it was to do, and is over.
+    pub(super) fn is_done(&self) -> bool {
+        self.state == "exited" && self.exit_code == 0 && self.ends_for_good
     }
 
     /// What is wrong with it by what the engine knows, if something is: it should be running, since its first start.
@@ -129,7 +140,14 @@ struct Config {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct HostConfig {
+    restart_policy: RestartPolicy,
     port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RestartPolicy {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -206,6 +224,8 @@ impl From<Inspected> for Container {
                 .into_iter()
                 .map(|(name, endpoint)| (name, endpoint.address))
                 .collect(),
+            state_url: labels.get(STATE).cloned(),
+            ends_for_good: matches!(host_config.restart_policy.name.as_str(), "" | "no"),
             anonymous_volumes: mounts
                 .unwrap_or_default()
                 .into_iter()

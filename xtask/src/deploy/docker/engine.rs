@@ -152,6 +152,10 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// The options that are given a value here.
+const WITH_VALUE: [&str; 10] =
+    ["-f", "--alias", "--entrypoint", "--filter", "--format", "--name", "--pull", "--scale", "--tail", "--user"];
+
 /// A command as it is told: without options, and with ids as short as Docker shows them.
 fn shown(args: &[&str]) -> String {
     let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -159,7 +163,7 @@ fn shown(args: &[&str]) -> String {
     let mut args = args.iter();
     while let Some(word) = args.next() {
         match *word {
-            "-f" => {
+            word if WITH_VALUE.contains(&word) => {
                 args.next();
             }
             word if word.starts_with('-') => {}
@@ -179,6 +183,6 @@ mod tests {
         assert_eq!(shown(&["compose", "-f", "a.yaml", "-f", "b", "build"]), "docker compose build");
         let id = "0123456789abcdef".repeat(4);
         assert_eq!(shown(&["stop", &id]), "docker stop 0123456789ab");
-        assert_eq!(shown(&["exec", "-i", &id, "python3", "-"]), "docker exec 0123456789ab python3");
+        assert_eq!(shown(&["exec", "-i", "--user", "0", &id, "rm", "-"]), "docker exec 0123456789ab rm");
     }
 }

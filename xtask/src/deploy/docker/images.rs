@@ -12,6 +12,9 @@ use crate::deploy::record::Record;
 use crate::exit::{Exit, Failure, Problem};
 use crate::ui::Ui;
 
+/// What the tags of releases begin with: others on the same image are not ours.
+const TAG: &str = "xtask-";
+
 /// The Compose file on top of the project's, which names the images of a release.
 pub(super) struct Overlay {
     file: String,
@@ -39,10 +42,13 @@ impl Overlay {
 
 /// The reference of an image for a release.
 pub(super) fn tagged(reference: &str, release: &str) -> String {
-    let without_digest = reference.split('@').next().unwrap_or_default();
-    let name = without_digest.rfind('/').map_or(0, |slash| slash + 1);
-    let end = without_digest[name..].find(':').map_or(without_digest.len(), |colon| name + colon);
-    format!("{}:{release}", &without_digest[..end])
+    format!("{}:{TAG}{release}", name(reference))
+}
+
+/// A reference without its tag.
+fn name(reference: &str) -> &str {
+    let last = reference.rfind('/').map_or(0, |slash| slash + 1);
+    reference[last..].find(':').map_or(reference, |colon| &reference[..last + colon])
 }
 
 /// Builds the images under the release's tag; what was built before is taken from the cache.
@@ -68,12 +74,9 @@ pub(super) fn build(engine: &Engine<'_>, stack: &Stack, overlay: &Overlay, ui: &
 /// Gives the images that there are the release's tag: those of the Compose file, or those of another release.
 pub(super) fn adopt(engine: &Engine<'_>, stack: &Stack, release: &str, from: Option<&Record>) -> anyhow::Result<()> {
     for reference in stack.built_images() {
-        let source = match from {
-            Some(record) => record.images.get(reference).cloned().unwrap_or_default(),
-            None => reference.to_owned(),
-        };
-        let id = if source.is_empty() { None } else { engine.image(&source)? };
-        let Some(id) = id else {
+        // A service that is newer than that release keeps its image.
+        let source = from.and_then(|record| record.images.get(reference)).map_or(reference, String::as_str);
+        let Some(id) = engine.image(source)? else {
             let what = from.map(|record| format!(" of release {}", record.original())).unwrap_or_default();
             let problem = Problem::new(format!("the image `{reference}`{what} is not there any more"));
             return Err(Failure::new(Exit::NotMet, problem.hint("cargo xtask deploy-docker, which builds it")).into());
@@ -84,7 +87,12 @@ pub(super) fn adopt(engine: &Engine<'_>, stack: &Stack, release: &str, from: Opt
 }
 
 /// The ids of the images of all services, by reference. One that is not here yet is fetched.
-pub(super) fn ids(engine: &Engine<'_>, stack: &Stack, release: &str) -> anyhow::Result<BTreeMap<String, String>> {
+pub(super) fn ids(
+    engine: &Engine<'_>,
+    stack: &Stack,
+    release: &str,
+    ui: &Ui,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let built = stack.built_images();
     let mut ids = BTreeMap::new();
     for service in &stack.services {
@@ -92,7 +100,7 @@ pub(super) fn ids(engine: &Engine<'_>, stack: &Stack, release: &str) -> anyhow::
         let reference = if is_ours { tagged(&service.image, release) } else { service.image.clone() };
         let mut id = engine.image(&reference)?;
         if id.is_none() && !is_ours {
-            engine.docker(["pull", "--quiet", &reference], BUILD)?;
+            ui.stage(&format!("pull {reference}"), || engine.docker(["pull", "--quiet", &reference], BUILD))?;
             id = engine.image(&reference)?;
         }
         let id = id.ok_or_else(|| {
@@ -106,13 +114,12 @@ pub(super) fn ids(engine: &Engine<'_>, stack: &Stack, release: &str) -> anyhow::
 /// Takes the tags of releases away whose records are gone, and of one that was given up.
 pub(super) fn forget(engine: &Engine<'_>, stack: &Stack, kept: &[Record]) -> anyhow::Result<()> {
     for reference in stack.built_images() {
-        let name = tagged(reference, "");
-        let name = name.trim_end_matches(':');
+        let name = name(reference);
         let tags = engine.docker(["image", "ls", "--format", "{{.Tag}}", name], SOON)?;
-        let is_release = |tag: &&str| tag.len() == 16 && tag.ends_with('Z') && tag.as_bytes()[8] == b'T';
-        for tag in tags.lines().filter(is_release).filter(|tag| !kept.iter().any(|record| record.id == **tag)) {
+        let releases = tags.lines().filter_map(|tag| tag.strip_prefix(TAG));
+        for release in releases.filter(|release| !kept.iter().any(|record| record.id == **release)) {
             // One that somebody still uses stays.
-            engine.ask(&["image", "rm", &format!("{name}:{tag}")], b"", SOON)?;
+            engine.ask(&["image", "rm", &tagged(reference, release)], b"", SOON)?;
         }
     }
     Ok(())
@@ -125,11 +132,10 @@ mod tests {
     #[test]
     fn references() {
         for (reference, expected) in [
-            ("shop-app", "shop-app:R"),
-            ("shop-app:latest", "shop-app:R"),
-            ("registry:5000/shop/app", "registry:5000/shop/app:R"),
-            ("registry:5000/shop/app:1.2", "registry:5000/shop/app:R"),
-            ("app@sha256:abc", "app:R"),
+            ("shop-app", "shop-app:xtask-R"),
+            ("shop-app:latest", "shop-app:xtask-R"),
+            ("registry:5000/shop/app", "registry:5000/shop/app:xtask-R"),
+            ("registry:5000/shop/app:1.2", "registry:5000/shop/app:xtask-R"),
         ] {
             assert_eq!(tagged(reference, "R"), expected);
         }

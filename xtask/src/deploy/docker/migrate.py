@@ -27,8 +27,14 @@ def sqlite_file(connection):
 def copy(name, release):
     """By SQLite's own backup: what others have just written is in it, in the WAL or not."""
     target = f"{name}.before-{release}"
-    with contextlib.closing(sqlite3.connect(name)) as source, contextlib.closing(sqlite3.connect(target)) as backup:
-        source.backup(backup)
+    partial = f"{name}.partial"
+    try:
+        with contextlib.closing(sqlite3.connect(name)) as source, contextlib.closing(sqlite3.connect(partial)) as backup:
+            source.backup(backup)
+        os.replace(partial, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(partial)
     for old in sorted(glob.glob(f"{glob.escape(name)}.before-*"))[:-KEPT]:
         os.remove(old)
     return target

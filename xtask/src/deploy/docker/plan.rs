@@ -4,22 +4,18 @@ use checks::report::BOLD;
 
 use super::changes::{self, Cause, Change};
 use super::container::Container;
+use super::engine::Engine;
 use super::preflight::Ground;
 use super::stack::{Role, Stack};
 use crate::cli;
-use crate::deploy::record::{Outcome, Records, previous};
+use crate::deploy::record::{Outcome, previous};
 use crate::exit::{Exit, Failure, Problem};
 use crate::world::World;
 
 /// What `--dry-run` shows.
-pub(super) fn print(
-    args: &cli::DeployDocker,
-    ground: &Ground<'_>,
-    records: &Records,
-    world: &World<'_>,
-) -> anyhow::Result<()> {
+pub(super) fn print(args: &cli::DeployDocker, ground: &Ground<'_>, world: &World<'_>) -> anyhow::Result<()> {
     let (ui, stack) = (world.ui, &ground.stack);
-    let records = records.all()?;
+    let records = ground.records.all()?;
     let target = previous(&records);
     if args.rollback && target.is_none() {
         return Err(nothing_to_go_back_to().into());
@@ -56,7 +52,7 @@ pub(super) fn print(
         "  watch the new containers for {} s; go back if anything is not well, else end the old ones",
         args.stability.as_secs_f32()
     ));
-    for problem in outages(stack, &changes) {
+    for problem in outages(stack, &changes).into_iter().chain(left_over(&ground.engine, stack)?) {
         ui.warning(&problem);
     }
     Ok(())
@@ -66,6 +62,19 @@ pub(super) fn print(
 pub(super) fn nothing_to_go_back_to() -> Failure {
     let problem = Problem::new("there is no earlier release to go back to");
     Failure::new(Exit::NotMet, problem.hint("ls .xtask/releases"))
+}
+
+/// What runs of services that the Compose file does not have any more.
+pub(super) fn left_over(engine: &Engine<'_>, stack: &Stack) -> anyhow::Result<Option<Problem>> {
+    let containers = engine.containers(stack.name())?;
+    let left: Vec<String> = containers
+        .iter()
+        .filter(|it| it.is_up() && stack.service(&it.service).is_none())
+        .map(ToString::to_string)
+        .collect();
+    let hint = format!("docker compose -f {} up -d --no-recreate --remove-orphans", engine.file);
+    let told = || format!("{} runs on, and its service is not in the Compose file any more", left.join(", "));
+    Ok((!left.is_empty()).then(|| Problem::new(told()).hint(hint)))
 }
 
 /// What loses requests, and why.

@@ -15,6 +15,7 @@ use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Stack};
+use crate::deploy::record::{Records, Target};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::prompt;
@@ -30,6 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Ground<'a> {
     pub(super) engine: Engine<'a>,
     pub(super) stack: Stack,
+    pub(super) records: Records,
     /// What `.env` says of the deployment method.
     pub(super) method: Detected<DeployMethod>,
     /// The versions, for the report.
@@ -67,6 +69,7 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     let is_ok = |name: &str| outcomes.iter().any(|it| it.name == name && it.status == Status::Ok);
     let mut stack = None;
     let mut versions = String::new();
+    let mut engine_id = String::new();
     if is_ok("docker.compose") {
         let version = engine.docker(["compose", "version", "--short"], SOON)?;
         versions = format!("Compose {}", version.trim());
@@ -84,6 +87,7 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     if let (Some(stack), true) = (&stack, is_ok("docker.daemon")) {
         let version = engine.docker(["version", "--format", "{{.Server.Version}}"], SOON)?;
         versions = format!("Docker {}, {versions}", version.trim());
+        engine.docker(["info", "--format", "{{.ID}}"], SOON)?.trim().clone_into(&mut engine_id);
         let everybody = engine.everybody()?;
         let (ours, others): (Vec<_>, Vec<_>) = everybody.into_iter().partition(|it| it.project == stack.name());
         problems.extend(ports(stack, &ours, &others, is_here));
@@ -97,7 +101,12 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
         world.ui.warning(&problem(outcome));
     }
     match stack {
-        Some(stack) if problems.is_empty() => Ok(Ground { engine, stack, method, versions }),
+        Some(stack) if problems.is_empty() => {
+            let target =
+                Target { command: "deploy-docker".to_owned(), engine: engine_id, project: stack.name().to_owned() };
+            let records = Records::of(&world.project, target);
+            Ok(Ground { engine, stack, records, method, versions })
+        }
         _ => Err(Failure { exit: Exit::NotMet, problems }.into()),
     }
 }

@@ -47,7 +47,12 @@ impl Proof<'_> {
         loop {
             self.deferred.check("waiting for the new containers")?;
             let container = self.container(id)?;
-            if service.role == Role::Job && container.state == "exited" && container.exit_code == 0 {
+            let is_over = match service.role {
+                Role::Job => container.state == "exited" && container.exit_code == 0,
+                Role::Backing | Role::Other => container.is_done(),
+                _ => false,
+            };
+            if is_over {
                 return Ok(container);
             }
             if let Some(ailment) = container.ailment() {
@@ -95,7 +100,7 @@ impl Proof<'_> {
                     let message = format!("{first} was removed by somebody else");
                     return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
                 };
-                if let Some(ailment) = now.ailment() {
+                if let Some(ailment) = now.ailment().filter(|_| !first.is_done()) {
                     return Err(self.sick(now, &ailment));
                 }
                 if now.started_at != first.started_at {
@@ -119,6 +124,7 @@ impl Proof<'_> {
         while let Some(complaint) = self.complaint(web, from, Some(proxy))? {
             self.deferred.check("asking through the proxy")?;
             if Instant::now() >= end {
+                let complaint = self.engine.secrets.cover(&complaint);
                 let message = format!("`{}` is well, and through `{}` it {complaint}", web.name, proxy.name);
                 return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
             }

@@ -8,8 +8,8 @@ use super::stack::Gate;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 
-/// How long the proxy may take to notice who is there.
-const NOTICE: Duration = Duration::from_secs(15);
+/// How long the proxy may take to notice who is there: longer than three checks of a busy container, of 5 s each.
+const NOTICE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
 /// Asks the URL that it is given, from within a container: the engine may be on another machine.
 const SCRIPT: &str = include_str!("state.py");
@@ -29,6 +29,8 @@ struct Server {
 pub(super) struct Proxy<'a> {
     pub(super) engine: &'a Engine<'a>,
     pub(super) gate: &'a Gate,
+    /// Where the proxy that runs tells who is in rotation; none if none runs that does.
+    pub(super) state: Option<String>,
     pub(super) deferred: &'a Deferred,
 }
 
@@ -59,6 +61,9 @@ impl Proxy<'_> {
 
     /// Waits until the proxy hands requests to a container.
     pub(super) fn wait_until_in(&self, container: &Container) -> anyhow::Result<()> {
+        if self.state.is_none() {
+            return Ok(());
+        }
         let address = self.address(container)?;
         self.wait(container, &format!("does not hand requests to {container}"), |server| {
             server.is_some_and(|server| server.is_in(&address))
@@ -68,6 +73,9 @@ impl Proxy<'_> {
     /// Takes a container out and waits until what it has begun is finished, at most so long; how many requests it still
     /// had then.
     pub(super) fn take_out(&self, container: &Container, patience: Duration) -> anyhow::Result<u64> {
+        if self.state.is_none() {
+            return Ok(0);
+        }
         self.engine.docker(["exec", "--user", "0", &container.id, "touch", &self.gate.hold_file], SOON)?;
         let address = self.address(container)?;
         self.wait(container, &format!("goes on handing requests to {container}"), |server| {
@@ -110,12 +118,14 @@ impl Proxy<'_> {
     }
 
     fn servers(&self, from: &Container) -> anyhow::Result<Vec<Server>> {
-        let args = ["exec", "-i", &from.id, "python3", "-", &self.gate.state];
+        let url = self.state.as_deref().unwrap_or_default();
+        let args = ["exec", "-i", &from.id, "python3", "-", url];
         let finished = self.engine.ask(&args, SCRIPT.as_bytes(), SOON)?;
         if finished.is_success() {
             return Ok(servers(finished.stdout()));
         }
-        let problem = Problem::new(format!("`{}` does not answer: {}", self.gate.state, finished.complaint()));
+        let complaint = self.engine.secrets.cover(&finished.complaint());
+        let problem = Problem::new(format!("`{url}` does not answer: {complaint}"));
         Err(Failure::new(Exit::Failed, problem.hint("docker compose logs proxy")).into())
     }
 

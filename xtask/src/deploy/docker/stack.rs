@@ -9,7 +9,7 @@ const FRONT: &str = "xtask.front";
 /// On the web service: as long as this file is there, the proxy hands it no request.
 const HOLD_FILE: &str = "xtask.hold-file";
 /// On the proxy: where it tells who is in rotation, as the statistics of `HAProxy` do.
-const STATE: &str = "xtask.state";
+pub(super) const STATE: &str = "xtask.state";
 
 const WEB: &str = "web";
 const PROXY: &str = "proxy";
@@ -59,8 +59,6 @@ pub(super) struct Gate {
     /// The names by which the service is known there.
     pub(super) aliases: Vec<String>,
     pub(super) hold_file: String,
-    /// The URL of the proxy's state.
-    pub(super) state: String,
 }
 
 impl Role {
@@ -85,6 +83,9 @@ impl Stack {
             .filter(|(_, service)| service.build.is_some())
             .map(|(name, service)| image(&config, name, service))
             .collect();
+        if let Some(image) = built.iter().find(|image| image.contains('@')) {
+            return Err(Problem::new(format!("the image `{image}` is built, and cannot have a digest as its name")));
+        }
         let mut services: Vec<Service> = config
             .services
             .iter()
@@ -115,6 +116,11 @@ impl Stack {
     /// The web service.
     pub(super) fn web(&self) -> Option<&Service> {
         self.services.iter().find(|service| matches!(service.role, Role::Web(_)))
+    }
+
+    /// The proxy.
+    pub(super) fn proxy(&self) -> Option<&Service> {
+        self.services.iter().find(|service| service.role == Role::Proxy)
     }
 
     pub(super) fn service(&self, name: &str) -> Option<&Service> {
@@ -164,13 +170,16 @@ fn web(config: &Config) -> Result<&str, Problem> {
     }
 }
 
+/// The reference of a service's image, spelled out: `shop` and `shop:latest` are the same one.
 fn image(config: &Config, name: &str, service: &Declared) -> String {
-    service.image.clone().unwrap_or_else(|| format!("{}-{name}", config.name))
+    let image = service.image.clone().unwrap_or_else(|| format!("{}-{name}", config.name));
+    let last = image.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) { image } else { format!("{image}:latest") }
 }
 
 fn gate(config: &Config, web: &str) -> Option<Gate> {
     let declared = &config.services[web];
-    let state = config.services.get(PROXY)?.labels.get(STATE)?;
+    config.services.get(PROXY)?.labels.get(STATE)?;
     let (front, hold_file) = (declared.labels.get(FRONT)?, declared.labels.get(HOLD_FILE)?);
     let membership = declared.networks.get(front)?;
     let more = membership.as_ref().map(|membership| membership.aliases.clone()).unwrap_or_default();
@@ -178,7 +187,6 @@ fn gate(config: &Config, web: &str) -> Option<Gate> {
         network: config.networks.get(front)?.name.clone(),
         aliases: [web.to_owned()].into_iter().chain(more).collect(),
         hold_file: hold_file.clone(),
-        state: state.clone(),
     })
 }
 
@@ -205,7 +213,7 @@ mod tests {
     fn a_stack_with_a_gate() {
         let stack = stack(
             r#"{"name": "shop", "networks": {"front": {"name": "shop_front"}}, "services": {
-                "beat": {"image": "shop-app"}, "celery": {"image": "shop-app"},
+                "beat": {"image": "shop-app"}, "celery": {"image": "shop-app:latest"},
                 "db": {"image": "postgres"}, "cache": {"image": "redis", "depends_on": {"db": {}}},
                 "proxy": {"build": {}, "labels": {"xtask.state": "http://proxy:1/s"}, "ports": [{"target": 80}]},
                 "never": {"image": "x", "scale": 0},
@@ -217,7 +225,7 @@ mod tests {
         let Some(Role::Web(Some(gate))) = stack.web().map(|web| web.role.clone()) else { panic!("there is a gate") };
         assert_eq!((gate.network.as_str(), gate.aliases.join(" ").as_str()), ("shop_front", "web app"));
         assert_eq!(stack.port(stack.web().expect("web")), 9000);
-        assert_eq!(stack.built_images(), ["shop-app", "shop-proxy"]);
+        assert_eq!(stack.built_images(), ["shop-app:latest", "shop-proxy:latest"]);
         let outages: Vec<_> = stack.services.iter().filter(|it| it.role.costs_outage()).map(|it| &it.name).collect();
         assert_eq!(outages, ["db", "cache", "proxy"]);
     }
@@ -226,7 +234,10 @@ mod tests {
     fn a_stack_without_one() {
         let stack = stack(r#"{"name": "shop", "services": {"app": {"build": {}, "ports": [{"target": 3000}]}}}"#)
             .expect("a stack");
-        assert_eq!(stack.web().map(|web| (web.role.clone(), web.image.as_str())), Some((Role::Web(None), "shop-app")));
+        assert_eq!(
+            stack.web().map(|web| (web.role.clone(), web.image.as_str())),
+            Some((Role::Web(None), "shop-app:latest"))
+        );
         assert_eq!(stack.port(stack.web().expect("web")), 3000);
         assert!(stack.web().expect("web").role.costs_outage());
     }
