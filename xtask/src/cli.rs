@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// method (`DEPLOY_METHOD` = bare | docker). Both answers live in `.env`.
 ///
 /// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 pre-flight not met or a step that is still to come,
-/// 6 another run is at work, 130 interrupted.
+/// 4 a deploy failed and was rolled back, 5 rolling back failed too, 6 another run is at work, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -53,6 +53,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Install(Install),
     Health(Health),
+    DeployDocker(DeployDocker),
     Detect(Detect),
 }
 
@@ -146,6 +147,37 @@ pub(crate) enum ReportFormat {
     Junit,
     /// Annotations for GitHub Actions
     Github,
+}
+
+/// Deploy with Docker Compose: without a lost request, and never a broken release
+///
+/// Builds the images, migrates the database, brings new containers up beside the old ones, proves and watches them, lets
+/// the proxy hand them requests, and ends the old ones when they have finished. Whatever fails on the way ends with the
+/// release from before. If nothing has changed, nothing is done.
+///
+/// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, 2 wrong usage, 3 pre-flight not met,
+/// 4 failed and rolled back, 5 rolling back failed too, 6 another run is at work, 130 interrupted after going back.
+#[derive(Debug, Args)]
+pub(crate) struct DeployDocker {
+    /// How long a new container may take until it is well, such as 90s
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How long new containers have to live on before they are relied upon
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) stability: Duration,
+    /// Build nothing: take the images as they are
+    #[arg(long, conflicts_with = "rollback")]
+    pub(crate) no_build: bool,
+    /// Go back to the images of the last good release before this one; the database stays as it is
+    #[arg(long)]
+    pub(crate) rollback: bool,
+}
+
+impl Default for DeployDocker {
+    fn default() -> Self {
+        let (timeout, stability) = (Duration::from_secs(60), Duration::from_secs(5));
+        DeployDocker { timeout, stability, no_build: false, rollback: false }
+    }
 }
 
 /// Print which environment, deployment method and mode this checkout is in, and how we know

@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Something that the work needs is not there; nothing was changed, or a step is still to be done.
     NotMet = 3,
+    /// A deploy failed, and what was there before serves again.
+    RolledBack = 4,
+    /// A deploy failed, and so did going back.
+    RollbackFailed = 5,
     /// Another run is at work on this project; nothing was changed.
     Locked = 6,
     /// Interrupted, after undoing.

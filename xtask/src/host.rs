@@ -22,6 +22,8 @@ pub(crate) struct Host {
     pub(crate) stdout_has_color: bool,
     pub(crate) stderr_has_color: bool,
     pub(crate) stderr_is_terminal: bool,
+    /// Who this is, such as `deploy@server`.
+    pub(crate) user: String,
     /// What the checks have to know of this machine.
     pub(crate) machine: Machine,
 }
@@ -41,12 +43,24 @@ impl Host {
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,
             stderr_is_terminal,
+            user: user(),
             machine: Machine {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
                 venv: env::var_os("UV_PROJECT_ENVIRONMENT").filter(|venv| !venv.is_empty()).map(PathBuf::from),
                 secrets: secrets(),
             },
         }
+    }
+}
+
+/// Whoever has logged in, and where.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn user() -> String {
+    let named = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(host) => format!("{user}@{}", host.trim()),
+        Err(_) => user,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask`: installs and looks after the service of a checkout, on its two axes.
 
 mod cli;
+mod deploy;
 mod detect;
 mod exit;
 mod health;
@@ -40,6 +41,7 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Install(args) => install::run(args, &world),
         Command::Health(args) => health::run(args, &world),
+        Command::DeployDocker(args) => deploy::docker::run(args, &world),
         Command::Detect(args) => detect::run(args, &world),
     }
 }

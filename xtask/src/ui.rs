@@ -144,6 +144,15 @@ impl Ui {
         Err(Failure::new(Exit::Failed, problem).into())
     }
 
+    /// Does a step, with a spinner on a terminal; tells how it ended and how long it took.
+    pub(crate) fn stage<T>(&self, title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let started = Instant::now();
+        let result = self.while_waiting(title, work);
+        let status = if result.is_ok() { Status::Ok } else { Status::Err };
+        self.mark(status, title, seconds(started.elapsed()));
+        result
+    }
+
     /// Does something that takes a while; a terminal shows that it is being done.
     pub(crate) fn while_waiting<T>(&self, title: &str, work: impl FnOnce() -> T) -> T {
         let _spinner = self.spinner(title);

@@ -1,15 +1,157 @@
-//! What is known of Docker Compose.
+//! What is known of Docker Compose: its versions, and its own reading of a Compose file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::secret::in_variable;
 
 /// Whether this is version 2 or later: `2.26.1` or `v2.26.1-3`.
 #[must_use]
 pub fn is_v2(version: &str) -> bool {
-    let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
-    major.parse::<u32>().is_ok_and(|major| major >= 2)
+    is_at_least(version, (2, 0))
+}
+
+/// Whether this version is so new.
+#[must_use]
+pub fn is_at_least(version: &str, least: (u32, u32)) -> bool {
+    let mut numbers = version.trim().trim_start_matches('v').split('.').map_while(|number| number.parse().ok());
+    let major = numbers.next().unwrap_or_default();
+    (major, numbers.next().unwrap_or_default()) >= least
+}
+
+/// What is used of `docker compose config --format json`. The rest is dropped. No `Debug`: there are secrets in it.
+#[derive(Clone, Deserialize)]
+pub struct Config {
+    /// The name of the Compose project.
+    #[serde(default)]
+    pub name: String,
+    /// Its services, with their profiles considered.
+    #[serde(default, deserialize_with = "or_default")]
+    pub services: BTreeMap<String, Service>,
+    /// Its networks, by the names that the file gives them.
+    #[serde(default, deserialize_with = "or_default")]
+    pub networks: BTreeMap<String, Network>,
+}
+
+impl Config {
+    /// The secrets in the environments of the services: programs may print what stands in no `.env`.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let variables = self.services.values().flat_map(|service| &service.environment);
+        let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
+        variables.flat_map(|(name, value)| in_variable(name, value)).collect()
+    }
+
+    /// Whether another service waits for this one to have ended well: a job, such as a migration.
+    #[must_use]
+    pub fn is_job(&self, service: &str) -> bool {
+        let mut dependencies = self.services.values().filter_map(|other| other.depends_on.get(service));
+        dependencies.any(|it| it.condition.as_deref() == Some("service_completed_successfully"))
+    }
+}
+
+/// A service.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Service {
+    /// The image that it runs; one that is built may be named by Compose itself.
+    pub image: Option<String>,
+    /// How the image is built, if it is.
+    pub build: Option<Value>,
+    /// A name that only one container can have.
+    pub container_name: Option<String>,
+    scale: Option<usize>,
+    deploy: Option<Deploy>,
+    /// The services that are to be there before it.
+    #[serde(deserialize_with = "or_default")]
+    pub depends_on: BTreeMap<String, Dependency>,
+    /// Its environment, with its files read.
+    #[serde(deserialize_with = "or_default")]
+    pub environment: BTreeMap<String, Value>,
+    /// The ports that it publishes.
+    #[serde(deserialize_with = "or_default")]
+    pub ports: Vec<Port>,
+    /// The ports that it listens on.
+    #[serde(deserialize_with = "or_default")]
+    pub expose: Vec<Value>,
+    /// Its labels.
+    #[serde(deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+    /// The networks that it is on.
+    #[serde(deserialize_with = "or_default")]
+    pub networks: BTreeMap<String, Option<Membership>>,
+}
+
+impl Service {
+    /// How many containers it should have.
+    #[must_use]
+    pub fn scale(&self) -> usize {
+        self.scale.or(self.deploy.as_ref().and_then(|deploy| deploy.replicas)).unwrap_or(1)
+    }
+}
+
+#[derive(Clone, Deserialize)]
+struct Deploy {
+    replicas: Option<usize>,
+}
+
+/// How a service waits for another one.
+#[derive(Clone, Deserialize)]
+pub struct Dependency {
+    /// Such as `service_healthy`.
+    pub condition: Option<String>,
+}
+
+/// A published port.
+#[derive(Clone, Deserialize)]
+pub struct Port {
+    /// `tcp`, where nothing is said.
+    pub protocol: Option<String>,
+    /// The port in the container.
+    pub target: Option<u16>,
+    /// The port outside, or a range of them; none leaves it to the engine.
+    pub published: Option<String>,
+    /// The address that it is bound to; none is all of them.
+    pub host_ip: Option<String>,
+}
+
+impl Port {
+    /// Whether it is one of TCP.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        matches!(self.protocol.as_deref(), None | Some("tcp"))
+    }
+}
+
+/// How a service is known on a network.
+#[derive(Clone, Default, Deserialize)]
+pub struct Membership {
+    /// Names besides its own.
+    #[serde(default, deserialize_with = "or_default")]
+    pub aliases: Vec<String>,
+}
+
+/// A network.
+#[derive(Clone, Deserialize)]
+pub struct Network {
+    /// Its name in the engine.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// Compose writes `null` for some lists and maps without items.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_v2;
+    use super::*;
+    use crate::secret::Secrets;
 
     #[test]
     fn versions_of_compose() {
@@ -19,5 +161,34 @@ mod tests {
         for version in ["1.29.2", "", "dev"] {
             assert!(!is_v2(version), "{version}");
         }
+        for (version, is_enough) in [("2.20.0", true), ("v2.26.1-4", true), ("3.0", true), ("2.19.9", false)] {
+            assert_eq!(is_at_least(version, (2, 20)), is_enough, "{version}");
+        }
+    }
+
+    /// As Compose 2.26 writes it, the rest left out.
+    const CONFIG: &str = r#"{"name": "shop", "networks": {"front": {"name": "shop_front", "internal": true}}, "services": {
+        "job": {"command": ["true"], "image": "x", "networks": {"default": null}},
+        "pair": {"deploy": {"replicas": 2, "resources": {}, "placement": {}}, "ports": null},
+        "web": {"build": {"context": "."},
+                "depends_on": {"job": {"condition": "service_completed_successfully", "required": true},
+                               "pair": {"condition": "service_started", "required": true}},
+                "environment": {"DB": "postgres://u:hunter3@db/x", "DEBUG": "plain", "EMPTY_KEY": null,
+                                "POSTGRES_PASSWORD": "hunter2"},
+                "networks": {"front": {"aliases": ["app"]}},
+                "ports": [{"mode": "ingress", "host_ip": "127.0.0.1", "target": 8000, "protocol": "tcp"}]}}}"#;
+
+    #[test]
+    fn what_compose_reads() {
+        let config: Config = serde_json::from_str(CONFIG).expect("as Compose writes it");
+        assert_eq!(config.name, "shop");
+        assert_eq!(config.networks["front"].name, "shop_front");
+        assert!(config.is_job("job") && !config.is_job("pair"));
+        assert_eq!((config.services["pair"].scale(), config.services["web"].scale()), (2, 1));
+        let web = &config.services["web"];
+        assert!(web.build.is_some() && web.ports[0].is_tcp() && web.ports[0].published.is_none());
+        assert_eq!(web.networks["front"].as_ref().map(|front| front.aliases.as_slice()), Some(&["app".to_owned()][..]));
+        let secrets = Secrets::default().and(config.secrets());
+        assert_eq!(secrets.cover("hunter2, hunter3, plain"), "********, ********, plain");
     }
 }

@@ -3,7 +3,7 @@
 pub mod core;
 mod dev;
 pub mod django;
-mod docker;
+pub mod docker;
 pub mod env;
 mod systemd;
 

@@ -88,7 +88,8 @@ fn answer(head: &mut Vec<u8>) -> Result<Option<Answer>, httparse::Error> {
 }
 
 /// The name by which to ask a service: the first in the value of `DJANGO_ALLOWED_HOSTS` that can be asked by.
-pub(crate) fn host_of(allowed_hosts: Option<&str>) -> String {
+#[must_use]
+pub fn host_of(allowed_hosts: Option<&str>) -> String {
     let names = allowed_hosts.unwrap_or_default().split(|c: char| c == ',' || c.is_whitespace());
     // A leading dot admits the domain itself and all below it.
     let mut names = names.map(|name| name.strip_prefix('.').unwrap_or(name)).filter(|name| !name.is_empty());
@@ -99,12 +100,19 @@ pub(crate) fn host_of(allowed_hosts: Option<&str>) -> String {
 }
 
 /// The path to ask for, by the project's `health-path`.
-pub(crate) fn path_of(health_path: Option<&str>) -> &str {
+#[must_use]
+pub fn path_of(health_path: Option<&str>) -> &str {
     health_path.unwrap_or(ROOT)
 }
 
-/// Judges what came of asking for [`path_of`] the project's `health-path`: a path that the project has set answers
-/// with success when all is well; of one that it has not, any answer counts that is no failure of the server.
+/// Whether this status says that a service is well, by the project's `health-path`: a path that the project has set
+/// answers with success; of one that it has not, any answer counts that is no failure of the server.
+#[must_use]
+pub fn is_well(status: u16, health_path: Option<&str>) -> bool {
+    if health_path.is_some() { (200..300).contains(&status) } else { (200..500).contains(&status) }
+}
+
+/// Judges what came of asking for [`path_of`] the project's `health-path`; see [`is_well`].
 pub(crate) fn judge(
     name: &'static str,
     address: &Address,
@@ -122,7 +130,7 @@ pub(crate) fn judge(
     let redirect = location.map(|location| format!(", a redirect to `{location}`")).unwrap_or_default();
     let path = path_of(health_path);
     let message = format!("`{path}` answers {status}{redirect} ({address}, as {host})");
-    let is_well = if health_path.is_some() { (200..300).contains(status) } else { (200..500).contains(status) };
+    let is_well = is_well(*status, health_path);
     let outcome = if is_well { Outcome::ok(name, message) } else { Outcome::err(name, message) };
     match status {
         400 => outcome.hint(format!("`{host}` may not be in `DJANGO_ALLOWED_HOSTS`")),

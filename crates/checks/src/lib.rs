@@ -10,7 +10,7 @@ pub mod command;
 pub mod compose;
 mod deadline;
 pub mod group;
-mod http;
+pub mod http;
 pub mod matrix;
 mod outcome;
 mod probes;

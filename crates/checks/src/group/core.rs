@@ -159,7 +159,13 @@ fn writable(site: &Site) -> Outcome {
 }
 
 fn disk(site: &Site) -> Outcome {
-    match statvfs(&site.project.root) {
+    disk_at(&site.project.root)
+}
+
+/// Whether there is room where this folder is: the outcome of `core.disk`.
+#[must_use]
+pub fn disk_at(folder: &Path) -> Outcome {
+    match statvfs(folder) {
         Ok(found) => free(found.f_bavail.saturating_mul(found.f_frsize)),
         Err(error) => Outcome::err("core.disk", format!("cannot tell how much is free: {error}")),
     }

@@ -1,39 +1,12 @@
 """Asks Django for everything that health and install want to know, in one interpreter start.
 
-Read from standard input by `python -B - [--deploy]` in the folder of manage.py. Each part of the answer is a line of
-JSON on standard output, printed as soon as it is known: a database that hangs takes nothing else with it.
+Read from standard input, behind django_setup.py, by `python -B - [--deploy]` in the folder of manage.py. Each part of
+the answer is told as soon as it is known: a database that hangs takes nothing else with it.
 """
 
-import contextlib
-import json
-import os
-import runpy
-import sys
 import threading
 
-# Whatever else is printed, by the project or by programs that it starts, goes to standard error.
-answer_to = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-turn = threading.Lock()
 is_database_told = threading.Event()
-
-
-def answer(**part):
-    with turn:
-        print(json.dumps(part), file=answer_to, flush=True)
-
-
-def set_up():
-    """Lets the project's manage.py find its settings, as every command would, without running a command."""
-    import django
-    import django.core.management
-
-    sys.path.insert(0, os.getcwd())
-    sys.argv = ["manage.py", "check"]
-    django.core.management.execute_from_command_line = lambda argv=None: None
-    with contextlib.suppress(SystemExit):  # Some end with `sys.exit(main())`.
-        runpy.run_path("manage.py", run_name="__main__")
-    django.setup()
 
 
 def tell_settings():

@@ -13,7 +13,10 @@ use crate::run::Probe;
 use crate::secret::Secrets;
 use crate::{Deadline, Site};
 
-const SCRIPT: &str = include_str!("django.py");
+/// What a Python script begins with that asks Django something, run in the folder of manage.py: `set_up()`, and
+/// `answer(name=…)` for a line of JSON on standard output.
+pub const SET_UP: &str = include_str!("django_setup.py");
+const SCRIPT: &str = concat!(include_str!("django_setup.py"), "\n\n", include_str!("django.py"));
 
 const CHECK: &str = "django.check";
 const MIGRATIONS: &str = "django.migrations";

@@ -8,13 +8,13 @@ mod engine;
 mod services;
 mod web;
 
+pub use engine::host as engine_host;
+
 use std::borrow::Cow;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use serde::{Deserialize, Deserializer};
 
 use crate::command::{Command, CommandError, Finished};
 use crate::outcome::{Outcome, Status, counted};
@@ -169,9 +169,4 @@ fn described(
         Ok(finished) => Err(unknown(&finished.complaint())),
         Err(error) => Err(unknown(&error.to_string())),
     }
-}
-
-/// Compose writes `null` for some lists and maps without items.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::or_default;
+use crate::compose::or_default;
 use crate::probes::is_started_from;
 use crate::secret::Secrets;
 

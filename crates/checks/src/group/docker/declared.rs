@@ -1,15 +1,11 @@
 //! What the Compose file declares, by Compose's own reading of it.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde_json::Value;
-
-use super::{COMPOSE, or_default};
+use super::COMPOSE;
 use crate::Site;
 use crate::command::{CommandError, Finished};
+use crate::compose::{self, Config, Port};
 use crate::outcome::Outcome;
-use crate::secret::{Secrets, in_variable};
+use crate::secret::Secrets;
 
 /// A service of the Compose file, its profiles considered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,46 +26,12 @@ pub(super) struct Declared {
     pub(super) secrets: Secrets,
 }
 
-/// What is used of `docker compose config --format json`. The rest is dropped.
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default, deserialize_with = "or_default")]
-    services: BTreeMap<String, ConfigService>,
-}
-
-#[derive(Deserialize)]
-struct ConfigService {
-    scale: Option<usize>,
-    deploy: Option<Deploy>,
-    #[serde(default, deserialize_with = "or_default")]
-    depends_on: BTreeMap<String, Dependency>,
-    #[serde(default, deserialize_with = "or_default")]
-    environment: BTreeMap<String, Value>,
-    #[serde(default, deserialize_with = "or_default")]
-    ports: Vec<Port>,
-}
-
-#[derive(Deserialize)]
-struct Deploy {
-    replicas: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    condition: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Port {
-    protocol: Option<String>,
-}
-
 /// What the Compose file declares; or what is wrong with it, as the outcome of `docker.compose`.
 pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> Result<Declared, Box<Outcome>> {
     let wrong = match config {
         Ok(finished) if finished.is_success() => match serde_json::from_str::<Config>(finished.stdout()) {
             Ok(config) => {
-                let secrets = site.secrets.clone().and(secrets(&config));
+                let secrets = site.secrets.clone().and(config.secrets());
                 return Ok(Declared { services: services(&config), secrets });
             }
             // Where it stops making sense, and not what stands there.
@@ -88,24 +50,13 @@ pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> R
 }
 
 fn services(config: &Config) -> Vec<Service> {
-    let is_job = |name: &str| {
-        let mut dependencies = config.services.values().filter_map(|service| service.depends_on.get(name));
-        dependencies.any(|it| it.condition.as_deref() == Some("service_completed_successfully"))
-    };
-    let service = |(name, service): (&String, &ConfigService)| Service {
+    let service = |(name, service): (&String, &compose::Service)| Service {
         name: name.clone(),
-        scale: service.scale.or(service.deploy.as_ref().and_then(|deploy| deploy.replicas)).unwrap_or(1),
-        is_job: is_job(name),
-        is_published: service.ports.iter().any(|port| matches!(port.protocol.as_deref(), None | Some("tcp"))),
+        scale: service.scale(),
+        is_job: config.is_job(name),
+        is_published: service.ports.iter().any(Port::is_tcp),
     };
     config.services.iter().map(service).collect()
-}
-
-/// The secrets in the environments of the services: a health check may print what stands in no `.env`.
-fn secrets(config: &Config) -> Vec<String> {
-    let variables = config.services.values().flat_map(|service| &service.environment);
-    let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
-    variables.flat_map(|(name, value)| in_variable(name, value)).collect()
 }
 
 #[cfg(test)]
@@ -147,11 +98,5 @@ mod tests {
         );
         assert_eq!(services(&parsed("{}")), []);
         assert!(serde_json::from_str::<Config>("services: {}").is_err());
-    }
-
-    #[test]
-    fn secrets_that_only_the_compose_file_knows() {
-        let secrets = Secrets::default().and(secrets(&parsed(CONFIG)));
-        assert_eq!(secrets.cover("hunter2, hunter3, plain"), "********, ********, plain");
     }
 }

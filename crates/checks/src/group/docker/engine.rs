@@ -42,7 +42,8 @@ pub(super) fn compose_version(deadline: &Deadline) -> Result<String, Box<Outcome
 
 /// The host of the engine, where published ports are; none if it is this machine. Docker itself says which context or
 /// variable counts.
-pub(super) fn host(deadline: &Deadline) -> Option<String> {
+#[must_use]
+pub fn host(deadline: &Deadline) -> Option<String> {
     let ask = Command::new("docker", ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
     // Who does not say is on this machine, like most.
     let endpoint = ask.run(deadline).ok().filter(Finished::is_success)?;

@@ -1,0 +1,4 @@
+//! The deployers: a transaction each, whose end is the new release, or the one from before.
+
+pub(crate) mod docker;
+mod record;

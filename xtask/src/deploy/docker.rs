@@ -1,0 +1,297 @@
+//! `cargo xtask deploy-docker`: one transaction, at whose end the new release serves, or the one from before.
+
+mod changes;
+mod container;
+mod engine;
+mod images;
+mod migrate;
+mod plan;
+mod preflight;
+mod prove;
+mod proxy;
+mod release;
+mod stack;
+
+use std::time::Instant;
+
+use anyhow::Context;
+use checks::Deadline;
+use checks::command::Command;
+use checks::report::BOLD;
+
+use self::changes::Change;
+use self::engine::{Engine, SOON};
+use self::images::Overlay;
+use self::preflight::Ground;
+use self::release::Release;
+use self::stack::{Role, Stack};
+use super::record::{Outcome, Record, Records, previous};
+use crate::cli;
+use crate::exit::{Exit, Failure, Problem};
+use crate::interrupt::Deferred;
+use crate::lock::Lock;
+use crate::ui::seconds;
+use crate::world::World;
+
+pub(crate) fn run(args: &cli::DeployDocker, world: &World<'_>) -> anyhow::Result<Exit> {
+    let records = Records::of(&world.project);
+    if world.common.dry_run {
+        let deferred = Deferred::begin()?;
+        let ground = preflight::check(world, &deferred)?;
+        plan::print(args, &ground, &records, world)?;
+        return Ok(Exit::Done);
+    }
+    let _lock = Lock::take(&world.project, "deploy-docker")?;
+    let deferred = Deferred::begin()?;
+    let ground = preflight::check(world, &deferred)?;
+    preflight::settle_method(&ground.method, world)?;
+    world.ui.done("pre-flight", &ground.versions);
+    let Ground { engine, stack, .. } = ground;
+    let deploy = Deploy { args, world, engine: &engine, stack: &stack, records: &records, deferred: &deferred };
+    deploy.recover()?;
+    deploy.run()
+}
+
+/// What a deploy works with.
+struct Deploy<'a> {
+    args: &'a cli::DeployDocker,
+    world: &'a World<'a>,
+    engine: &'a Engine<'a>,
+    stack: &'a Stack,
+    records: &'a Records,
+    deferred: &'a Deferred,
+}
+
+impl Deploy<'_> {
+    /// Puts right what a run that did not come to its end has left behind.
+    fn recover(&self) -> anyhow::Result<()> {
+        let ui = self.world.ui;
+        let records = self.records.all()?;
+        for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
+            let (id, started) = (&record.id, &record.started);
+            ui.warning(&Problem::new(format!(
+                "an earlier deploy did not come to its end: release {id}, begun at {started} by {}; it is undone first",
+                record.by
+            )));
+            let stopped = self.undo(record).err();
+            if let Some(error) = stopped {
+                let problem = Problem::new(format!("what it left cannot be put right: {error:#}"));
+                return Err(Failure::new(Exit::RollbackFailed, problem.hint("mend that, and run this again")).into());
+            }
+        }
+        // The last release is there to stay, and whoever was to end the one before it may not have come to that.
+        let last = records.iter().rev().find(|record| record.result == Outcome::Deployed);
+        last.map_or(Ok(()), |last| self.release(self.engine).retire(&last.before.services))
+    }
+
+    fn run(&self) -> anyhow::Result<Exit> {
+        let ui = self.world.ui;
+        let started = Instant::now();
+        let mut record = Record::begin("deploy-docker", self.world.host.user.clone(), self.commit());
+        let overlay = Overlay::write(self.engine, self.stack, &record.id)?;
+        self.images(&mut record, &overlay)?;
+        let changes = changes::find(self.engine, self.stack, Some(&record.images))?;
+        let changes = self.without_volumes_that_would_be_lost(changes);
+        if changes.is_empty() {
+            return self.unchanged(record, started);
+        }
+        self.tell(&changes);
+        record.before = release::before(self.engine, self.stack, &changes)?;
+        self.records.write(&record)?;
+
+        match self.transact(&mut record, &overlay, &changes) {
+            Ok(()) => {}
+            Err(error) => return Err(self.roll_back(record, &error)),
+        }
+        let record = record.ended(Outcome::Deployed);
+        if let Err(error) = self.records.write(&record) {
+            return Err(self.roll_back(record, &error));
+        }
+        // From here on the new release is the one that serves, whatever becomes of the old containers.
+        let undisturbed = self.engine.undisturbed();
+        self.release(&undisturbed)
+            .retire(&record.before.services)
+            .context("the new release serves, and the old containers could not be ended: the next run does so")?;
+        images::forget(&undisturbed, self.stack, &self.records.prune()?)?;
+        let took = seconds(started.elapsed());
+        let what = record.rollback_to.as_ref().map(|to| format!(", which is {to} again")).unwrap_or_default();
+        ui.result(ui.out().style(BOLD, format_args!("release {}{what} is deployed, in {took}", record.id)));
+        ui.result(format_args!("  {}", self.addresses()?));
+        if let Some(copy) = &record.database_copy {
+            ui.result(format_args!("  the database as it was before the migrations: `{copy}`"));
+        }
+        ui.result("  cargo xtask health                      whether all is well");
+        ui.result("  cargo xtask deploy-docker --rollback    back to the release before");
+        Ok(Exit::Done)
+    }
+
+    /// Everything that can be undone, and has to be if a part of it fails.
+    fn transact(&self, record: &mut Record, overlay: &Overlay, changes: &[Change<'_>]) -> anyhow::Result<()> {
+        let ui = self.world.ui;
+        let release = self.release(self.engine);
+        release.backing(changes)?;
+        if self.args.rollback {
+            ui.note("     the database stays as it is: migrations are not taken back");
+        } else if changes.iter().any(|change| change.service.role != Role::Backing) {
+            let migrated = ui.stage("migrations", || migrate::run(self.engine, self.stack, overlay, &record.id, ui))?;
+            for migration in &migrated.applied {
+                ui.note(format_args!("     applied {migration}"));
+            }
+            if let Some(dir) = migrated.no_manage_py {
+                ui.warning(&Problem::new(format!(
+                    "nothing was migrated: there is no manage.py in `{dir}` of the image"
+                )));
+            }
+            record.database_copy = migrated.copy;
+            self.records.write(record)?;
+        }
+        release.name_images(&record.id)?;
+        release.services(changes)?;
+        self.deferred.check("deploy-docker")
+    }
+
+    /// Builds the images, or finds those that are wanted.
+    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<()> {
+        let ui = self.world.ui;
+        if self.args.rollback {
+            let all = self.records.all()?;
+            let Some(target) = previous(&all) else {
+                let problem = Problem::new("there is no earlier release to go back to");
+                return Err(Failure::new(Exit::NotMet, problem.hint("ls .xtask/releases")).into());
+            };
+            ui.note(format_args!("     back to release {} of {}", target.id, target.started));
+            images::adopt(self.engine, self.stack, &record.id, Some(target))?;
+            record.rollback_to = Some(target.id.clone());
+            record.commit.clone_from(&target.commit);
+        } else if self.args.no_build {
+            images::adopt(self.engine, self.stack, &record.id, None)?;
+        } else if !self.stack.built_images().is_empty() {
+            let built = ui.stage("build", || images::build(self.engine, self.stack, overlay, ui));
+            if let Err(error) = built {
+                self.forget_images()?;
+                return Err(error);
+            }
+        }
+        record.images = images::ids(self.engine, self.stack, &record.id)?;
+        Ok(())
+    }
+
+    /// A service that others rest on, and whose data no new container would find, is left as it is.
+    fn without_volumes_that_would_be_lost<'b>(&self, changes: Vec<Change<'b>>) -> Vec<Change<'b>> {
+        let (kept, left): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| change.old.iter().all(|it| it.anonymous_volumes.is_empty()));
+        for Change { service, cause, .. } in left {
+            let name = &service.name;
+            let message = format!("`{name}` {cause}, and is left as it is: it keeps data in a volume without a name");
+            let hint = format!("docker compose -f {} up -d --no-deps {name}", self.engine.file);
+            self.world.ui.warning(&Problem::new(message).hint(hint));
+        }
+        kept
+    }
+
+    /// Nothing is to be done. A stack that was brought up otherwise gets its first record: something to go back to.
+    fn unchanged(&self, record: Record, started: Instant) -> anyhow::Result<Exit> {
+        let ui = self.world.ui;
+        let records = self.records.all()?;
+        let last = records.iter().rev().find(|it| it.result == Outcome::Deployed);
+        let id = match last.filter(|last| last.images == record.images) {
+            Some(last) => {
+                self.forget_images()?;
+                last.id.clone()
+            }
+            None => {
+                let record = record.ended(Outcome::Deployed);
+                self.records.write(&record)?;
+                record.id
+            }
+        };
+        let took = seconds(started.elapsed());
+        ui.result(format_args!("nothing has changed since release {id}: it serves, and is left alone ({took})"));
+        Ok(Exit::Done)
+    }
+
+    /// What is going to be replaced, and what that costs.
+    fn tell(&self, changes: &[Change<'_>]) {
+        let ui = self.world.ui;
+        for Change { service, cause, .. } in changes {
+            ui.note(format_args!("     {} {cause}", service.name));
+        }
+        for problem in plan::outages(self.stack, changes) {
+            ui.warning(&problem);
+        }
+    }
+
+    /// Goes back, and says how that went.
+    fn roll_back(&self, record: Record, error: &anyhow::Error) -> anyhow::Error {
+        let ui = self.world.ui;
+        let is_interrupted = Exit::of(error) == Exit::Interrupted;
+        let has_served =
+            record.before.services.iter().any(|replaced| replaced.containers.iter().any(|it| it.was_running));
+        let undone = ui.stage("rolling back", || self.undo(&record));
+        let state = match (&undone, has_served) {
+            (Ok(()), true) => "rolled back: what served before serves again",
+            (Ok(()), false) => "rolled back: nothing served before, and nothing does now",
+            (Err(_), _) => "and rolling back failed, too",
+        };
+        let message = format!("{error:#}: {state}");
+        let (exit, problem) = match undone {
+            Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
+            Ok(()) => (Exit::RolledBack, Problem::new(message)),
+            Err(failed) => {
+                let problem = Problem::new(format!("{message}: {failed:#}"));
+                (Exit::RollbackFailed, problem.hint("mend that, and run this again: it puts things right first"))
+            }
+        };
+        Failure::new(exit, problem).into()
+    }
+
+    /// Undoes a release and notes that it is undone. A signal that has come stops nothing here.
+    fn undo(&self, record: &Record) -> anyhow::Result<()> {
+        let engine = self.engine.undisturbed();
+        migrate::clean_up(&engine, self.stack, &record.id)?;
+        self.release(&engine).undo(record)?;
+        self.records.write(&record.clone().ended(Outcome::RolledBack))?;
+        images::forget(&engine, self.stack, &self.good()?)?;
+        self.records.prune().map(drop)
+    }
+
+    fn forget_images(&self) -> anyhow::Result<()> {
+        images::forget(&self.engine.undisturbed(), self.stack, &self.good()?)
+    }
+
+    /// The releases that went well: those whose images are kept.
+    fn good(&self) -> anyhow::Result<Vec<Record>> {
+        let mut records = self.records.all()?;
+        records.retain(|record| record.result == Outcome::Deployed);
+        Ok(records)
+    }
+
+    fn release<'b>(&'b self, engine: &'b Engine<'b>) -> Release<'b> {
+        let cli::DeployDocker { timeout, stability, .. } = *self.args;
+        let (stack, deferred, ui) = (self.stack, self.deferred, self.world.ui);
+        Release { engine, stack, deferred, ui, timeout, stability }
+    }
+
+    /// Where it can be reached.
+    fn addresses(&self) -> anyhow::Result<String> {
+        let ports: Vec<u16> =
+            self.engine.containers(self.stack.name())?.into_iter().flat_map(|it| it.host_ports).collect();
+        let ports: Vec<String> = ports.iter().filter(|port| **port != 0).map(ToString::to_string).collect();
+        Ok(match ports.as_slice() {
+            [] => "no port is published".to_owned(),
+            ports => format!("published on port {}", ports.join(", ")),
+        })
+    }
+
+    /// The commit of the checkout, with `+` behind it where that is not all of it.
+    fn commit(&self) -> Option<String> {
+        let git = |args: &[&str]| {
+            let command = Command::new("git", args).dir(&self.world.project.root);
+            let finished = command.run(&Deadline::within(SOON)).ok()?;
+            finished.is_success().then(|| finished.stdout().trim().to_owned())
+        };
+        let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+        let is_dirty = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
+        Some(if is_dirty { commit + "+" } else { commit })
+    }
+}

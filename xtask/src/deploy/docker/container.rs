@@ -1,0 +1,213 @@
+//! A container, as the engine describes it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A container of a Compose service.
+#[derive(Debug, Clone)]
+pub(super) struct Container {
+    pub(super) id: String,
+    /// Its name, such as `shop-web-1`.
+    pub(super) name: String,
+    /// The Compose project that it belongs to, and the service; empty for one that Compose has not made.
+    pub(super) project: String,
+    pub(super) service: String,
+    /// Whether it belongs to a `docker compose run`.
+    pub(super) is_one_off: bool,
+    /// The id of its image.
+    pub(super) image: String,
+    /// Docker's word: `created`, `running`, `restarting`, `exited`, `paused`, `dead`.
+    pub(super) state: String,
+    pub(super) health: Health,
+    pub(super) exit_code: i64,
+    pub(super) is_out_of_memory: bool,
+    pub(super) restarts: u64,
+    pub(super) started_at: String,
+    /// How long it has to end after its stop signal, in seconds.
+    pub(super) stop_timeout: u64,
+    /// Its addresses, by the names that the engine gives to the networks.
+    pub(super) addresses: BTreeMap<String, String>,
+    /// Where it keeps data that no other container would find.
+    pub(super) anonymous_volumes: Vec<String>,
+    /// The ports of the engine's host that it has.
+    pub(super) host_ports: Vec<u16>,
+}
+
+/// What a container's health check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Health {
+    /// There is none.
+    Unchecked,
+    Starting,
+    Healthy,
+    /// With what the check has printed.
+    Unhealthy(String),
+}
+
+impl Container {
+    pub(super) fn runs(&self) -> bool {
+        self.state == "running"
+    }
+
+    /// What is wrong with it by what the engine knows, if something is: it should be running, since its first start.
+    pub(super) fn ailment(&self) -> Option<String> {
+        let exit_code = self.exit_code;
+        let memory = if self.is_out_of_memory { ", out of memory" } else { "" };
+        match (self.state.as_str(), &self.health) {
+            ("restarting", _) => Some(format!("restarts again and again: exit code {exit_code}{memory}")),
+            ("running", _) if self.restarts > 0 => Some(format!("was restarted: {} times", self.restarts)),
+            ("running", Health::Unhealthy(output)) => {
+                Some(format!("unhealthy: {}", output.lines().last().unwrap_or_default().trim()))
+            }
+            ("running", _) => None,
+            ("exited" | "dead", _) => Some(format!("has ended: exit code {exit_code}{memory}")),
+            (state, _) => Some(format!("is {state}")),
+        }
+    }
+}
+
+impl fmt::Display for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)
+    }
+}
+
+/// What is used of `docker inspect`. The rest, and with it the environment, is dropped.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Inspected {
+    id: String,
+    name: String,
+    image: String,
+    restart_count: u64,
+    state: State,
+    config: Config,
+    #[serde(default)]
+    host_config: HostConfig,
+    network_settings: NetworkSettings,
+    mounts: Option<Vec<Mount>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    status: String,
+    exit_code: i64,
+    #[serde(rename = "OOMKilled", default)]
+    oom_killed: bool,
+    started_at: String,
+    health: Option<HealthState>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthState {
+    status: String,
+    log: Option<Vec<HealthLog>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthLog {
+    output: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    labels: Option<BTreeMap<String, String>>,
+    stop_timeout: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HostConfig {
+    port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Binding {
+    host_port: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    networks: Option<BTreeMap<String, Endpoint>>,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    #[serde(rename = "IPAddress", default)]
+    address: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mount {
+    #[serde(rename = "Type")]
+    kind: String,
+    #[serde(default)]
+    name: String,
+    destination: String,
+}
+
+/// How long Docker waits where nothing is said, in seconds.
+const STOP_TIMEOUT: u64 = 10;
+
+impl From<Inspected> for Container {
+    fn from(inspected: Inspected) -> Self {
+        let Inspected { id, name, image, restart_count, state, config, host_config, network_settings, mounts } =
+            inspected;
+        let labels = config.labels.unwrap_or_default();
+        let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+        let health = match state.health {
+            None => Health::Unchecked,
+            Some(health) => match health.status.as_str() {
+                "healthy" => Health::Healthy,
+                "unhealthy" => {
+                    let last = health.log.unwrap_or_default().pop();
+                    Health::Unhealthy(last.map(|log| log.output).unwrap_or_default())
+                }
+                "none" => Health::Unchecked,
+                _ => Health::Starting,
+            },
+        };
+        // The engine itself names a volume that has no name: 64 digits.
+        let is_anonymous = |mount: &Mount| {
+            mount.kind == "volume" && mount.name.len() == 64 && mount.name.bytes().all(|b| b.is_ascii_hexdigit())
+        };
+        let bindings = host_config.port_bindings.unwrap_or_default().into_values().flatten().flatten();
+        Container {
+            id,
+            name: name.trim_start_matches('/').to_owned(),
+            project: label("com.docker.compose.project"),
+            service: label("com.docker.compose.service"),
+            is_one_off: label("com.docker.compose.oneoff") == "True",
+            image,
+            state: state.status,
+            health,
+            exit_code: state.exit_code,
+            is_out_of_memory: state.oom_killed,
+            restarts: restart_count,
+            started_at: state.started_at,
+            stop_timeout: config.stop_timeout.unwrap_or(STOP_TIMEOUT),
+            addresses: network_settings
+                .networks
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, endpoint)| (name, endpoint.address))
+                .collect(),
+            anonymous_volumes: mounts
+                .unwrap_or_default()
+                .into_iter()
+                .filter(is_anonymous)
+                .map(|mount| mount.destination)
+                .collect(),
+            host_ports: bindings.filter_map(|binding| binding.host_port.parse().ok()).collect(),
+        }
+    }
+}

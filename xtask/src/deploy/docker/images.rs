@@ -1,0 +1,136 @@
+//! The images of a release: built under a tag of their own, so that what serves keeps its name until it is replaced.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::engine::{BUILD, Engine, SOON};
+use super::stack::Stack;
+use crate::deploy::record::Record;
+use crate::exit::{Exit, Failure, Problem};
+use crate::ui::Ui;
+
+/// The Compose file on top of the project's, which names the images of a release.
+pub(super) struct Overlay {
+    file: String,
+}
+
+impl Overlay {
+    /// Writes the overlay for a release.
+    pub(super) fn write(engine: &Engine<'_>, stack: &Stack, release: &str) -> anyhow::Result<Self> {
+        let built = stack.built_images();
+        let services = stack.services.iter().filter(|service| built.contains(&service.image.as_str()));
+        let services: BTreeMap<_, _> = services
+            .map(|service| (service.name.as_str(), json!({"image": tagged(&service.image, release)})))
+            .collect();
+        let path = engine.project.state_dir().join("images.json");
+        fs::write(&path, serde_json::to_vec_pretty(&json!({"services": services}))?)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Overlay { file: engine.project.relative(&path).display().to_string() })
+    }
+
+    /// The files that Compose reads besides the project's.
+    pub(super) fn files(&self) -> Vec<String> {
+        vec![self.file.clone()]
+    }
+}
+
+/// The reference of an image for a release.
+pub(super) fn tagged(reference: &str, release: &str) -> String {
+    let without_digest = reference.split('@').next().unwrap_or_default();
+    let name = without_digest.rfind('/').map_or(0, |slash| slash + 1);
+    let end = without_digest[name..].find(':').map_or(without_digest.len(), |colon| name + colon);
+    format!("{}:{release}", &without_digest[..end])
+}
+
+/// Builds the images under the release's tag; what was built before is taken from the cache.
+pub(super) fn build(engine: &Engine<'_>, stack: &Stack, overlay: &Overlay, ui: &Ui) -> anyhow::Result<()> {
+    let services = stack.services.iter().filter(|service| service.is_built).map(|service| service.name.as_str());
+    let files = overlay.files();
+    let args = engine.compose_args(&files, ["build"].into_iter().chain(services));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let finished = engine.ask(&args, b"", BUILD)?;
+    let printed = [finished.stdout(), finished.stderr()].concat();
+    let printed = engine.secrets.cover(&printed);
+    if finished.is_success() {
+        if ui.is_verbose() {
+            ui.last_words(&printed);
+        }
+        return Ok(());
+    }
+    ui.last_words(&printed);
+    let problem = Problem::new("`docker compose build` failed: nothing was changed, and what served before serves on");
+    Err(Failure::new(Exit::Failed, problem).into())
+}
+
+/// Gives the images that there are the release's tag: those of the Compose file, or those of another release.
+pub(super) fn adopt(engine: &Engine<'_>, stack: &Stack, release: &str, from: Option<&Record>) -> anyhow::Result<()> {
+    for reference in stack.built_images() {
+        let source = match from {
+            Some(record) => record.images.get(reference).cloned().unwrap_or_default(),
+            None => reference.to_owned(),
+        };
+        let id = engine.image(&source)?;
+        let Some(id) = id.filter(|_| !source.is_empty()) else {
+            let what = from.map(|record| format!(" of release {}", record.original())).unwrap_or_default();
+            let problem = Problem::new(format!("the image `{reference}`{what} is not there any more"));
+            return Err(Failure::new(Exit::NotMet, problem.hint("cargo xtask deploy-docker, which builds it")).into());
+        };
+        engine.docker(["tag", &id, &tagged(reference, release)], SOON)?;
+    }
+    Ok(())
+}
+
+/// The ids of the images of all services, by reference. One that is not here yet is fetched.
+pub(super) fn ids(engine: &Engine<'_>, stack: &Stack, release: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let built = stack.built_images();
+    let mut ids = BTreeMap::new();
+    for service in &stack.services {
+        let is_ours = built.contains(&service.image.as_str());
+        let reference = if is_ours { tagged(&service.image, release) } else { service.image.clone() };
+        let mut id = engine.image(&reference)?;
+        if id.is_none() && !is_ours {
+            engine.docker(["pull", "--quiet", &reference], BUILD)?;
+            id = engine.image(&reference)?;
+        }
+        let id = id.ok_or_else(|| {
+            Failure::new(Exit::Failed, Problem::new(format!("there is no image `{reference}` after the build")))
+        })?;
+        ids.insert(service.image.clone(), id);
+    }
+    Ok(ids)
+}
+
+/// Takes the tags of releases away whose records are gone, and of one that was given up.
+pub(super) fn forget(engine: &Engine<'_>, stack: &Stack, kept: &[Record]) -> anyhow::Result<()> {
+    for reference in stack.built_images() {
+        let name = tagged(reference, "");
+        let name = name.trim_end_matches(':');
+        let tags = engine.docker(["image", "ls", "--format", "{{.Tag}}", name], SOON)?;
+        let is_release = |tag: &&str| tag.len() == 16 && tag.ends_with('Z') && tag.as_bytes()[8] == b'T';
+        for tag in tags.lines().filter(is_release).filter(|tag| !kept.iter().any(|record| record.id == **tag)) {
+            engine.docker(["image", "rm", &format!("{name}:{tag}")], SOON)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tagged;
+
+    #[test]
+    fn references() {
+        for (reference, expected) in [
+            ("shop-app", "shop-app:R"),
+            ("shop-app:latest", "shop-app:R"),
+            ("registry:5000/shop/app", "registry:5000/shop/app:R"),
+            ("registry:5000/shop/app:1.2", "registry:5000/shop/app:R"),
+            ("app@sha256:abc", "app:R"),
+        ] {
+            assert_eq!(tagged(reference, "R"), expected);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What a deploy is going to do, and what that costs.
+
+use checks::report::BOLD;
+
+use super::changes::{self, Change};
+use super::preflight::Ground;
+use super::stack::{Role, Stack};
+use crate::cli;
+use crate::deploy::record::{Outcome, Records, previous};
+use crate::exit::Problem;
+use crate::world::World;
+
+/// What `--dry-run` shows.
+pub(super) fn print(
+    args: &cli::DeployDocker,
+    ground: &Ground<'_>,
+    records: &Records,
+    world: &World<'_>,
+) -> anyhow::Result<()> {
+    let (ui, stack) = (world.ui, &ground.stack);
+    let title = format!("Plan for `{}` in {} ({})", stack.name(), world.project.root.display(), ground.versions);
+    ui.result(ui.out().style(BOLD, title));
+    let records = records.all()?;
+    for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
+        ui.result(format_args!("  undo release {}, which did not come to its end", record.id));
+    }
+    let built = stack.built_images().join(", ");
+    match previous(&records) {
+        Some(target) if args.rollback => ui.result(format_args!("  take the images of release {}", target.id)),
+        None if args.rollback => ui.result("  nothing: there is no earlier release to go back to"),
+        _ if args.no_build => ui.result(format_args!("  take the images that there are: {built}")),
+        _ => ui.result(format_args!("  build {built}; a service whose image is new then is replaced as well")),
+    }
+    let changes = changes::find(&ground.engine, stack, None)?;
+    if !args.rollback {
+        ui.result("  copy the database (SQLite) and apply pending migrations, if anything is replaced");
+    }
+    for service in &stack.services {
+        let how = match (&service.role, service.role.is_beside()) {
+            (Role::Web(_), true) => "beside the old one: proven, watched, then handed requests",
+            (_, true) => "beside the old one, which then finishes its task",
+            _ => "in place",
+        };
+        let change = changes.iter().find(|change| change.service.name == service.name);
+        let cause = change.map_or("only if its image is new".to_owned(), |change| format!("it {}", change.cause));
+        ui.result(format_args!("  replace {} {how}: {cause}", service.name));
+    }
+    ui.result(format_args!(
+        "  watch the new containers for {} s; go back if anything is not well, else end the old ones",
+        args.stability.as_secs_f32()
+    ));
+    for problem in outages(stack, &changes) {
+        ui.warning(&problem);
+    }
+    Ok(())
+}
+
+/// What loses requests, and why.
+pub(super) fn outages(stack: &Stack, changes: &[Change<'_>]) -> Vec<Problem> {
+    let is_outage = |change: &&Change<'_>| change.service.role.costs_outage() && change.old.iter().any(|it| it.runs());
+    changes
+        .iter()
+        .filter(is_outage)
+        .map(|change| {
+            let name = &change.service.name;
+            let (message, hint) = match change.service.role {
+                Role::Web(_) if stack.services.iter().any(|service| service.role == Role::Proxy) => (
+                    format!("`{name}` is replaced in place, which costs an outage: nothing says how the proxy takes it in and out"),
+                    Some("see README.md on the labels `xtask.front`, `xtask.hold-file` and `xtask.state`"),
+                ),
+                Role::Web(_) => (
+                    format!("`{name}` is replaced in place, which costs an outage: it publishes the port itself, and only one container can"),
+                    Some("a proxy in front of it, as in deploy/docker of this tool, avoids that"),
+                ),
+                _ => (format!("`{name}` is replaced in place: what needs it waits or fails for that moment"), None),
+            };
+            let problem = Problem::new(message);
+            match hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            }
+        })
+        .collect()
+}

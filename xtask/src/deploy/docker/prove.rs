@@ -1,0 +1,162 @@
+//! Whether new containers are well: each asked by itself, and then watched.
+
+use std::time::{Duration, Instant};
+
+use checks::http;
+use serde::Deserialize;
+
+use super::container::{Container, Health};
+use super::engine::{Engine, SOON};
+use super::stack::{Role, Service, Stack};
+use crate::exit::{Exit, Failure, Problem};
+use crate::interrupt::Deferred;
+use crate::ui::Ui;
+
+const POLL: Duration = Duration::from_millis(250);
+/// How long one question from within a container goes on; the engine is asked about it in between.
+const ASK: Duration = Duration::from_secs(1);
+/// How many of a container's last lines are shown.
+const LOG_LINES: &str = "30";
+/// Asks the server in the container that it runs in: nobody else can reach it yet.
+const SCRIPT: &str = include_str!("probe.py");
+const DJANGO_ALLOWED_HOSTS: &str = checks::matrix::DJANGO_ALLOWED_HOSTS;
+
+/// What proving takes.
+pub(super) struct Proof<'a> {
+    pub(super) engine: &'a Engine<'a>,
+    pub(super) stack: &'a Stack,
+    pub(super) deferred: &'a Deferred,
+    pub(super) ui: &'a Ui,
+    /// How long a container may take until it is well.
+    pub(super) timeout: Duration,
+}
+
+/// What the server in a container answers.
+#[derive(Deserialize)]
+struct Answer {
+    well: bool,
+    status: Option<u16>,
+    error: Option<String>,
+}
+
+impl Proof<'_> {
+    /// Waits until a container is well by its health check, and the web service answers as it should. One that ends or
+    /// restarts is given up at once.
+    pub(super) fn wait_until_well(&self, service: &Service, id: &str) -> anyhow::Result<Container> {
+        let end = Instant::now() + self.timeout;
+        loop {
+            self.deferred.check("waiting for the new containers")?;
+            let container = self.container(id)?;
+            if service.role == Role::Job && container.state == "exited" && container.exit_code == 0 {
+                return Ok(container);
+            }
+            if let Some(ailment) = container.ailment() {
+                return Err(self.sick(&container, &ailment));
+            }
+            let is_checked = matches!(container.health, Health::Healthy | Health::Unchecked);
+            let complaint = match &service.role {
+                Role::Web(_) => self.complaint(service, &container)?,
+                Role::Job => Some("has not ended".to_owned()),
+                _ => None,
+            };
+            let complaint =
+                complaint.or_else(|| (!is_checked).then(|| "is not healthy by its health check".to_owned()));
+            let Some(complaint) = complaint else { return Ok(container) };
+            if Instant::now() >= end {
+                return Err(self.sick(&container, &format!("{complaint}, after {} s", self.timeout.as_secs())));
+            }
+            self.deferred.pause(POLL);
+        }
+    }
+
+    /// Waits until a container that served before does so again; what its health check says comes later.
+    pub(super) fn wait_until_answering(&self, service: &Service, id: &str) -> anyhow::Result<()> {
+        let end = Instant::now() + self.timeout;
+        while let Role::Web(_) = service.role {
+            let container = self.container(id)?;
+            let Some(complaint) = self.complaint(service, &container)? else { break };
+            if Instant::now() >= end {
+                return Err(self.sick(&container, &complaint));
+            }
+            self.deferred.pause(POLL);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the same containers live on so long, without a restart, and are well at the end.
+    pub(super) fn watch(&self, watched: &[(&Service, Container)], stability: Duration) -> anyhow::Result<()> {
+        let end = Instant::now() + stability;
+        loop {
+            self.deferred.check("watching the new containers")?;
+            let is_over = Instant::now() >= end;
+            let containers = self.engine.inspect(watched.iter().map(|(_, container)| container.id.as_str()))?;
+            for (service, first) in watched.iter().filter(|(service, _)| service.role != Role::Job) {
+                let Some(now) = containers.iter().find(|it| it.id == first.id) else {
+                    let message = format!("{first} was removed by somebody else");
+                    return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
+                };
+                if let Some(ailment) = now.ailment() {
+                    return Err(self.sick(now, &ailment));
+                }
+                if now.started_at != first.started_at {
+                    return Err(self.sick(now, "was restarted"));
+                }
+                if is_over && let (Role::Web(_), Some(complaint)) = (&service.role, self.complaint(service, now)?) {
+                    return Err(self.sick(now, &complaint));
+                }
+            }
+            if is_over {
+                return Ok(());
+            }
+            self.deferred.pause(POLL.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    /// What is wrong with the answer of the web server in this container.
+    fn complaint(&self, service: &Service, container: &Container) -> anyhow::Result<Option<String>> {
+        let health_path = self.engine.project.settings.health_path.as_deref();
+        let path = http::path_of(health_path);
+        let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
+        let host = http::host_of(hosts.and_then(|hosts| hosts.as_str()));
+        let port = self.stack.web_port(service).to_string();
+        let seconds = ASK.as_secs_f32().to_string();
+        // The range of statuses that are well, as the checks judge them.
+        let well: Vec<u16> = (100..600).filter(|status| http::is_well(*status, health_path)).collect();
+        let (low, high) = (well.first().copied().unwrap_or(200), well.last().copied().unwrap_or(299) + 1);
+        let (low, high) = (low.to_string(), high.to_string());
+        let args = ["exec", "-i", &container.id, "python3", "-", &host, &port, path, &seconds, &low, &high];
+        let finished = self.engine.ask(&args, SCRIPT.as_bytes(), SOON)?;
+        if !finished.is_success() {
+            return Ok(Some(format!("cannot be asked from within: {}", finished.complaint())));
+        }
+        let Ok(answer) = serde_json::from_str::<Answer>(finished.stdout()) else {
+            return Ok(Some("gave no answer that is understood".to_owned()));
+        };
+        Ok(match answer {
+            Answer { well: true, .. } => None,
+            Answer { status: Some(400), .. } => {
+                Some(format!("answers 400 on `{path}` as {host}, which may not be in `{DJANGO_ALLOWED_HOSTS}`"))
+            }
+            Answer { status: Some(status), .. } => Some(format!("answers {status} on `{path}` as {host}")),
+            Answer { error, .. } => Some(format!("does not answer on port {port}: {}", error.unwrap_or_default())),
+        })
+    }
+
+    fn container(&self, id: &str) -> anyhow::Result<Container> {
+        self.engine.inspect([id])?.pop().ok_or_else(|| {
+            let message = format!("the container {} was removed by somebody else", &id[..12.min(id.len())]);
+            Failure::new(Exit::Failed, Problem::new(message)).into()
+        })
+    }
+
+    /// Shows a container's last words, and makes an error of what is wrong with it.
+    fn sick(&self, container: &Container, ailment: &str) -> anyhow::Error {
+        let ailment = self.engine.secrets.cover(ailment);
+        self.ui.note(format_args!("     {container} {ailment}; its last lines:"));
+        // Without them the error is told all the same.
+        if let Ok(logs) = self.engine.ask(&["logs", "--tail", LOG_LINES, &container.id], b"", SOON) {
+            self.ui.last_words(&self.engine.secrets.cover(&[logs.stdout(), logs.stderr()].concat()));
+        }
+        Failure::new(Exit::Failed, Problem::new(format!("{container} {ailment}"))).into()
+    }
+}

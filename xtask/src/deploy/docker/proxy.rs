@@ -1,0 +1,183 @@
+//! The proxy before the web service: who is in rotation, how one gets in, and how one gets out without losing a request.
+
+use std::time::{Duration, Instant};
+
+use super::container::Container;
+use super::engine::{Engine, SOON};
+use super::stack::Gate;
+use crate::exit::{Exit, Failure, Problem};
+use crate::interrupt::Deferred;
+
+/// How long the proxy may take to notice who is there.
+const NOTICE: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(200);
+/// Asks the URL that it is given, from within a container: the engine may be on another machine.
+const SCRIPT: &str = include_str!("state.py");
+
+/// A line of the proxy's state: a container in its eyes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Server {
+    address: String,
+    status: String,
+    /// Requests that are being answered.
+    sessions: u64,
+}
+
+/// The proxy, asked from within a container.
+pub(super) struct Proxy<'a> {
+    pub(super) engine: &'a Engine<'a>,
+    pub(super) gate: &'a Gate,
+    pub(super) deferred: &'a Deferred,
+}
+
+impl Proxy<'_> {
+    /// Keeps a container that was never started away from the proxy's network.
+    pub(super) fn keep_out(&self, container: &Container) -> anyhow::Result<()> {
+        self.engine.docker(["network", "disconnect", &self.gate.network, &container.id], SOON)?;
+        Ok(())
+    }
+
+    /// Puts a container on the proxy's network, if it is not there.
+    pub(super) fn connect(&self, container: &Container) -> anyhow::Result<()> {
+        if container.addresses.contains_key(&self.gate.network) {
+            return Ok(());
+        }
+        let aliases = self.gate.aliases.iter().flat_map(|alias| ["--alias", alias]);
+        let to = [self.gate.network.as_str(), &container.id];
+        self.engine.docker(["network", "connect"].into_iter().chain(aliases).chain(to), SOON)?;
+        Ok(())
+    }
+
+    /// Lets a container have requests again.
+    pub(super) fn release(&self, container: &Container) -> anyhow::Result<()> {
+        let rm = ["exec", "--user", "0", &container.id, "rm", "-f", &self.gate.hold_file];
+        self.engine.docker(rm, SOON)?;
+        Ok(())
+    }
+
+    /// Waits until the proxy hands requests to a container.
+    pub(super) fn wait_until_in(&self, container: &Container) -> anyhow::Result<()> {
+        let address = self.address(container)?;
+        self.wait(container, &format!("does not hand requests to {container}"), |server| {
+            server.is_some_and(|server| server.is_in(&address))
+        })
+    }
+
+    /// Takes a container out and waits until what it has begun is finished, at most so long; how many requests it still
+    /// had then.
+    pub(super) fn take_out(&self, container: &Container, patience: Duration) -> anyhow::Result<u64> {
+        self.engine.docker(["exec", "--user", "0", &container.id, "touch", &self.gate.hold_file], SOON)?;
+        let address = self.address(container)?;
+        self.wait(container, &format!("goes on handing requests to {container}"), |server| {
+            !server.is_some_and(|server| server.is_in(&address))
+        })?;
+        let end = Instant::now() + patience;
+        loop {
+            let servers = self.servers(container)?;
+            let sessions = servers.iter().find(|it| it.is_at(&address)).map_or(0, |it| it.sessions);
+            if sessions == 0 || Instant::now() >= end {
+                return Ok(sessions);
+            }
+            self.deferred.pause(POLL);
+        }
+    }
+
+    /// Waits until the proxy's view of a container is as it should be.
+    fn wait(
+        &self,
+        container: &Container,
+        complaint: &str,
+        is_so: impl Fn(Option<&Server>) -> bool,
+    ) -> anyhow::Result<()> {
+        let address = self.address(container)?;
+        let end = Instant::now() + NOTICE;
+        loop {
+            let servers = self.servers(container);
+            let is_over = Instant::now() >= end;
+            match &servers {
+                Ok(servers) if is_so(servers.iter().find(|it| it.is_at(&address))) => return Ok(()),
+                Err(error) if is_over || Exit::of(error) == Exit::Interrupted => return servers.map(drop),
+                _ if is_over => {
+                    let seconds = NOTICE.as_secs();
+                    let problem = Problem::new(format!("the proxy {complaint} after {seconds} s"));
+                    return Err(Failure::new(Exit::Failed, problem).into());
+                }
+                _ => self.deferred.pause(POLL),
+            }
+        }
+    }
+
+    fn servers(&self, from: &Container) -> anyhow::Result<Vec<Server>> {
+        let args = ["exec", "-i", &from.id, "python3", "-", &self.gate.state];
+        let finished = self.engine.ask(&args, SCRIPT.as_bytes(), SOON)?;
+        if finished.is_success() {
+            return Ok(servers(finished.stdout()));
+        }
+        let problem = Problem::new(format!("`{}` does not answer: {}", self.gate.state, finished.complaint()));
+        Err(Failure::new(Exit::Failed, problem.hint("docker compose logs proxy")).into())
+    }
+
+    fn address(&self, container: &Container) -> anyhow::Result<String> {
+        let address = container.addresses.get(&self.gate.network).filter(|address| !address.is_empty());
+        address.cloned().ok_or_else(|| {
+            let problem = Problem::new(format!("{container} has no address on the network `{}`", self.gate.network));
+            Failure::new(Exit::Failed, problem).into()
+        })
+    }
+}
+
+impl Server {
+    fn is_at(&self, address: &str) -> bool {
+        self.address.rsplit_once(':').is_some_and(|(host, _)| host == address)
+    }
+
+    fn is_in(&self, address: &str) -> bool {
+        self.is_at(address) && self.status.starts_with("UP")
+    }
+}
+
+/// The servers in HAProxy's statistics: CSV, whose first line names the columns.
+fn servers(csv: &str) -> Vec<Server> {
+    let mut lines = csv.lines().map(|line| fields(line.trim_start_matches("# ")));
+    let columns = lines.next().unwrap_or_default();
+    let column = |name: &str| columns.iter().position(|column| *column == name);
+    let (Some(address), Some(status), Some(sessions)) = (column("addr"), column("status"), column("scur")) else {
+        return Vec::new();
+    };
+    let server = |fields: Vec<&str>| {
+        Some(Server {
+            address: (*fields.get(address)?).to_owned(),
+            status: (*fields.get(status)?).to_owned(),
+            sessions: fields.get(sessions)?.parse().unwrap_or_default(),
+        })
+    };
+    lines.filter_map(server).filter(|server| !server.address.is_empty()).collect()
+}
+
+/// The fields of a line; one with a comma in it stands in double quotes.
+fn fields(line: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    line.split(|c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_in_rotation() {
+        // As HAProxy 2.6 writes it, most columns left out.
+        let csv = "# pxname,svname,scur,status,last_chk,addr,\nhttp,FRONTEND,2,OPEN,,,\n\
+                   web,web1,3,NOLB,\"no, later\",172.21.0.3:8000,\nweb,web2,0,UP 1/2,,172.21.0.4:8000,\n\
+                   web,web3,0,MAINT (resolution),,,\n";
+        let servers = servers(csv);
+        assert_eq!(servers.len(), 2);
+        assert_eq!(servers[0], Server { address: "172.21.0.3:8000".into(), status: "NOLB".into(), sessions: 3 });
+        assert!(!servers[0].is_in("172.21.0.3") && servers[1].is_in("172.21.0.4") && !servers[1].is_at("172.21.0"));
+        assert_eq!(self::servers("<html>"), []);
+    }
+}
