@@ -5,7 +5,6 @@ from pathlib import Path
 
 from celery import Celery
 from celery.signals import heartbeat_sent, worker_shutdown
-from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -13,15 +12,18 @@ app = Celery("monitoring")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+# For whoever looks after the worker. Said by whoever starts it, hence no setting of a checkout's.
+ALIVE_FILE = os.environ.get("WORKER_ALIVE_FILE", "")
+
 
 @heartbeat_sent.connect
 def sign_of_life(**kwargs):
     """Every two seconds, from the worker's event loop, and only with a connection to the broker."""
-    if settings.WORKER_ALIVE_FILE:
-        Path(settings.WORKER_ALIVE_FILE).touch()
+    if ALIVE_FILE:
+        Path(ALIVE_FILE).touch()
 
 
 @worker_shutdown.connect
 def end_of_life(**kwargs):
-    if settings.WORKER_ALIVE_FILE:
-        Path(settings.WORKER_ALIVE_FILE).unlink(missing_ok=True)
+    if ALIVE_FILE:
+        Path(ALIVE_FILE).unlink(missing_ok=True)

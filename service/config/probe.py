@@ -1,4 +1,4 @@
-"""Asks the server in this container whether it is well: `python -I config/probe.py`, as a health check.
+"""A container's health check, `python -I config/probe.py`: is the server in here well?
 
 Without Django, which would take a second to start, every few seconds.
 """
@@ -19,14 +19,16 @@ def host() -> str:
     return next((name for name in names if name and name != "*"), "localhost")
 
 
-def main() -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=TIMEOUT)
+def main(port: int = PORT) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", PATH, headers={"Host": host()})
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         print(f"{PATH}: {type(error).__name__}: {error}")
         return 1
+    finally:
+        connection.close()
     print(f"{PATH} answers {status} (as {host()})")
     return 0 if status == http.client.OK else 1
 

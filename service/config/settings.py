@@ -172,9 +172,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": BROKER_TIMEOUT,
 }
 
-# The worker touches this file as long as it works and has a broker, for whoever looks after it.
-WORKER_ALIVE_FILE = env.text("WORKER_ALIVE_FILE")
-
 
 # Logging: everything to stderr, for the service manager to keep.
 

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,13 @@ class Service:
         self._redis_server = redis_server
         self._processes = processes
         self._redis_socket = folder / "redis.sock"
+        self.alive_file = folder / "alive"
         self._environment = process_environment(
             {
                 **PROD,
                 "CELERY_BROKER_URL": f"redis+socket://{self._redis_socket}",
                 "DATABASE_PATH": str(folder / "db.sqlite3"),
+                "WORKER_ALIVE_FILE": str(self.alive_file),
             }
         )
         subprocess.run([sys.executable, "manage.py", "migrate"], **self._options(), check=True)
@@ -62,8 +64,9 @@ class Service:
         # The socket is ours and handed on: no port to guess, and it answers from the start.
         listener = self._processes.enter_context(socket.create_server(("127.0.0.1", 0)))
         self._port = listener.getsockname()[1]
-        module = ("-m", "gunicorn", "--no-control-socket", "--bind", f"fd://{listener.fileno()}")
-        self._start(sys.executable, *module, "config.wsgi", pass_fds=[listener.fileno()])
+        module = ("-m", "gunicorn", "--config", "gunicorn.conf.py")
+        bind = ("--bind", f"fd://{listener.fileno()}")
+        self._start(sys.executable, *module, *bind, "config.wsgi", pass_fds=[listener.fileno()])
 
     def start_worker(self):
         options = ("--concurrency", "1", "--without-gossip", "--without-mingle")
@@ -71,9 +74,10 @@ class Service:
 
     def request(self, method, path):
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
-        response = connection.getresponse()
-        return response.status, response.read()
+        with closing(connection):
+            connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
+            response = connection.getresponse()
+            return response.status, response.read()
 
     def row_count(self):
         database = sqlite3.connect(self._folder / "db.sqlite3")
@@ -161,6 +165,20 @@ def test_warm_stop_of_a_worker_loses_no_task(service):
     assert not all_rows_are_there()  # It was stopped in the middle of the queue.
     service.start_worker()
     wait_until(all_rows_are_there)
+
+
+def test_worker_with_a_broker_shows_that_it_is_alive(service):
+    def alive_file_is_there():
+        return service.alive_file.exists()
+
+    worker = service.start_worker()
+    service.start_redis()
+    wait_until(alive_file_is_there)
+    # Not once, but again and again: what has gone comes back.
+    service.alive_file.unlink()
+    wait_until(alive_file_is_there)
+    stop(worker)
+    assert not service.alive_file.exists()
 
 
 @pytest.mark.parametrize("failure", [signal.SIGTERM, signal.SIGSTOP], ids=["gone", "hanging"])

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use checks::Machine;
@@ -57,7 +58,8 @@ impl Host {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn user() -> String {
     let named = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let uid = || std::fs::metadata("/proc/self").map_or("somebody".to_owned(), |own| format!("uid {}", own.uid()));
+    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(uid);
     match std::fs::read_to_string("/proc/sys/kernel/hostname") {
         Ok(host) => format!("{user}@{}", host.trim()),
         Err(_) => user,

@@ -14,6 +14,7 @@ use detect::{DeployMethod, ENV_FILE, Environment};
 use envfile::{Saved, Undo};
 
 use crate::cli;
+use crate::deploy;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::lock::Lock;
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
             ui.note(line);
         }
     }
-    let _lock = Lock::take(project, "install")?;
+    let lock = Lock::take(project, "install")?;
     if envfile::read(&project.env_file())? != existing {
         let problem = Problem::new(format!("`{ENV_FILE}` was changed by somebody else meanwhile: nothing was changed"));
         return Err(Failure::new(Exit::Failed, problem.hint("run this again")).into());
@@ -77,6 +78,8 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
         result => result?,
     };
     drop(deferred);
+    // A deployer takes it anew.
+    drop(lock);
 
     summary::print(&Summary { axes, settings: &settings, preview: &preview, done: done.as_ref() }, world);
     hand_over(axes, args.no_deploy, world)
@@ -108,8 +111,12 @@ fn print_plan(
             ui.result(format_args!("  {line}"));
         }
     }
-    if let Some(deployer) = deployer(axes, no_deploy) {
-        ui.result(format_args!("Then {deployer}, which is still to come: the run ends there, with exit code 3"));
+    match deployer(axes, no_deploy) {
+        Some(Deployer::Docker) => ui.result("Then deploy-docker: cargo xtask deploy-docker --dry-run shows its plan"),
+        Some(Deployer::Systemd) => {
+            ui.result("Then deploy-systemd, which is still to come: the run ends there, with exit code 3");
+        }
+        None => {}
     }
 }
 
@@ -124,22 +131,31 @@ fn undo(saved: Saved, error: &anyhow::Error) -> anyhow::Error {
     Failure::interrupted(format!("{error}: {outcome}")).into()
 }
 
-/// The deployer that an install goes on with.
-fn deployer(axes: Axes, no_deploy: bool) -> Option<&'static str> {
+/// What an install goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deployer {
+    Docker,
+    Systemd,
+}
+
+fn deployer(axes: Axes, no_deploy: bool) -> Option<Deployer> {
     match (axes.method, axes.environment) {
         _ if no_deploy => None,
-        (DeployMethod::Docker, _) => Some("deploy-docker"),
-        (DeployMethod::Bare, Environment::Prod) => Some("deploy-systemd"),
+        (DeployMethod::Docker, _) => Some(Deployer::Docker),
+        (DeployMethod::Bare, Environment::Prod) => Some(Deployer::Systemd),
         (DeployMethod::Bare, Environment::Dev) => None,
     }
 }
 
-/// Goes on with the deployer. Neither is part of this version: that is said, not passed over.
+/// Goes on with the deployer. The one for systemd is not part of this version: that is said, not passed over.
 fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
-    let Some(deployer) = deployer(axes, no_deploy) else { return Ok(Exit::Done) };
-    let is_offer = axes.method == DeployMethod::Bare;
-    if is_offer && world.is_interactive() {
-        match prompt::confirm(&format!("Go on with {deployer}?")) {
+    match deployer(axes, no_deploy) {
+        None => return Ok(Exit::Done),
+        Some(Deployer::Docker) => return deploy::docker::run(&cli::DeployDocker::default(), world),
+        Some(Deployer::Systemd) => {}
+    }
+    if world.is_interactive() {
+        match prompt::confirm("Go on with deploy-systemd?") {
             Ok(true) => {}
             Ok(false) => return Ok(Exit::Done),
             Err(error) if Exit::of(&error) == Exit::Interrupted => {
@@ -148,7 +164,7 @@ fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<E
             Err(error) => return Err(error),
         }
     }
-    let message = format!("`{deployer}` is still to come: everything above is done, and nothing was deployed");
+    let message = "`deploy-systemd` is still to come: everything above is done, and nothing was deployed";
     let problem = Problem::new(message).hint("to stop here without this error: cargo xtask install --no-deploy");
     Err(Failure::new(Exit::NotMet, problem).into())
 }

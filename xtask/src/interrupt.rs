@@ -1,11 +1,10 @@
 //! Ctrl-C, TERM and a closed terminal: the end at once, or, where something would have to be undone, noted and acted upon.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
@@ -25,13 +24,22 @@ pub(crate) struct Deferred {
 
 impl Deferred {
     pub(crate) fn begin() -> anyhow::Result<Self> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let exit_at_once = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&exit_at_once))
-                .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
-                .context("cannot listen for signals")?;
-        }
+        // An install goes on with a deploy: the handlers of the one are those of the other.
+        static FLAGS: [LazyLock<Arc<AtomicBool>>; 2] = [LazyLock::new(Arc::default), LazyLock::new(Arc::default)];
+        static LISTENING: OnceLock<Result<(), String>> = OnceLock::new();
+        let [interrupted, exit_at_once] = FLAGS.each_ref().map(|flag| Arc::clone(flag));
+        interrupted.store(false, Ordering::Relaxed);
+        exit_at_once.store(false, Ordering::Relaxed);
+        let listen = || {
+            [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().try_for_each(|signal| {
+                flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&exit_at_once))
+                    .and_then(|_| flag::register(signal, Arc::clone(&interrupted)))
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            })
+        };
+        let listening = LISTENING.get_or_init(listen);
+        listening.as_ref().map_err(|error| anyhow::anyhow!("cannot listen for signals: {error}"))?;
         Ok(Deferred { interrupted, exit_at_once })
     }
 

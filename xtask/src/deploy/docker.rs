@@ -91,7 +91,7 @@ impl Deploy<'_> {
         let overlay = Overlay::write(self.engine, self.stack, &record.id)?;
         self.images(&mut record, &overlay)?;
         let changes = changes::find(self.engine, self.stack, Some(&record.images))?;
-        let changes = self.without_volumes_that_would_be_lost(changes);
+        let changes = self.without_what_must_stay(changes);
         if changes.is_empty() {
             return self.unchanged(record, started);
         }
@@ -101,11 +101,11 @@ impl Deploy<'_> {
 
         match self.transact(&mut record, &overlay, &changes) {
             Ok(()) => {}
-            Err(error) => return Err(self.roll_back(record, &error)),
+            Err(error) => return Err(self.roll_back(&record, &error)),
         }
         let record = record.ended(Outcome::Deployed);
         if let Err(error) = self.records.write(&record) {
-            return Err(self.roll_back(record, &error));
+            return Err(self.roll_back(&record, &error));
         }
         // From here on the new release is the one that serves, whatever becomes of the old containers.
         let undisturbed = self.engine.undisturbed();
@@ -134,8 +134,10 @@ impl Deploy<'_> {
             ui.note("     the database stays as it is: migrations are not taken back");
         } else if changes.iter().any(|change| change.service.role != Role::Backing) {
             let migrated = ui.stage("migrations", || migrate::run(self.engine, self.stack, overlay, &record.id, ui))?;
-            for migration in &migrated.applied {
-                ui.note(format_args!("     applied {migration}"));
+            if let [first, .., last] = migrated.applied.as_slice() {
+                ui.note(format_args!("     {} applied, from {first} to {last}", migrated.applied.len()));
+            } else {
+                migrated.applied.iter().for_each(|migration| ui.note(format_args!("     {migration} applied")));
             }
             if let Some(dir) = migrated.no_manage_py {
                 ui.warning(&Problem::new(format!(
@@ -146,7 +148,8 @@ impl Deploy<'_> {
             self.records.write(record)?;
         }
         release.name_images(&record.id)?;
-        release.services(changes)?;
+        let fresh = release.services(changes)?;
+        release.prove_through_proxy(&fresh)?;
         self.deferred.check("deploy-docker")
     }
 
@@ -155,10 +158,7 @@ impl Deploy<'_> {
         let ui = self.world.ui;
         if self.args.rollback {
             let all = self.records.all()?;
-            let Some(target) = previous(&all) else {
-                let problem = Problem::new("there is no earlier release to go back to");
-                return Err(Failure::new(Exit::NotMet, problem.hint("ls .xtask/releases")).into());
-            };
+            let target = previous(&all).ok_or_else(plan::nothing_to_go_back_to)?;
             ui.note(format_args!("     back to release {} of {}", target.id, target.started));
             images::adopt(self.engine, self.stack, &record.id, Some(target))?;
             record.rollback_to = Some(target.id.clone());
@@ -176,13 +176,21 @@ impl Deploy<'_> {
         Ok(())
     }
 
-    /// A service that others rest on, and whose data no new container would find, is left as it is.
-    fn without_volumes_that_would_be_lost<'b>(&self, changes: Vec<Change<'b>>) -> Vec<Change<'b>> {
-        let (kept, left): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| change.old.iter().all(|it| it.anonymous_volumes.is_empty()));
-        for Change { service, cause, .. } in left {
+    /// A service that others rest on, and that cannot be replaced without losing something, is left as it is.
+    fn without_what_must_stay<'b>(&self, changes: Vec<Change<'b>>) -> Vec<Change<'b>> {
+        let reason = |change: &Change<'_>| {
+            if change.old.iter().any(|it| !it.anonymous_volumes.is_empty()) {
+                return Some("it keeps data in a volume without a name");
+            }
+            let has_name = self.stack.declared(change.service).container_name.is_some();
+            (has_name && !change.old.is_empty()).then_some("its `container_name` admits no second one")
+        };
+        let (kept, left): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| reason(change).is_none());
+        for change in &left {
+            let Change { service, cause, .. } = change;
             let name = &service.name;
-            let message = format!("`{name}` {cause}, and is left as it is: it keeps data in a volume without a name");
+            let reason = reason(change).unwrap_or_default();
+            let message = format!("`{name}` {cause}, and is left as it is: {reason}");
             let hint = format!("docker compose -f {} up -d --no-deps {name}", self.engine.file);
             self.world.ui.warning(&Problem::new(message).hint(hint));
         }
@@ -194,16 +202,13 @@ impl Deploy<'_> {
         let ui = self.world.ui;
         let records = self.records.all()?;
         let last = records.iter().rev().find(|it| it.result == Outcome::Deployed);
-        let id = match last.filter(|last| last.images == record.images) {
-            Some(last) => {
-                self.forget_images()?;
-                last.id.clone()
-            }
-            None => {
-                let record = record.ended(Outcome::Deployed);
-                self.records.write(&record)?;
-                record.id
-            }
+        let id = if let Some(last) = last.filter(|last| last.images == record.images) {
+            self.forget_images()?;
+            last.id.clone()
+        } else {
+            let record = record.ended(Outcome::Deployed);
+            self.records.write(&record)?;
+            record.id
         };
         let took = seconds(started.elapsed());
         ui.result(format_args!("nothing has changed since release {id}: it serves, and is left alone ({took})"));
@@ -222,12 +227,12 @@ impl Deploy<'_> {
     }
 
     /// Goes back, and says how that went.
-    fn roll_back(&self, record: Record, error: &anyhow::Error) -> anyhow::Error {
+    fn roll_back(&self, record: &Record, error: &anyhow::Error) -> anyhow::Error {
         let ui = self.world.ui;
         let is_interrupted = Exit::of(error) == Exit::Interrupted;
         let has_served =
             record.before.services.iter().any(|replaced| replaced.containers.iter().any(|it| it.was_running));
-        let undone = ui.stage("rolling back", || self.undo(&record));
+        let undone = ui.stage("rolling back", || self.undo(record));
         let state = match (&undone, has_served) {
             (Ok(()), true) => "rolled back: what served before serves again",
             (Ok(()), false) => "rolled back: nothing served before, and nothing does now",

@@ -81,7 +81,7 @@ impl Record {
         let now = now();
         Record {
             schema: SCHEMA,
-            id: now.chars().filter(|c| c.is_ascii_alphanumeric()).collect(),
+            id: now.chars().filter(char::is_ascii_alphanumeric).collect(),
             command: command.to_owned(),
             started: now,
             ended: None,

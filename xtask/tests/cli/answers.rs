@@ -278,7 +278,7 @@ warning: systemd does not run here: `deploy-systemd` will need it
   20 +CELERY_TASK_ALWAYS_EAGER=0
      -CELERY_BROKER_URL=
   23 +CELERY_BROKER_URL=redis://:********@db:6379/0
-  30 +EXTRA='two words'
+  32 +EXTRA='two words'
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
   ok   django.migrations  all applied

@@ -2,6 +2,7 @@
 
 mod answers;
 mod combinations;
+mod deploy_docker;
 mod detect;
 mod health;
 mod install;

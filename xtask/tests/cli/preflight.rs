@@ -144,8 +144,19 @@ hint: wait until it has ended, and run this again
 }
 
 #[test]
-fn the_deployers_are_still_to_come() {
-    let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
+fn the_systemd_deployer_is_still_to_come() {
+    let sandbox = Sandbox::project();
+    let prod = "install --yes --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --set CELERY_BROKER_URL=redis://db/0";
+    let output = sandbox.xtask(prod).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("error: `deploy-systemd` is still to come: everything above is done"), "{told}");
+    assert!(sandbox.has(".env"));
+}
+
+#[test]
+fn an_install_with_docker_goes_on_with_the_deploy() {
+    let sandbox = Sandbox::project().shims(&["docker"]);
     sandbox.check(
         "install --yes --method docker",
         3,
@@ -177,8 +188,8 @@ Go on from here:
   17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
      -CELERY_TASK_ALWAYS_EAGER=
   20 +CELERY_TASK_ALWAYS_EAGER=0
-error: `deploy-docker` is still to come: everything above is done, and nothing was deployed
-hint: to stop here without this error: cargo xtask install --no-deploy
+error: docker.compose: the Compose file is not valid
+hint: cargo xtask health
 
 "#]],
     );

@@ -44,7 +44,14 @@ pub(super) fn find<'a>(
     images: Option<&BTreeMap<String, String>>,
 ) -> anyhow::Result<Vec<Change<'a>>> {
     let containers = engine.containers(stack.name())?;
-    let reconfigured = if containers.is_empty() { Vec::new() } else { reconfigured(engine)? };
+    let mut comparable = Vec::new();
+    for service in stack.services.iter().filter(|it| containers.iter().any(|old| old.service == it.name)) {
+        // Without its image Compose says nothing, and a service with the name of another image has changed anyhow.
+        if engine.image(&service.image)?.is_some() {
+            comparable.push(service.name.as_str());
+        }
+    }
+    let reconfigured = reconfigured(engine, &comparable)?;
     let mut changes = Vec::new();
     for service in &stack.services {
         let old: Vec<_> = containers.iter().filter(|it| it.service == service.name).cloned().collect();
@@ -53,7 +60,7 @@ pub(super) fn find<'a>(
             Cause::New
         } else if image.is_some_and(|image| old.iter().any(|it| it.image != *image)) {
             Cause::Image
-        } else if old.iter().any(|it| reconfigured.contains(&it.name)) {
+        } else if !comparable.contains(&service.name.as_str()) || old.iter().any(|it| reconfigured.contains(&it.name)) {
             Cause::Configuration
         } else if old.len() != service.scale {
             Cause::Count
@@ -76,12 +83,13 @@ fn is_well(container: &Container, role: &Role) -> bool {
 
 /// The containers that Compose itself would recreate. It keeps a hash of a service's configuration, which `.env` is a
 /// part of, and tells nobody how it comes about (`config --hash` gives another one where there is an `env_file`).
-fn reconfigured(engine: &Engine<'_>) -> anyhow::Result<Vec<String>> {
-    let args = ["--dry-run", "up", "--detach", "--no-build", "--pull", "never"];
-    let args = engine.compose_args(&[], args);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let finished = engine.ask(&args, b"", SOON)?;
-    Ok(recreated(&[finished.stdout(), "\n", finished.stderr()].concat()))
+fn reconfigured(engine: &Engine<'_>, services: &[&str]) -> anyhow::Result<Vec<String>> {
+    if services.is_empty() {
+        return Ok(Vec::new());
+    }
+    let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never"];
+    let told = engine.compose_told(up.iter().chain(services).copied(), SOON)?;
+    Ok(recreated(&told))
 }
 
 /// The names in lines such as `DRY-RUN MODE -  Container shop-web-1  Recreate`.

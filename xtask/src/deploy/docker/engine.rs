@@ -50,7 +50,7 @@ impl<'a> Engine<'a> {
     ) -> anyhow::Result<String> {
         let args: Vec<&str> = args.into_iter().collect();
         let finished = self.ask(&args, b"", allowed)?;
-        self.printed(&args, finished)
+        self.printed(&args, &finished)
     }
 
     /// Runs `docker compose` on the project's file, and on those that are named besides; what it printed.
@@ -63,7 +63,20 @@ impl<'a> Engine<'a> {
         let args = self.compose_args(more, args);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let finished = self.ask(&args, b"", allowed)?;
-        self.printed(&args, finished)
+        self.printed(&args, &finished)
+    }
+
+    /// The same, with what it tells of its progress.
+    pub(super) fn compose_told<'b>(
+        &self,
+        args: impl IntoIterator<Item = &'b str>,
+        allowed: Duration,
+    ) -> anyhow::Result<String> {
+        let args = self.compose_args(&[], args);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let finished = self.ask(&args, b"", allowed)?;
+        self.printed(&args, &finished)?;
+        Ok([finished.stdout(), "\n", finished.stderr()].concat())
     }
 
     /// The words behind `docker` for a command of Compose.
@@ -89,7 +102,7 @@ impl<'a> Engine<'a> {
         let finished = self.ask(&args, b"", SOON)?;
         let is_gone = finished.stderr().to_lowercase().contains("no such");
         if !finished.is_success() && !is_gone {
-            self.printed(&args[..3], finished.clone())?;
+            self.printed(&args[..3], &finished)?;
         }
         let inspected: Vec<Inspected> =
             serde_json::from_str(finished.stdout()).context("`docker inspect` is not understood")?;
@@ -120,10 +133,10 @@ impl<'a> Engine<'a> {
         if !finished.is_success() && finished.stderr().to_lowercase().contains("no such") {
             return Ok(None);
         }
-        Ok(Some(self.printed(&args, finished)?.trim().to_owned()))
+        Ok(Some(self.printed(&args, &finished)?.trim().to_owned()))
     }
 
-    fn printed(&self, args: &[&str], finished: Finished) -> anyhow::Result<String> {
+    fn printed(&self, args: &[&str], finished: &Finished) -> anyhow::Result<String> {
         if finished.is_success() {
             return Ok(finished.stdout().to_owned());
         }

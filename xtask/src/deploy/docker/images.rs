@@ -72,8 +72,8 @@ pub(super) fn adopt(engine: &Engine<'_>, stack: &Stack, release: &str, from: Opt
             Some(record) => record.images.get(reference).cloned().unwrap_or_default(),
             None => reference.to_owned(),
         };
-        let id = engine.image(&source)?;
-        let Some(id) = id.filter(|_| !source.is_empty()) else {
+        let id = if source.is_empty() { None } else { engine.image(&source)? };
+        let Some(id) = id else {
             let what = from.map(|record| format!(" of release {}", record.original())).unwrap_or_default();
             let problem = Problem::new(format!("the image `{reference}`{what} is not there any more"));
             return Err(Failure::new(Exit::NotMet, problem.hint("cargo xtask deploy-docker, which builds it")).into());
@@ -111,7 +111,8 @@ pub(super) fn forget(engine: &Engine<'_>, stack: &Stack, kept: &[Record]) -> any
         let tags = engine.docker(["image", "ls", "--format", "{{.Tag}}", name], SOON)?;
         let is_release = |tag: &&str| tag.len() == 16 && tag.ends_with('Z') && tag.as_bytes()[8] == b'T';
         for tag in tags.lines().filter(is_release).filter(|tag| !kept.iter().any(|record| record.id == **tag)) {
-            engine.docker(["image", "rm", &format!("{name}:{tag}")], SOON)?;
+            // One that somebody still uses stays.
+            engine.ask(&["image", "rm", &format!("{name}:{tag}")], b"", SOON)?;
         }
     }
     Ok(())

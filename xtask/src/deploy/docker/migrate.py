@@ -17,11 +17,15 @@ def pending(connection):
     return [f"{step.app_label}.{step.name}" for step, _ in plan]
 
 
-def copy(connection, release):
-    """By SQLite's own backup: what others have just written is in it, in the WAL or not."""
+def sqlite_file(connection):
+    """The file of the database, if it is one and there already: who asks a question first makes an empty one."""
     name = str(connection.settings_dict["NAME"])
-    if connection.vendor != "sqlite" or ":memory:" in name or not os.path.exists(name):
-        return None
+    is_file = connection.vendor == "sqlite" and ":memory:" not in name and os.path.exists(name)
+    return name if is_file else None
+
+
+def copy(name, release):
+    """By SQLite's own backup: what others have just written is in it, in the WAL or not."""
     target = f"{name}.before-{release}"
     with contextlib.closing(sqlite3.connect(name)) as source, contextlib.closing(sqlite3.connect(target)) as backup:
         source.backup(backup)
@@ -37,9 +41,11 @@ def main(release):
     from django.core.management import call_command
     from django.db import connection
 
+    name = sqlite_file(connection)
     plan = pending(connection)
     if plan:
-        answer(copy=copy(connection, release))
+        if name:
+            answer(copy=copy(name, release))
         call_command("migrate", interactive=False, verbosity=1)
     answer(applied=plan)
 

@@ -2,12 +2,13 @@
 
 use checks::report::BOLD;
 
-use super::changes::{self, Change};
+use super::changes::{self, Cause, Change};
+use super::container::Container;
 use super::preflight::Ground;
 use super::stack::{Role, Stack};
 use crate::cli;
 use crate::deploy::record::{Outcome, Records, previous};
-use crate::exit::Problem;
+use crate::exit::{Exit, Failure, Problem};
 use crate::world::World;
 
 /// What `--dry-run` shows.
@@ -18,16 +19,19 @@ pub(super) fn print(
     world: &World<'_>,
 ) -> anyhow::Result<()> {
     let (ui, stack) = (world.ui, &ground.stack);
+    let records = records.all()?;
+    let target = previous(&records);
+    if args.rollback && target.is_none() {
+        return Err(nothing_to_go_back_to().into());
+    }
     let title = format!("Plan for `{}` in {} ({})", stack.name(), world.project.root.display(), ground.versions);
     ui.result(ui.out().style(BOLD, title));
-    let records = records.all()?;
     for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
         ui.result(format_args!("  undo release {}, which did not come to its end", record.id));
     }
     let built = stack.built_images().join(", ");
-    match previous(&records) {
+    match target {
         Some(target) if args.rollback => ui.result(format_args!("  take the images of release {}", target.id)),
-        None if args.rollback => ui.result("  nothing: there is no earlier release to go back to"),
         _ if args.no_build => ui.result(format_args!("  take the images that there are: {built}")),
         _ => ui.result(format_args!("  build {built}; a service whose image is new then is replaced as well")),
     }
@@ -36,14 +40,17 @@ pub(super) fn print(
         ui.result("  copy the database (SQLite) and apply pending migrations, if anything is replaced");
     }
     for service in &stack.services {
+        let name = &service.name;
         let how = match (&service.role, service.role.is_beside()) {
-            (Role::Web(_), true) => "beside the old one: proven, watched, then handed requests",
+            (Role::Web(_), true) => "beside the old one; proven and watched, it is handed requests",
             (_, true) => "beside the old one, which then finishes its task",
             _ => "in place",
         };
-        let change = changes.iter().find(|change| change.service.name == service.name);
-        let cause = change.map_or("only if its image is new".to_owned(), |change| format!("it {}", change.cause));
-        ui.result(format_args!("  replace {} {how}: {cause}", service.name));
+        match changes.iter().find(|change| change.service.name == *name) {
+            Some(Change { cause: Cause::New, .. }) => ui.result(format_args!("  start {name}: it is not there yet")),
+            Some(Change { cause, .. }) => ui.result(format_args!("  replace {name}, which {cause}: {how}")),
+            None => ui.result(format_args!("  replace {name} if its image is new: {how}")),
+        }
     }
     ui.result(format_args!(
         "  watch the new containers for {} s; go back if anything is not well, else end the old ones",
@@ -55,9 +62,15 @@ pub(super) fn print(
     Ok(())
 }
 
+/// The refusal of a rollback that has nowhere to go.
+pub(super) fn nothing_to_go_back_to() -> Failure {
+    let problem = Problem::new("there is no earlier release to go back to");
+    Failure::new(Exit::NotMet, problem.hint("ls .xtask/releases"))
+}
+
 /// What loses requests, and why.
 pub(super) fn outages(stack: &Stack, changes: &[Change<'_>]) -> Vec<Problem> {
-    let is_outage = |change: &&Change<'_>| change.service.role.costs_outage() && change.old.iter().any(|it| it.runs());
+    let is_outage = |change: &&Change<'_>| change.service.role.costs_outage() && change.old.iter().any(Container::runs);
     changes
         .iter()
         .filter(is_outage)

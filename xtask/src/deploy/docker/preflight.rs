@@ -14,7 +14,7 @@ use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 
 use super::container::Container;
 use super::engine::{Engine, SOON};
-use super::stack::Stack;
+use super::stack::{Role, Stack};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::prompt;
@@ -48,7 +48,14 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     let is_here = engine_host(&Deadline::within(TIMEOUT)).is_none();
     let outcomes = outcomes(site, deferred);
     deferred.check("pre-flight")?;
-    let is_ours = |outcome: &&Outcome| outcome.name != "env.axes" || method.rejected.is_none();
+    let has_docker =
+        !outcomes.iter().any(|it| it.name == "docker.daemon" && it.message.starts_with("command not found"));
+    // What has been told already, above or by the check before it.
+    let is_ours = |outcome: &&Outcome| match &*outcome.name {
+        "env.axes" => method.rejected.is_none(),
+        "docker.compose" => has_docker,
+        _ => true,
+    };
     // Who can read the file makes no deploy fail, and is a thing to know.
     let (warnings, errors): (Vec<_>, Vec<_>) =
         outcomes.iter().filter(|it| it.status == Status::Err).filter(is_ours).partition(|it| it.name == "env.mode");
@@ -86,7 +93,9 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
         }
     }
     drop(spinner);
-    warnings.into_iter().for_each(|outcome| world.ui.warning(&problem(outcome)));
+    for outcome in warnings {
+        world.ui.warning(&problem(outcome));
+    }
     match stack {
         Some(stack) if problems.is_empty() => Ok(Ground { engine, stack, method, versions }),
         _ => Err(Failure { exit: Exit::NotMet, problems }.into()),
@@ -112,7 +121,7 @@ fn outcomes(site: Site, deferred: &Deferred) -> Vec<Outcome> {
 /// An outcome with all that it found, as a problem.
 fn problem(outcome: &Outcome) -> Problem {
     let findings = outcome.findings.iter().filter(|finding| finding.status == Status::Err);
-    let findings = findings.map(|finding| format!("\n  {}", finding.message));
+    let findings = findings.flat_map(|finding| finding.message.lines()).map(|line| format!("\n  {line}"));
     let output = outcome.output.iter().map(|line| format!("\n  | {line}"));
     let message = format!("{}: {}", outcome.name, outcome.message);
     let hint = outcome.hint.clone().unwrap_or_else(|| "cargo xtask health".to_owned());
@@ -179,6 +188,10 @@ fn is_in_use(error: std::io::Error) -> bool {
 fn unreplaceable(stack: &Stack, ours: &[Container]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for service in &stack.services {
+        // What the others rest on is left alone as long as it does not change, and if it does, that is told then.
+        if service.role == Role::Backing {
+            continue;
+        }
         let name = &service.name;
         if let Some(container) = &stack.declared(service).container_name {
             problems.push(
@@ -188,9 +201,7 @@ fn unreplaceable(stack: &Stack, ours: &[Container]) -> Vec<Problem> {
                 .hint("take `container_name` out of the Compose file: Compose gives names by itself"),
             );
         }
-        // A service whose data only its present container knows is left alone as long as it does not change: but who
-        // wants to know whether it does would have to have built it.
-        for container in ours.iter().filter(|it| it.service == *name && service.role != super::stack::Role::Backing) {
+        for container in ours.iter().filter(|it| it.service == *name) {
             for place in &container.anonymous_volumes {
                 problems.push(
                     Problem::new(format!("`{name}` keeps data in a volume without a name (`{place}`), which a new container would not find"))
@@ -210,8 +221,11 @@ pub(super) fn settle_method(method: &Detected<DeployMethod>, world: &World<'_>) 
         (Source::EnvFile { line }, DeployMethod::Bare) => {
             let place =
                 format!("`{ENV_FILE}` line {line}: `{DEPLOY_METHOD}` is `bare`, and this deploys with `docker`");
-            ui.warning(&Problem::new(&place));
-            if world.common.yes || (world.is_interactive() && prompt::confirm("Deploy with Docker all the same?")?) {
+            let may_go_on = world.common.yes || world.is_interactive();
+            if may_go_on {
+                ui.warning(&Problem::new(&place));
+            }
+            if may_go_on && (world.common.yes || prompt::confirm("Deploy with Docker all the same?")?) {
                 return Ok(());
             }
             let why = if world.is_interactive() { "declined" } else { world.why_not_asked() };

@@ -1,4 +1,4 @@
-"""Asks the server in this container until it is well: `python3 - HOST PORT PATH SECONDS FROM TO`.
+"""Asks a server from within a container until it is well: `python3 - ADDRESS PORT HOST PATH SECONDS FROM TO`.
 
 Well is a status from FROM to below TO. Prints the last answer, as JSON.
 """
@@ -8,10 +8,10 @@ import json
 import sys
 import time
 
-host, port, path, seconds, low, high = sys.argv[1:]
+address, port, host, path, seconds, low, high = sys.argv[1:]
 end = time.monotonic() + float(seconds)
 while True:
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=5)
+    connection = http.client.HTTPConnection(address, int(port), timeout=5)
     try:
         # As a proxy does that has taken the request over HTTPS: a redirect there would tell nothing.
         connection.request("GET", path, headers={"Host": host, "X-Forwarded-Proto": "https"})

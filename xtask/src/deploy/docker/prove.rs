@@ -55,7 +55,7 @@ impl Proof<'_> {
             }
             let is_checked = matches!(container.health, Health::Healthy | Health::Unchecked);
             let complaint = match &service.role {
-                Role::Web(_) => self.complaint(service, &container)?,
+                Role::Web(_) => self.complaint(service, &container, None)?,
                 Role::Job => Some("has not ended".to_owned()),
                 _ => None,
             };
@@ -74,7 +74,7 @@ impl Proof<'_> {
         let end = Instant::now() + self.timeout;
         while let Role::Web(_) = service.role {
             let container = self.container(id)?;
-            let Some(complaint) = self.complaint(service, &container)? else { break };
+            let Some(complaint) = self.complaint(service, &container, None)? else { break };
             if Instant::now() >= end {
                 return Err(self.sick(&container, &complaint));
             }
@@ -101,7 +101,8 @@ impl Proof<'_> {
                 if now.started_at != first.started_at {
                     return Err(self.sick(now, "was restarted"));
                 }
-                if is_over && let (Role::Web(_), Some(complaint)) = (&service.role, self.complaint(service, now)?) {
+                if is_over && let (Role::Web(_), Some(complaint)) = (&service.role, self.complaint(service, now, None)?)
+                {
                     return Err(self.sick(now, &complaint));
                 }
             }
@@ -112,19 +113,38 @@ impl Proof<'_> {
         }
     }
 
-    /// What is wrong with the answer of the web server in this container.
-    fn complaint(&self, service: &Service, container: &Container) -> anyhow::Result<Option<String>> {
+    /// Asks the web service through the proxy, from within one of its containers.
+    pub(super) fn ask_through(&self, proxy: &Service, web: &Service, from: &Container) -> anyhow::Result<()> {
+        let end = Instant::now() + self.timeout;
+        while let Some(complaint) = self.complaint(web, from, Some(proxy))? {
+            self.deferred.check("asking through the proxy")?;
+            if Instant::now() >= end {
+                let message = format!("`{}` is well, and through `{}` it {complaint}", web.name, proxy.name);
+                return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the answer of the web server in this container, or of another service as seen from there.
+    fn complaint(
+        &self,
+        service: &Service,
+        container: &Container,
+        through: Option<&Service>,
+    ) -> anyhow::Result<Option<String>> {
         let health_path = self.engine.project.settings.health_path.as_deref();
         let path = http::path_of(health_path);
         let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
         let host = http::host_of(hosts.and_then(|hosts| hosts.as_str()));
-        let port = self.stack.web_port(service).to_string();
+        let address = through.map_or("127.0.0.1", |through| &through.name);
+        let port = self.stack.port(through.unwrap_or(service)).to_string();
         let seconds = ASK.as_secs_f32().to_string();
         // The range of statuses that are well, as the checks judge them.
         let well: Vec<u16> = (100..600).filter(|status| http::is_well(*status, health_path)).collect();
         let (low, high) = (well.first().copied().unwrap_or(200), well.last().copied().unwrap_or(299) + 1);
         let (low, high) = (low.to_string(), high.to_string());
-        let args = ["exec", "-i", &container.id, "python3", "-", &host, &port, path, &seconds, &low, &high];
+        let args = ["exec", "-i", &container.id, "python3", "-", address, &port, &host, path, &seconds, &low, &high];
         let finished = self.engine.ask(&args, SCRIPT.as_bytes(), SOON)?;
         if !finished.is_success() {
             return Ok(Some(format!("cannot be asked from within: {}", finished.complaint())));

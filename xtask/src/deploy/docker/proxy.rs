@@ -19,6 +19,8 @@ const SCRIPT: &str = include_str!("state.py");
 struct Server {
     address: String,
     status: String,
+    /// What came of the last check: `L7OK`, after `* ` while another one is under way.
+    check: String,
     /// Requests that are being answered.
     sessions: u64,
 }
@@ -69,7 +71,7 @@ impl Proxy<'_> {
         self.engine.docker(["exec", "--user", "0", &container.id, "touch", &self.gate.hold_file], SOON)?;
         let address = self.address(container)?;
         self.wait(container, &format!("goes on handing requests to {container}"), |server| {
-            !server.is_some_and(|server| server.is_in(&address))
+            server.is_none_or(Server::is_out)
         })?;
         let end = Instant::now() + patience;
         loop {
@@ -131,23 +133,28 @@ impl Server {
         self.address.rsplit_once(':').is_some_and(|(host, _)| host == address)
     }
 
+    /// `HAProxy` calls one up as soon as DNS knows it; only a check makes it stay.
     fn is_in(&self, address: &str) -> bool {
-        self.is_at(address) && self.status.starts_with("UP")
+        self.is_at(address) && self.status.starts_with("UP") && self.check.ends_with("L7OK")
+    }
+
+    fn is_out(&self) -> bool {
+        !self.status.starts_with("UP")
     }
 }
 
-/// The servers in HAProxy's statistics: CSV, whose first line names the columns.
+/// The servers in the statistics of `HAProxy`: CSV, whose first line names the columns.
 fn servers(csv: &str) -> Vec<Server> {
     let mut lines = csv.lines().map(|line| fields(line.trim_start_matches("# ")));
     let columns = lines.next().unwrap_or_default();
     let column = |name: &str| columns.iter().position(|column| *column == name);
-    let (Some(address), Some(status), Some(sessions)) = (column("addr"), column("status"), column("scur")) else {
-        return Vec::new();
-    };
+    let columns = [column("addr"), column("status"), column("check_status"), column("scur")];
+    let [Some(address), Some(status), Some(check), Some(sessions)] = columns else { return Vec::new() };
     let server = |fields: Vec<&str>| {
         Some(Server {
             address: (*fields.get(address)?).to_owned(),
             status: (*fields.get(status)?).to_owned(),
+            check: (*fields.get(check)?).to_owned(),
             sessions: fields.get(sessions)?.parse().unwrap_or_default(),
         })
     };
@@ -171,13 +178,16 @@ mod tests {
     #[test]
     fn who_is_in_rotation() {
         // As HAProxy 2.6 writes it, most columns left out.
-        let csv = "# pxname,svname,scur,status,last_chk,addr,\nhttp,FRONTEND,2,OPEN,,,\n\
-                   web,web1,3,NOLB,\"no, later\",172.21.0.3:8000,\nweb,web2,0,UP 1/2,,172.21.0.4:8000,\n\
-                   web,web3,0,MAINT (resolution),,,\n";
+        let csv = "# pxname,svname,scur,status,check_status,last_chk,addr,\nhttp,FRONTEND,2,OPEN,,,,\n\
+                   web,web1,3,NOLB,L7OKC,\"no, later\",172.21.0.3:8000,\nweb,web2,0,UP 1/2,* L7OK,,172.21.0.4:8000,\n\
+                   web,web3,0,UP,INI,,172.21.0.5:8000,\nweb,web4,0,MAINT (resolution),,,,\n";
         let servers = servers(csv);
-        assert_eq!(servers.len(), 2);
-        assert_eq!(servers[0], Server { address: "172.21.0.3:8000".into(), status: "NOLB".into(), sessions: 3 });
-        assert!(!servers[0].is_in("172.21.0.3") && servers[1].is_in("172.21.0.4") && !servers[1].is_at("172.21.0"));
+        let held =
+            Server { address: "172.21.0.3:8000".into(), status: "NOLB".into(), check: "L7OKC".into(), sessions: 3 };
+        assert_eq!((servers.len(), &servers[0]), (3, &held));
+        assert!(held.is_out() && !held.is_in("172.21.0.3"));
+        assert!(servers[1].is_in("172.21.0.4") && !servers[1].is_at("172.21.0"));
+        assert!(!servers[2].is_in("172.21.0.5") && !servers[2].is_out());
         assert_eq!(self::servers("<html>"), []);
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Release<'a> {
 }
 
 /// New containers with their services.
-type Fresh<'a> = Vec<(&'a Service, Container)>;
+pub(super) type Fresh<'a> = Vec<(&'a Service, Container)>;
 
 impl<'a> Release<'a> {
     /// Replaces what rests below the service: it has to be there before the migrations.
@@ -40,7 +40,7 @@ impl<'a> Release<'a> {
     }
 
     /// Replaces the rest, and watches it. The old containers of what runs beside are still there, and in rotation.
-    pub(super) fn services(&self, changes: &[Change<'a>]) -> anyhow::Result<()> {
+    pub(super) fn services(&self, changes: &[Change<'a>]) -> anyhow::Result<Fresh<'a>> {
         let mut fresh = Vec::new();
         for change in changes.iter().filter(|change| change.service.role != Role::Backing) {
             if change.service.role.is_beside() {
@@ -50,7 +50,19 @@ impl<'a> Release<'a> {
             }
         }
         let seconds = self.stability.as_secs_f32();
-        self.stage(&format!("all of them are well, for {seconds} s"), || self.proof().watch(&fresh, self.stability))
+        self.stage(&format!("all of them are well, for {seconds} s"), || self.proof().watch(&fresh, self.stability))?;
+        Ok(fresh)
+    }
+
+    /// Asks the way that users come, where a new web container or a new proxy could have closed it.
+    pub(super) fn prove_through_proxy(&self, fresh: &[(&Service, Container)]) -> anyhow::Result<()> {
+        let is_concerned = fresh.iter().any(|(it, _)| matches!(it.role, Role::Web(_) | Role::Proxy));
+        let web = self.stack.web().filter(|web| is_concerned && web.role.is_beside());
+        let proxy = self.stack.services.iter().find(|service| service.role == Role::Proxy);
+        let (Some(web), Some(proxy)) = (web, proxy) else { return Ok(()) };
+        let containers = self.engine.containers(self.stack.name())?;
+        let Some(from) = containers.iter().rev().find(|it| it.service == web.name && it.runs()) else { return Ok(()) };
+        self.stage("answers through the proxy", || self.proof().ask_through(proxy, web, from))
     }
 
     /// Starts new containers beside the old ones, proves them, and lets them have requests.
@@ -59,7 +71,7 @@ impl<'a> Release<'a> {
         let name = &service.name;
         let proxy = self.proxy(service);
         let beside = if change.old.is_empty() { "" } else { " beside the old one" };
-        let fresh = self.stage(&format!("{name}: new container{beside}, well by itself"), || {
+        let fresh = self.stage(&format!("{name}: new container{beside}"), || {
             let created = self.create(change)?;
             for container in &created {
                 if let Some(proxy) = &proxy {
@@ -150,7 +162,7 @@ impl<'a> Release<'a> {
             match left {
                 Ok(0) => {}
                 Ok(left) => {
-                    self.ui.note(format_args!("     {container} was stopped while it still had {left} requests"))
+                    self.ui.note(format_args!("     {container} was stopped with {left} requests on it"));
                 }
                 // It goes all the same: whatever ails it must not keep the rest from being put right.
                 Err(error) => self.ui.note(format_args!("     {error}")),

@@ -8,7 +8,7 @@ use crate::exit::Problem;
 const FRONT: &str = "xtask.front";
 /// On the web service: as long as this file is there, the proxy hands it no request.
 const HOLD_FILE: &str = "xtask.hold-file";
-/// On the proxy: where it tells who is in rotation, as HAProxy's statistics do.
+/// On the proxy: where it tells who is in rotation, as the statistics of `HAProxy` do.
 const STATE: &str = "xtask.state";
 
 const WEB: &str = "web";
@@ -117,14 +117,6 @@ impl Stack {
         self.services.iter().find(|service| matches!(service.role, Role::Web(_)))
     }
 
-    /// How the web service gets requests, where that can be said.
-    pub(super) fn gate(&self) -> Option<&Gate> {
-        self.services.iter().find_map(|service| match &service.role {
-            Role::Web(gate) => gate.as_ref(),
-            _ => None,
-        })
-    }
-
     pub(super) fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
@@ -133,9 +125,9 @@ impl Stack {
         &self.config.services[&service.name]
     }
 
-    /// Where the web service listens in its container.
-    pub(super) fn web_port(&self, web: &Service) -> u16 {
-        let declared = self.declared(web);
+    /// Where a service listens in its container.
+    pub(super) fn port(&self, service: &Service) -> u16 {
+        let declared = self.declared(service);
         let exposed = declared.expose.iter().filter_map(|port| match port {
             serde_json::Value::String(text) => text.split('/').next()?.parse().ok(),
             port => port.as_u64().and_then(|port| port.try_into().ok()),
@@ -222,9 +214,9 @@ mod tests {
         )
         .expect("a stack");
         assert_eq!(order(&stack), "db cache web celery beat proxy");
-        let gate = stack.gate().expect("a gate");
+        let Some(Role::Web(Some(gate))) = stack.web().map(|web| web.role.clone()) else { panic!("there is a gate") };
         assert_eq!((gate.network.as_str(), gate.aliases.join(" ").as_str()), ("shop_front", "web app"));
-        assert_eq!(stack.web_port(stack.web().expect("web")), 9000);
+        assert_eq!(stack.port(stack.web().expect("web")), 9000);
         assert_eq!(stack.built_images(), ["shop-app", "shop-proxy"]);
         let outages: Vec<_> = stack.services.iter().filter(|it| it.role.costs_outage()).map(|it| &it.name).collect();
         assert_eq!(outages, ["db", "cache", "proxy"]);
@@ -235,7 +227,7 @@ mod tests {
         let stack = stack(r#"{"name": "shop", "services": {"app": {"build": {}, "ports": [{"target": 3000}]}}}"#)
             .expect("a stack");
         assert_eq!(stack.web().map(|web| (web.role.clone(), web.image.as_str())), Some((Role::Web(None), "shop-app")));
-        assert_eq!(stack.web_port(stack.web().expect("web")), 3000);
+        assert_eq!(stack.port(stack.web().expect("web")), 3000);
         assert!(stack.web().expect("web").role.costs_outage());
     }
 

@@ -1,0 +1,178 @@
+//! What `deploy-docker` says before it changes anything. That it deploys is shown on a real engine.
+
+use std::fs;
+
+use snapbox::str;
+
+use crate::sandbox::Sandbox;
+
+const ENV: &str = "DJANGO_ENV=dev\nDEPLOY_METHOD=docker\nDJANGO_DEBUG=1\nCELERY_TASK_ALWAYS_EAGER=0\n";
+
+fn stack() -> Sandbox {
+    Sandbox::project().shims(&["docker-stack"]).file(".env", ENV)
+}
+
+#[test]
+fn the_plan() {
+    let sandbox = stack();
+    sandbox.check(
+        "deploy-docker --dry-run",
+        0,
+        str![[r#"
+Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
+  build shop-app, shop-proxy; a service whose image is new then is replaced as well
+  copy the database (SQLite) and apply pending migrations, if anything is replaced
+  start redis: it is not there yet
+  start web: it is not there yet
+  start celery: it is not there yet
+  start proxy: it is not there yet
+  watch the new containers for 5 s; go back if anything is not well, else end the old ones
+
+"#]],
+        str![""],
+    );
+    assert!(!sandbox.has(".xtask"));
+    sandbox.check(
+        "deploy-docker --dry-run --rollback",
+        3,
+        str![""],
+        str![[r#"
+error: there is no earlier release to go back to
+hint: ls .xtask/releases
+
+"#]],
+    );
+    sandbox.check(
+        "deploy-docker --dry-run --no-build --rollback",
+        2,
+        str![""],
+        str![[r#"
+error: the argument '--no-build' cannot be used with '--rollback'
+
+Usage: cargo xtask deploy-docker --dry-run --no-build --project <DIR>
+
+For more information, try '--help'.
+
+"#]],
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_at_once() {
+    let sandbox = Sandbox::project()
+        .shims(&["docker-old-compose"])
+        .file(".env", "DJANGO_ENV=prod\nDEPLOY_METHOD=dokcer\nDJANGO_SECRET_KEY='hunter2\n");
+    sandbox.check(
+        "deploy-docker",
+        3,
+        str![""],
+        str![[r#"
+warning: env.mode: 644: every user of this machine can get at the secrets in it
+hint: chmod 640 .env
+error: `.env` line 2: unknown value `dokcer` for `DEPLOY_METHOD`, expected `bare` or `docker`
+hint: cargo xtask install --method docker, or mend the line by hand
+error: env.portable: 1 line is read differently
+  `.env` line 3: `DJANGO_SECRET_KEY`: unterminated-quote
+  python-dotenv  sees no such variable
+  compose        refuses the file
+  bash           refuses the file
+hint: cargo xtask health
+error: env.matrix: 3 variables are not what prod+docker needs
+  `.env`: `DJANGO_SECRET_KEY` is required, and has no value
+  `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value
+  `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
+hint: cargo xtask install --env prod --method docker
+error: Compose 2.20 or later is needed, this is 2.19.1
+hint: update the Compose plugin of Docker
+error: port 8000, which `web` publishes, is held by container `other`
+hint: stop it, or choose another port: `WEB_PORT` in `.env` for the stack that is carried here
+error: `web` has the `container_name` `shop`, so that no new one can be made beside it
+hint: take `container_name` out of the Compose file: Compose gives names by itself
+
+"#]],
+    );
+    assert!(!sandbox.has(".xtask/releases"));
+    let sandbox = Sandbox::project().shims(&["docker-down"]).file(".env", ENV);
+    sandbox.check(
+        "deploy-docker",
+        3,
+        str![""],
+        str![[r#"
+error: docker.daemon: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+hint: sudo systemctl start docker
+error: docker.compose: Compose v2 is not installed: `docker compose version` fails
+hint: install the Compose plugin of Docker
+
+"#]],
+    );
+    let sandbox = Sandbox::project().shims(&[]);
+    sandbox.check(
+        "deploy-docker",
+        3,
+        str![""],
+        str![[r#"
+error: env.file: `.env` is not there
+hint: cargo xtask install
+error: docker.daemon: command not found: `docker`
+hint: install Docker: https://docs.docker.com/engine/install/
+
+"#]],
+    );
+}
+
+#[test]
+fn another_method_is_not_passed_over() {
+    let sandbox = stack().file(".env", ENV.replace("=docker", "=bare"));
+    sandbox.check("deploy-docker", 3, str![""], str![[r#"
+error: `.env` line 2: `DEPLOY_METHOD` is `bare`, and this deploys with `docker`: and there is no terminal to ask on: nothing was changed
+hint: cargo xtask install --method docker, or --yes
+
+"#]]);
+    assert_eq!(sandbox.read(".env"), ENV.replace("=docker", "=bare"));
+}
+
+#[test]
+fn nothing_to_go_back_to() {
+    let sandbox = stack();
+    sandbox.check(
+        "deploy-docker --rollback",
+        3,
+        str![""],
+        str![[r#"
+  ok   pre-flight  Docker 28.0.0, Compose 2.26.1
+error: there is no earlier release to go back to
+hint: ls .xtask/releases
+
+"#]],
+    );
+    sandbox.write(".xtask/releases/20260101T000000Z.json", "{}");
+    sandbox.check(
+        "deploy-docker --rollback",
+        3,
+        str![""],
+        str![[r#"
+  ok   pre-flight  Docker 28.0.0, Compose 2.26.1
+error: `.xtask/releases/20260101T000000Z.json` line 1 is no release record
+hint: rm .xtask/releases/20260101T000000Z.json
+
+"#]],
+    );
+}
+
+#[test]
+fn one_at_a_time() {
+    let sandbox = stack();
+    sandbox.write(".xtask/lock", "pid 4711, deploy-docker\n");
+    let lock = fs::File::open(sandbox.root().join(".xtask/lock")).expect("readable");
+    lock.lock().expect("locked");
+    sandbox.check(
+        "deploy-docker",
+        6,
+        str![""],
+        str![[r#"
+error: another run holds the lock: pid 4711, deploy-docker, for 0 s
+hint: wait until it has ended, and run this again
+
+"#]],
+    );
+}
