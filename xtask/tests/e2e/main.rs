@@ -44,7 +44,6 @@ fn main() -> ExitCode {
         trial("health_of_containers", COMPOSE, docker::healthy_or_not),
         trial("health_without_an_engine", &[Engine::Docker, Engine::Compose], docker::without_an_answer),
         trial("first_deploy_to_running_service", COMPOSE, deploy::first::from_nothing),
-        trial("health_of_a_deployed_stack", COMPOSE, deploy::first::health),
         trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),
         trial("broken_releases_are_rolled_back", COMPOSE, deploy::broken::rolled_back),
         trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),

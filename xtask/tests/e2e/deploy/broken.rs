@@ -24,8 +24,7 @@ const KINDS: [Broken; 6] = [
         file: "service/config/wsgi.py",
         code: "raise ImportError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n",
         exit_code: 4,
-        // gunicorn's own exit code: no worker boots.
-        told: &["ImportError: no way with ********", "exit code 3"],
+        told: &["ImportError: no way with ********", "exit code 1"],
     },
     Broken {
         case: "broken_after_2_s",

@@ -33,12 +33,11 @@ pub(crate) fn from_nothing() {
     assert_eq!(stack.containers(), containers);
     assert_eq!(stack.records(), records);
     assert_eq!(stack.serving(), "release 1");
+    health(&stack);
 }
 
 /// What `health` says of a worker that is well, one that does not run, and one that cannot.
-pub(crate) fn health() {
-    let stack = Stack::new("health");
-    stack.deployed(QUICK);
+fn health(stack: &Stack) {
     tells(&stack.health("", 0), &["ok   docker.service.celery  healthy", "ok   docker.http "]);
 
     let worker = stack.id("celery");
@@ -46,7 +45,7 @@ pub(crate) fn health() {
     tells(&stack.health("", 1), &["err   docker.service.celery  has exited with code 137"]);
 
     docker(&["cp", "/dev/null", &format!("{worker}:/app/config/celery.py")]);
-    let mut deaths = Events::of(&stack, "celery", "die");
+    let mut deaths = Events::of(stack, "celery", "die");
     docker(&["start", &worker]);
     for _ in 0..2 {
         deaths.next();

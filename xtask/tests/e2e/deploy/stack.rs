@@ -232,7 +232,6 @@ pub(crate) fn docker(args: &[&str]) -> String {
 pub(crate) fn finish(command: &Expression) -> (String, i32) {
     let output = command.stderr_to_stdout().stdout_capture().unchecked().run().expect("the binary starts");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    eprintln!("DEBUG {text}");
     hides_secrets(&text);
     (text, output.status.code().expect("an exit code"))
 }

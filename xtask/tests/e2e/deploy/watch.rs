@@ -1,6 +1,6 @@
 //! A deploy that runs beside the case, and the events that the case waits for.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use duct::{Expression, Handle, ReaderHandle, cmd};
 use crate::deploy::stack::{Stack, hides_secrets};
 
 /// How long a case waits for an event; longer than any deploy takes.
-const PATIENCE: &str = "120";
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A deploy in the background, in a process group of its own as a terminal gives it one; killed when dropped.
 pub(crate) struct Deploy(Handle);
@@ -46,7 +46,6 @@ impl Deploy {
     pub(crate) fn end(self) -> (String, Option<i32>) {
         let output = self.0.wait().expect("it can be waited for");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        eprintln!("DEBUG {text}");
         hides_secrets(&text);
         (text, output.status.code())
     }
@@ -60,15 +59,15 @@ impl Drop for Deploy {
 
 /// What happens to the containers of a service, from the moment this is made.
 pub(crate) struct Events {
-    lines: Lines<BufReader<ReaderHandle>>,
+    lines: BufReader<ReaderHandle>,
     what: String,
 }
 
 impl Events {
     /// `event` is Docker's word: `create`, `start`, `die`.
     pub(crate) fn of(stack: &Stack, service: &str, event: &str) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let since = format!("{}.{:09}", since.as_secs(), since.subsec_nanos());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let [since, until] = [now, now + PATIENCE].map(|time| format!("{}.{:09}", time.as_secs(), time.subsec_nanos()));
         let filters = [
             "type=container".to_owned(),
             format!("event={event}"),
@@ -77,33 +76,38 @@ impl Events {
             // Not the migrations, which run in a container of their own.
             "label=com.docker.compose.oneoff=False".to_owned(),
         ];
-        let args = [PATIENCE, "docker", "events", "--since", &since, "--format", "{{.ID}}"];
+        let args = ["events", "--since", &since, "--until", &until, "--format", "{{.ID}}"];
         let args = args.into_iter().chain(filters.iter().flat_map(|filter| ["--filter", filter]));
-        Events::lines_of(&cmd("timeout", args), format!("{event} of {service}"))
+        Events::lines_of(&cmd("docker", args), format!("{event} of {service}"))
     }
 
-    /// What a container logs.
+    /// What a container logs, as long as it runs.
     pub(crate) fn log_of(container: &str) -> Self {
-        let command = cmd!("timeout", PATIENCE, "docker", "logs", "--follow", container).stderr_to_stdout();
+        let command = cmd!("docker", "logs", "--follow", container).stderr_to_stdout();
         Events::lines_of(&command, format!("a line in the log of {container}"))
     }
 
     fn lines_of(command: &Expression, what: String) -> Self {
-        let reader = command.unchecked().reader().expect("docker starts");
-        Events { lines: BufReader::new(reader).lines(), what }
+        Events { lines: BufReader::new(command.unchecked().reader().expect("docker starts")), what }
     }
 
     /// Waits for the next one.
     #[track_caller]
     pub(crate) fn next(&mut self) -> String {
-        match self.lines.next() {
-            Some(Ok(line)) => line,
-            other => panic!("waited in vain for {}: {other:?}", self.what),
-        }
+        let mut line = String::new();
+        let read = self.lines.read_line(&mut line);
+        assert!(read.is_ok_and(|length| length > 0), "waited in vain for {}", self.what);
+        line
     }
 
     #[track_caller]
     pub(crate) fn until(&mut self, text: &str) {
         while !self.next().contains(text) {}
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let _ = self.lines.get_ref().kill();
     }
 }
