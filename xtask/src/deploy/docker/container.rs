@@ -51,13 +51,18 @@ impl Container {
         self.state == "running"
     }
 
+    /// Whether it runs, or is about to run again.
+    pub(super) fn is_up(&self) -> bool {
+        self.runs() || self.state == "restarting"
+    }
+
     /// What is wrong with it by what the engine knows, if something is: it should be running, since its first start.
     pub(super) fn ailment(&self) -> Option<String> {
         let exit_code = self.exit_code;
         let memory = if self.is_out_of_memory { ", out of memory" } else { "" };
         match (self.state.as_str(), &self.health) {
             ("restarting", _) => Some(format!("restarts again and again: exit code {exit_code}{memory}")),
-            ("running", _) if self.restarts > 0 => Some(format!("was restarted: {} times", self.restarts)),
+            ("running", _) if self.restarts > 0 => Some(format!("was restarted, {} so far", self.restarts)),
             ("running", Health::Unhealthy(output)) => {
                 Some(format!("unhealthy: {}", output.lines().last().unwrap_or_default().trim()))
             }
@@ -208,6 +213,58 @@ impl From<Inspected> for Container {
                 .map(|mount| mount.destination)
                 .collect(),
             host_ports: bindings.filter_map(|binding| binding.host_port.parse().ok()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Docker 20.10 tells of a container that Compose 2.26 has made, most of it left out.
+    const TOLD: &str = r#"{"Id": "e9c2", "Name": "/shop-web-1", "Image": "sha256:1", "RestartCount": 2,
+        "State": {"Status": "running", "ExitCode": 0, "OOMKilled": false, "StartedAt": "2026-11-23T04:48:46Z",
+                  "Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "no\nway\n"}]}},
+        "Config": {"StopTimeout": 40, "Env": ["A_TOKEN=hunter2"],
+                   "Labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "web",
+                              "com.docker.compose.oneoff": "False"}},
+        "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8000"}], "81/tcp": null}},
+        "NetworkSettings": {"Networks": {"shop_front": {"IPAddress": "172.21.0.4"}}},
+        "Mounts": [{"Type": "volume", "Name": "shop_data", "Destination": "/data"},
+                   {"Type": "bind", "Source": "/x", "Destination": "/x"},
+                   {"Type": "volume", "Destination": "/media",
+                    "Name": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]}"#;
+
+    fn container() -> Container {
+        serde_json::from_str::<Inspected>(TOLD).expect("as Docker writes it").into()
+    }
+
+    #[test]
+    fn what_docker_tells() {
+        let container = container();
+        assert_eq!((container.to_string().as_str(), container.service.as_str()), ("`shop-web-1`", "web"));
+        assert_eq!((container.stop_timeout, container.is_one_off), (40, false));
+        assert_eq!(container.addresses["shop_front"], "172.21.0.4");
+        assert_eq!((container.anonymous_volumes.join(" ").as_str(), container.host_ports), ("/media", vec![8000]));
+        assert_eq!(container.health, Health::Unhealthy("no\nway\n".to_owned()));
+    }
+
+    #[test]
+    fn what_ails_a_container() {
+        let unhealthy = Health::Unhealthy("no\nway\n".to_owned());
+        for (state, restarts, exit_code, health, expected) in [
+            ("running", 0, 0, Health::Healthy, None),
+            ("running", 0, 0, Health::Starting, None),
+            ("running", 1, 0, Health::Healthy, Some("was restarted, 1 so far")),
+            ("running", 0, 0, unhealthy, Some("unhealthy: way")),
+            ("restarting", 3, 3, Health::Unchecked, Some("restarts again and again: exit code 3")),
+            ("exited", 0, 7, Health::Unchecked, Some("has ended: exit code 7")),
+            ("exited", 0, 0, Health::Unchecked, Some("has ended: exit code 0")),
+            ("paused", 0, 0, Health::Unchecked, Some("is paused")),
+            ("created", 0, 0, Health::Unchecked, Some("is created")),
+        ] {
+            let container = Container { state: state.to_owned(), restarts, exit_code, health, ..container() };
+            assert_eq!(container.ailment().as_deref(), expected, "{state}");
         }
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Release<'a> {
         let title = if change.old.is_empty() { "new container" } else { "replaced in place" };
         self.stage(&format!("{}: {title}", service.name), || {
             let created = self.create(change)?;
-            for old in change.old.iter().filter(|old| old.runs()) {
+            for old in change.old.iter().filter(|old| old.is_up()) {
                 self.stop(old)?;
             }
             for container in &created {
@@ -168,7 +168,7 @@ impl<'a> Release<'a> {
                 Err(error) => self.ui.note(format_args!("     {error}")),
             }
         }
-        if container.runs() || container.state == "restarting" {
+        if container.is_up() {
             self.stop(container)?;
         }
         self.engine.docker(["rm", "--force", &container.id], SOON)?;
