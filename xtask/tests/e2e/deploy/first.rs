@@ -24,6 +24,9 @@ pub(crate) fn from_nothing() {
     let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host)");
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
 
+    // What somebody runs from the image has its labels, and is not a part of the stack all the same.
+    let image = format!("{}-app", stack.name);
+    docker(&["run", "--detach", "--init", "--name", &format!("{}-mine", stack.name), &image, "sleep", "infinity"]);
     let containers = stack.containers();
     let records = stack.records();
     assert_eq!(records.len(), 1);

@@ -95,13 +95,15 @@ fn task_in_flight(stack: &Stack) {
     wait_for("the task to begin", || keeps("begun") == format!("begun {name}"));
 
     stack.code("release 3");
+    let mut signals = Events::of(stack, "celery", "kill");
     thread::scope(|scope| {
-        let is_told = scope.spawn(|| {
-            Events::log_of(&worker).until("Warm shutdown");
+        let told = scope.spawn(|| {
+            let told = signals.next();
             docker(&["exec", &worker, "touch", "/data/go-on"]);
+            told
         });
-        let output = stack.deployed(QUICK);
-        assert!(is_told.join().is_ok(), "the worker was not told to end: {output}");
+        stack.deployed(QUICK);
+        assert_eq!(told.join().expect("the worker is told to end").trim(), worker);
     });
     assert_eq!(stack.serving(), "release 3");
     assert_ne!(stack.id("celery"), worker);

@@ -118,20 +118,19 @@ impl Stack {
 
     fn ps(&self, format: &str, filters: &[String]) -> Vec<String> {
         let project = format!("label=com.docker.compose.project={}", self.name);
-        let filters = std::slice::from_ref(&project)
-            .iter()
-            .chain(filters)
-            .flat_map(|filter| ["--filter", filter])
-            .collect::<Vec<_>>();
-        let args = [&["ps", "--all", "--no-trunc", "--format", format], filters.as_slice()].concat();
-        let mut lines: Vec<String> = docker(&args).lines().map(str::to_owned).collect();
+        let filters = std::slice::from_ref(&project).iter().chain(filters).flat_map(|filter| ["--filter", filter]);
+        let args = ["ps", "--all", "--no-trunc", "--format", format].into_iter().chain(filters);
+        // Without a panic, since it is also asked while a case fails.
+        let lines = cmd("docker", args).unchecked().read().unwrap_or_default();
+        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
         lines.sort();
         lines
     }
 
-    /// The ids of the containers of one service.
+    /// The ids of the containers of one service, as Compose counts them.
     pub(crate) fn ids(&self, service: &str) -> Vec<String> {
-        self.ps("{{.ID}}", &[format!("label=com.docker.compose.service={service}")])
+        let service = format!("label=com.docker.compose.service={service}");
+        self.ps("{{.ID}}", &[service, "label=com.docker.compose.oneoff=False".to_owned()])
     }
 
     /// The id of the only container of a service.
@@ -204,6 +203,11 @@ impl Stack {
         // Not in the checkout, whose Compose file a case may have broken: the labels tell what belongs to the project.
         let down = ["compose", "--project-name", &self.name, "down", "--volumes", "--timeout", "0", "--remove-orphans"];
         let _ = cmd("docker", down).dir("/").stdout_null().stderr_null().unchecked().run();
+        let ids = self.ps("{{.ID}}", &[]);
+        if !ids.is_empty() {
+            let args = ["rm", "--force", "--volumes"].into_iter().chain(ids.iter().map(String::as_str));
+            let _ = cmd("docker", args).stdout_null().stderr_null().unchecked().run();
+        }
         let images = self.images();
         if !images.is_empty() {
             let args = ["rmi", "--force"].into_iter().chain(images.iter().map(String::as_str));

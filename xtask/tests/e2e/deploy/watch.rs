@@ -64,7 +64,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// `event` is Docker's word: `create`, `start`, `die`.
+    /// `event` is Docker's word: `start`, `kill` (which `docker stop` begins with), `die`.
     pub(crate) fn of(stack: &Stack, service: &str, event: &str) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let [since, until] = [now, now + PATIENCE].map(|time| format!("{}.{:09}", time.as_secs(), time.subsec_nanos()));
@@ -78,31 +78,17 @@ impl Events {
         ];
         let args = ["events", "--since", &since, "--until", &until, "--format", "{{.ID}}"];
         let args = args.into_iter().chain(filters.iter().flat_map(|filter| ["--filter", filter]));
-        Events::lines_of(&cmd("docker", args), format!("{event} of {service}"))
+        let reader = cmd("docker", args).unchecked().reader().expect("docker starts");
+        Events { lines: BufReader::new(reader), what: format!("{event} of {service}") }
     }
 
-    /// What a container logs, as long as it runs.
-    pub(crate) fn log_of(container: &str) -> Self {
-        let command = cmd!("docker", "logs", "--follow", container).stderr_to_stdout();
-        Events::lines_of(&command, format!("a line in the log of {container}"))
-    }
-
-    fn lines_of(command: &Expression, what: String) -> Self {
-        Events { lines: BufReader::new(command.unchecked().reader().expect("docker starts")), what }
-    }
-
-    /// Waits for the next one.
+    /// Waits for the next one: the id of the container.
     #[track_caller]
     pub(crate) fn next(&mut self) -> String {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line);
         assert!(read.is_ok_and(|length| length > 0), "waited in vain for {}", self.what);
         line
-    }
-
-    #[track_caller]
-    pub(crate) fn until(&mut self, text: &str) {
-        while !self.next().contains(text) {}
     }
 }
 
