@@ -60,7 +60,7 @@ def healthz(request):
         file: "service/monitoring/migrations/9999_broken.py",
         code: "import os\nraise RuntimeError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n",
         exit_code: 4,
-        told: &["RuntimeError: no way with ********", "exit code 1"],
+        told: &["RuntimeError: no way with ********", "the migrations failed"],
     },
     Broken {
         case: "broken_worker",
