@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use duct::{Expression, cmd};
@@ -29,8 +30,12 @@ impl Checkout {
         for name in tracked.split('\0').filter(|name| !name.is_empty()) {
             let (from, to) = (workspace.join(name), checkout.root.join(name));
             fs::create_dir_all(to.parent().expect("inside")).expect("a folder");
-            match fs::copy(&from, &to) {
-                Ok(_) => {}
+            let copied = match fs::read_link(&from) {
+                Ok(target) => symlink(target, &to),
+                Err(_) => fs::copy(&from, &to).map(drop),
+            };
+            match copied {
+                Ok(()) => {}
                 // Deleted in the working tree.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => panic!("{name}: {error}"),

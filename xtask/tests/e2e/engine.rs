@@ -44,11 +44,16 @@ pub(crate) fn is_required() -> bool {
     std::env::var_os("E2E").is_some_and(|value| value == "require")
 }
 
-/// The image with systemd, Python and Redis in it, made once on a machine and kept there.
-pub(crate) const IMAGE: &str = "xtask-e2e-systemd:bookworm-3";
+/// One image for all cases, made once on a machine and kept there: systemd, Python, Redis and `HAProxy`.
+pub(crate) const IMAGE: &str = "xtask-e2e-base:bookworm-1";
 
-/// Debian's unit asks for what a container cannot give.
+const PACKAGES: &str = "--include=systemd,dbus,python3,python3-venv,redis-server,haproxy,ca-certificates";
+
+/// Debian's unit of Redis asks for what a container cannot give.
 const IN_A_CONTAINER: &str = "[Service]\nPrivateUsers=no\nPrivateDevices=no\nLimitNOFILE=1024\n";
+
+/// The machine's own certificates: it may be in a network with a CA of its own.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Makes [`IMAGE`] if it is not there.
 pub(crate) fn image() {
@@ -60,7 +65,7 @@ pub(crate) fn image() {
         }
         let dir = tempfile::tempdir().expect("a temporary folder");
         let root = dir.path().join("root");
-        let args = ["--variant=minbase", "--include=systemd,dbus,python3,redis-server", "bookworm"].map(Path::new);
+        let args = ["--variant=minbase", PACKAGES, "bookworm"].map(Path::new);
         cmd("debootstrap", args.into_iter().chain([root.as_path()]))
             .stdout_null()
             .run()
@@ -68,8 +73,13 @@ pub(crate) fn image() {
         let drop_in = root.join("etc/systemd/system/redis-server.service.d");
         fs::create_dir_all(&drop_in).expect("a folder");
         fs::write(drop_in.join("container.conf"), IN_A_CONTAINER).expect("written");
+        fs::remove_file(root.join("etc/systemd/system/multi-user.target.wants/haproxy.service")).expect("disabled");
+        if Path::new(CERTIFICATES).exists() {
+            fs::copy(CERTIFICATES, root.join(CERTIFICATES.trim_start_matches('/'))).expect("copied");
+        }
+        let certificates = format!("ENV SSL_CERT_FILE={CERTIFICATES} PIP_CERT={CERTIFICATES}");
         cmd!("tar", "-C", &root, "-c", ".")
-            .pipe(cmd!("docker", "import", "-", IMAGE).stdout_null())
+            .pipe(cmd!("docker", "import", "--change", certificates, "-", IMAGE).stdout_null())
             .run()
             .expect("the system becomes an image");
     });

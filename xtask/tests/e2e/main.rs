@@ -3,11 +3,14 @@
 //! A case whose engine is missing is reported as ignored, with the reason; with `E2E=require` it fails instead.
 
 mod checkout;
+mod client;
+mod deploy;
 mod docker;
 mod engine;
 mod foreign;
 mod fresh;
 mod health;
+mod load;
 mod reports;
 mod server;
 mod systemd;
@@ -16,6 +19,9 @@ use std::process::ExitCode;
 
 use engine::Engine;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// For containers of a Compose project.
+const COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap];
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -34,13 +40,15 @@ fn main() -> ExitCode {
         trial("tests_of_the_service", &[Engine::Git, Engine::Python, Engine::Redis], fresh::tests_of_the_service),
         trial("foreign_checkout_to_running_service", &[Engine::Python], foreign::serves),
         trial("reports_are_valid_against_their_schemas", &[Engine::Git, Engine::Python], reports::valid),
-        trial(
-            "running_containers_are_detected",
-            &[Engine::Docker, Engine::Compose, Engine::Debootstrap],
-            docker::detected,
-        ),
-        trial("health_of_containers", &[Engine::Docker, Engine::Compose, Engine::Debootstrap], docker::healthy_or_not),
+        trial("running_containers_are_detected", COMPOSE, docker::detected),
+        trial("health_of_containers", COMPOSE, docker::healthy_or_not),
         trial("health_without_an_engine", &[Engine::Docker, Engine::Compose], docker::without_an_answer),
+        trial("first_deploy_to_running_service", COMPOSE, deploy::first::from_nothing),
+        trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),
+        trial("broken_releases_are_rolled_back", COMPOSE, deploy::broken::rolled_back),
+        trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),
+        trial("deploy_to_a_remote_engine", COMPOSE, deploy::remote::engine),
+        trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),
         trial("health_asks_redis_and_the_socket", &[Engine::Docker, Engine::Debootstrap], systemd::answers),

@@ -1,0 +1,10 @@
+//! `cargo xtask deploy-docker` on a real engine, with users who keep asking.
+
+pub(crate) mod broken;
+pub(crate) mod faults;
+pub(crate) mod first;
+pub(crate) mod foreign;
+pub(crate) mod redeploy;
+pub(crate) mod remote;
+mod stack;
+mod watch;

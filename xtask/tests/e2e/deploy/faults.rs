@@ -1,0 +1,79 @@
+//! Two deploys at once, and deploys that do not come to their end.
+
+use std::time::Instant;
+
+use crate::checkout::tells;
+use crate::deploy::stack::{QUICK, Stack};
+use crate::deploy::watch::{Deploy, Events};
+use crate::load::Load;
+
+const UNHEALTHY: &str = "\ndef healthz(request):\n    return HttpResponse(\"never\\n\", status=500)\n";
+
+pub(crate) fn interrupted() {
+    let stack = Stack::new("faults");
+    stack.deployed(QUICK);
+    let containers = stack.containers();
+    let rows = stack.rows();
+    let load = Load::start(&stack.site);
+
+    // A release that never turns good, so that its deploy is under way for certain.
+    let views = stack.checkout.read("service/monitoring/views.py");
+    stack.checkout.write("service/monitoring/views.py", &format!("{views}{UNHEALTHY}"));
+    let mut starts = Events::of(&stack, "web", "start");
+    let deploy = Deploy::start(&stack, "--timeout 10m");
+    starts.next();
+    let (second, code) = stack.deploy("");
+    assert_eq!(code, 6, "{second}");
+    tells(&second, &[&format!("pid {}", deploy.pid())]);
+    let begun = Instant::now();
+    deploy.interrupt();
+    let (output, code) = deploy.end();
+    let verdict = begun.elapsed();
+    assert_eq!(code, Some(130), "{output}");
+    tells(&output, &["rolled back"]);
+    assert_eq!(stack.containers(), containers, "{output}");
+    let tally = load.stop();
+    tally.nothing_failed("interrupted", verdict);
+    assert_eq!(tally.bodies.into_keys().collect::<Vec<_>>(), ["release 1"]);
+    stack.ends_with_rows(rows + tally.accepted);
+
+    killed(&stack);
+}
+
+/// A deployer that is killed leaves two releases; the next run has to put it right.
+fn killed(stack: &Stack) {
+    let containers = stack.containers();
+    let load = Load::start(&stack.site);
+    let mut starts = Events::of(stack, "web", "start");
+    let deploy = Deploy::start(stack, "--timeout 10m");
+    starts.next();
+    deploy.kill();
+    assert_eq!(deploy.end().1, None);
+    assert_eq!(stack.ids("web").len(), 2, "it was killed too late");
+    assert_eq!(stack.serving(), "release 1");
+
+    // The same release again is put right as any other, and fails as it must.
+    let (output, code) = stack.deploy("--timeout 15s");
+    assert_eq!(code, 4, "{output}");
+    tells(&output, &["an earlier deploy did not come to its end", "rolled back"]);
+    assert_eq!(stack.containers(), containers, "{output}");
+
+    let mut starts = Events::of(stack, "web", "start");
+    let deploy = Deploy::start(stack, "--timeout 10m");
+    starts.next();
+    deploy.kill();
+    deploy.end();
+    stack.checkout.write(
+        "service/monitoring/views.py",
+        &stack.checkout.read("service/monitoring/views.py").replace(UNHEALTHY, ""),
+    );
+    stack.code("release 2");
+    let begun = Instant::now();
+    let output = stack.deployed(QUICK);
+    let verdict = begun.elapsed();
+    tells(&output, &["an earlier deploy did not come to its end"]);
+    load.stop().nothing_failed("killed", verdict);
+    assert_eq!(stack.serving(), "release 2");
+    assert_eq!(stack.containers().len(), 4, "{:#?}", stack.containers());
+    assert!(!stack.deployed("").contains("earlier deploy"));
+}

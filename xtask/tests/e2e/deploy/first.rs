@@ -1,0 +1,57 @@
+//! From a checkout that was never deployed to one that is, and what `health` says of it.
+
+use crate::checkout::tells;
+use crate::deploy::stack::{QUICK, Stack, docker};
+use crate::deploy::watch::Events;
+
+pub(crate) fn from_nothing() {
+    let stack = Stack::new("first");
+    let env_file = stack.checkout.read(".env");
+    stack.deployed("--dry-run");
+    assert_eq!(stack.containers(), [""; 0]);
+    assert_eq!(stack.images(), [""; 0]);
+    assert_eq!(stack.checkout.read(".env"), env_file);
+    assert_eq!(stack.records(), [""; 0]);
+
+    let output = stack.deployed(QUICK);
+    tells(&output, &["DEPLOY_METHOD"]);
+    assert_eq!(stack.checkout.value("DEPLOY_METHOD").as_deref(), Some("docker"));
+    assert_eq!(stack.serving(), "release 1");
+    let (status, ready) = stack.site.get("/readyz");
+    assert_eq!(status, 200, "{ready}");
+    assert_eq!(stack.site.ask("POST", "/samples").expect("an answer").status, 202);
+    stack.ends_with_rows(1);
+    let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host)");
+    assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
+
+    // What somebody runs from the image has its labels, and is not a part of the stack all the same.
+    let image = format!("{}-app", stack.name);
+    docker(&["run", "--detach", "--init", "--name", &format!("{}-mine", stack.name), &image, "sleep", "infinity"]);
+    let containers = stack.containers();
+    let records = stack.records();
+    assert_eq!(records.len(), 1);
+    tells(&stack.deployed(""), &["nothing has changed"]);
+    stack.code("release 2");
+    stack.deployed("--dry-run");
+    assert_eq!(stack.containers(), containers);
+    assert_eq!(stack.records(), records);
+    assert_eq!(stack.serving(), "release 1");
+    health(&stack);
+}
+
+/// What `health` says of a worker that is well, one that does not run, and one that cannot.
+fn health(stack: &Stack) {
+    tells(&stack.health("", 0), &["ok   docker.service.celery  healthy", "ok   docker.http "]);
+
+    let worker = stack.id("celery");
+    docker(&["stop", "--time", "0", &worker]);
+    tells(&stack.health("", 1), &["err   docker.service.celery  has exited with code 137"]);
+
+    docker(&["cp", "/dev/null", &format!("{worker}:/app/config/celery.py")]);
+    let mut deaths = Events::of(stack, "celery", "die");
+    docker(&["start", &worker]);
+    for _ in 0..2 {
+        deaths.next();
+        tells(&stack.health("", 1), &["err   docker.service.celery  restarting"]);
+    }
+}

@@ -1,0 +1,255 @@
+//! This workspace as a stack of its own: a checkout, a Compose project, a port.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use duct::{Expression, cmd};
+
+use crate::checkout::Checkout;
+use crate::client::Site;
+use crate::engine::{IMAGE, image};
+
+/// How long something that is bound to happen may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// For a deploy that is not what a case is about: does not watch for long.
+pub(crate) const QUICK: &str = "--stability 1s";
+
+pub(crate) const KEY: &str = "a-key-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz";
+pub(crate) const TOKEN: &str = "a-token-for-the-tests-0123456789";
+
+/// Taken away with all that belongs to it when dropped, however the case ends.
+pub(crate) struct Stack {
+    pub(crate) checkout: Checkout,
+    /// Of the Compose project.
+    pub(crate) name: String,
+    pub(crate) site: Site,
+}
+
+impl Stack {
+    /// The stack of this workspace for prod, not deployed yet.
+    pub(crate) fn new(case: &str) -> Self {
+        let stack = Stack::of(Checkout::of_this_workspace(), case);
+        // Under load there are more tasks than a worker that measures for 0.2 s can do.
+        stack.edit("service/monitoring/tasks.py", "CPU_INTERVAL = 0.2", "CPU_INTERVAL = 0.001");
+        stack.code("release 1");
+        stack
+    }
+
+    /// A checkout with a `.env` for prod.
+    pub(crate) fn of(checkout: Checkout, case: &str) -> Self {
+        image();
+        let name = format!("xtask-e2e-{}-{case}", std::process::id());
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let site = Site { port, host: "example.org".to_owned(), token: TOKEN.to_owned() };
+        let stack = Stack { checkout, name, site };
+        stack.checkout.write(
+            ".env",
+            &format!(
+                "DJANGO_ENV=prod\nDJANGO_SECRET_KEY={KEY}\nDJANGO_ALLOWED_HOSTS=example.org\nMONITORING_TOKEN={TOKEN}\n\
+                 CELERY_TASK_ALWAYS_EAGER=0\n"
+            ),
+        );
+        let owner_only = Permissions::from_mode(0o600);
+        fs::set_permissions(stack.checkout.root.join(".env"), owner_only).expect("the owner may");
+        // Whatever a run before left that had the same number.
+        stack.remove();
+        stack
+    }
+
+    fn with_variables(&self, command: Expression) -> Expression {
+        ["PYTHON_IMAGE", "REDIS_IMAGE", "PROXY_IMAGE"]
+            .into_iter()
+            .fold(command, |command, name| command.env(name, IMAGE))
+            .env("WEB_PORT", self.site.port.to_string())
+            .env("COMPOSE_PROJECT_NAME", &self.name)
+    }
+
+    /// A call of the binary on this stack.
+    pub(crate) fn xtask<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Expression {
+        self.with_variables(self.checkout.xtask(args)).stdin_null()
+    }
+
+    /// Both outputs of a deploy, and the exit code.
+    pub(crate) fn deploy(&self, args: &str) -> (String, i32) {
+        finish(&self.xtask(["deploy-docker"].into_iter().chain(args.split_whitespace())))
+    }
+
+    /// Deploys, and expects it to work.
+    #[track_caller]
+    pub(crate) fn deployed(&self, args: &str) -> String {
+        let (output, code) = self.deploy(args);
+        assert_eq!(code, 0, "{output}");
+        output
+    }
+
+    #[track_caller]
+    pub(crate) fn health(&self, args: &str, code: i32) -> String {
+        let (output, actual) = finish(&self.xtask(["health"].into_iter().chain(args.split_whitespace())));
+        assert_eq!(actual, code, "{output}");
+        output
+    }
+
+    /// Replaces what is there exactly once.
+    #[track_caller]
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = self.checkout.read(file);
+        assert_eq!(text.matches(from).count(), 1, "{from:?} in {file}: {text}");
+        self.checkout.write(file, &text.replace(from, to));
+    }
+
+    /// Makes the code a release that `/healthz` is told apart by.
+    pub(crate) fn code(&self, release: &str) {
+        let views = self.checkout.read("service/monitoring/views.py");
+        let healthz = views.find("HttpResponse(\"").expect("what `/healthz` answers") + "HttpResponse(\"".len();
+        let end = healthz + views[healthz..].find("\\n\"").expect("its end");
+        self.checkout.write("service/monitoring/views.py", &format!("{}{release}{}", &views[..healthz], &views[end..]));
+    }
+
+    /// What `/healthz` answers.
+    #[track_caller]
+    pub(crate) fn serving(&self) -> String {
+        let (status, body) = self.site.get("/healthz");
+        assert_eq!(status, 200, "{body}");
+        body.trim().to_owned()
+    }
+
+    fn ps(&self, format: &str, filters: &[String]) -> Vec<String> {
+        let project = format!("label=com.docker.compose.project={}", self.name);
+        let filters = std::slice::from_ref(&project).iter().chain(filters).flat_map(|filter| ["--filter", filter]);
+        let args = ["ps", "--all", "--no-trunc", "--format", format].into_iter().chain(filters);
+        // Without a panic, since it is also asked while a case fails.
+        let lines = cmd("docker", args).unchecked().read().unwrap_or_default();
+        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    }
+
+    /// The ids of the containers of one service, as Compose counts them.
+    pub(crate) fn ids(&self, service: &str) -> Vec<String> {
+        let service = format!("label=com.docker.compose.service={service}");
+        self.ps("{{.ID}}", &[service, "label=com.docker.compose.oneoff=False".to_owned()])
+    }
+
+    /// The id of the only container of a service.
+    #[track_caller]
+    pub(crate) fn id(&self, service: &str) -> String {
+        let ids = self.ids(service);
+        assert_eq!(ids.len(), 1, "containers of {service}: {ids:?}");
+        ids.into_iter().next().unwrap_or_default()
+    }
+
+    /// Every container of the project, with what would tell that it was touched.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let ids = self.ps("{{.ID}}", &[]);
+        let format =
+            "{{.Name}} {{.Id}} {{.State.Status}} since {{.State.StartedAt}}, restarted {{.RestartCount}} times";
+        let ids = ids.iter().map(String::as_str).collect::<Vec<_>>();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        docker(&[&["inspect", "--format", format], ids.as_slice()].concat()).lines().map(str::to_owned).collect()
+    }
+
+    /// Runs Python in the running `web`, with Django set up.
+    #[track_caller]
+    pub(crate) fn python(&self, code: &str) -> String {
+        docker(&["exec", &self.id("web"), "python", "manage.py", "shell", "-v0", "-c", code]).trim().to_owned()
+    }
+
+    /// How many samples the workers have kept.
+    #[track_caller]
+    pub(crate) fn rows(&self) -> usize {
+        let rows = self.python("from monitoring.models import Sample; print(Sample.objects.count())");
+        rows.parse().unwrap_or_else(|_| panic!("no number: {rows}"))
+    }
+
+    /// Waits until the workers have nothing left to do, and there are so many rows: not one less, and not one more.
+    #[track_caller]
+    pub(crate) fn ends_with_rows(&self, expected: usize) {
+        let redis = self.id("redis");
+        let left = || {
+            let [queued, begun] = [["llen", "celery"], ["hlen", "unacked"]]
+                .map(|[ask, key]| docker(&["exec", &redis, "redis-cli", ask, key]).trim().to_owned());
+            queued != "0" || begun != "0"
+        };
+        wait_for("the workers to finish", || !left());
+        assert_eq!(self.rows(), expected, "rows, against the tasks that were accepted");
+    }
+
+    /// The ids of the images that were built for the project, also of those that have lost their name.
+    pub(crate) fn images(&self) -> Vec<String> {
+        let project = format!("label=com.docker.compose.project={}", self.name);
+        let images = cmd!("docker", "images", "--quiet", "--no-trunc", "--filter", project).unchecked().read();
+        let mut images: Vec<String> = images.unwrap_or_default().lines().map(str::to_owned).collect();
+        images.sort();
+        images.dedup();
+        images
+    }
+
+    /// The release records, as texts without a secret.
+    pub(crate) fn records(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.checkout.root.join(".xtask/releases")) else { return Vec::new() };
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "json")).collect();
+        paths.sort();
+        let texts = paths.iter().map(|path| fs::read_to_string(path).expect("readable"));
+        texts.inspect(|text| hides_secrets(text)).collect()
+    }
+
+    fn remove(&self) {
+        // Not in the checkout, whose Compose file a case may have broken: the labels tell what belongs to the project.
+        let down = ["compose", "--project-name", &self.name, "down", "--volumes", "--timeout", "0", "--remove-orphans"];
+        let _ = cmd("docker", down).dir("/").stdout_null().stderr_null().unchecked().run();
+        let ids = self.ps("{{.ID}}", &[]);
+        if !ids.is_empty() {
+            let args = ["rm", "--force", "--volumes"].into_iter().chain(ids.iter().map(String::as_str));
+            let _ = cmd("docker", args).stdout_null().stderr_null().unchecked().run();
+        }
+        let images = self.images();
+        if !images.is_empty() {
+            let args = ["rmi", "--force"].into_iter().chain(images.iter().map(String::as_str));
+            let _ = cmd("docker", args).stdout_null().stderr_null().unchecked().run();
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// What `docker` prints, which must work.
+#[track_caller]
+pub(crate) fn docker(args: &[&str]) -> String {
+    let output = cmd("docker", args).stdout_capture().stderr_capture().unchecked().run().expect("docker starts");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "docker {args:?}: {stdout}{stderr}");
+    stdout.into_owned()
+}
+
+/// Runs a call of the binary to its end: both outputs, and the exit code. No secret may be in them.
+#[track_caller]
+pub(crate) fn finish(command: &Expression) -> (String, i32) {
+    let output = command.stderr_to_stdout().stdout_capture().unchecked().run().expect("the binary starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    hides_secrets(&text);
+    (text, output.status.code().expect("an exit code"))
+}
+
+#[track_caller]
+pub(crate) fn hides_secrets(output: &str) {
+    assert!(!output.contains(KEY) && !output.contains(TOKEN), "a secret is shown: {output}");
+}
+
+/// Asks until it is so; what is asked takes its time, so that nothing has to be slept.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+    }
+}
