@@ -175,9 +175,20 @@ impl Proof<'_> {
         })
     }
 
+    /// The exit code that a container ended with which runs again by now: only the engine's events still know it.
+    fn last_exit_code(&self, container: &Container) -> Option<String> {
+        let filter = format!("container={}", container.id);
+        let range = ["events", "--since", "15m", "--until", "0s", "--filter", &filter, "--filter", "event=die"];
+        let format = ["--format", "{{index .Actor.Attributes \"exitCode\"}}"];
+        let events = self.engine.ask(&[&range[..], &format].concat(), b"", SOON).ok()?;
+        events.stdout().lines().last().map(str::to_owned)
+    }
+
     /// Shows a container's last words, and makes an error of what is wrong with it.
     fn sick(&self, container: &Container, ailment: &str) -> anyhow::Error {
-        let ailment = self.engine.secrets.cover(ailment);
+        let ended = if container.runs() { self.last_exit_code(container) } else { None };
+        let ended = ended.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+        let ailment = self.engine.secrets.cover(ailment) + &ended;
         self.ui.note(format_args!("     {container} {ailment}; its last lines:"));
         // Without them the error is told all the same.
         if let Ok(logs) = self.engine.ask(&["logs", "--tail", LOG_LINES, &container.id], b"", SOON) {
