@@ -155,8 +155,9 @@ pub(crate) enum ReportFormat {
 /// the proxy hand them requests, and ends the old ones when they have finished. Whatever fails on the way ends with the
 /// release from before. If nothing has changed, nothing is done.
 ///
-/// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, 2 wrong usage, 3 pre-flight not met,
-/// 4 failed and rolled back, 5 rolling back failed too, 6 another run is at work, 130 interrupted after going back.
+/// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, or the new release serves and what is
+/// left of the old one could not be ended, 2 wrong usage, 3 pre-flight not met, 4 failed and rolled back, 5 rolling back
+/// failed too, 6 another run is at work, 130 interrupted after going back.
 #[derive(Debug, Args)]
 pub(crate) struct DeployDocker {
     /// How long a new container may take until it is well, such as 90s
