@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process;
 use std::time::Duration;
 
-use anyhow::Context;
 use checks::Project;
 
 use crate::exit::{Exit, Failure, Problem};
@@ -21,17 +20,19 @@ impl Lock {
     pub(crate) fn take(project: &Project, what: &str) -> anyhow::Result<Self> {
         let dir = project.state_dir();
         let path = dir.join("lock");
-        let mut file = open(&dir, &path).with_context(|| format!("cannot open the lock `{}`", path.display()))?;
+        let not_met = |what: &str, error: io::Error| {
+            let message = format!("cannot {what} the lock `{}`: {error}: nothing was changed", path.display());
+            Failure::new(Exit::NotMet, Problem::new(message).hint(format!("ls -ld {0}; df {0}", dir.display())))
+        };
+        let mut file = open(&dir, &path).map_err(|error| not_met("open", error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(&mut file).into()),
-            Err(TryLockError::Error(error)) => {
-                return Err(anyhow::Error::new(error).context(format!("cannot take the lock `{}`", path.display())));
-            }
+            Err(TryLockError::Error(error)) => return Err(not_met("take", error).into()),
         }
         file.set_len(0)
             .and_then(|()| writeln!(file, "pid {}, {what}", process::id()))
-            .with_context(|| format!("cannot write the lock `{}`", path.display()))?;
+            .map_err(|error| not_met("write", error))?;
         Ok(Lock { _file: file })
     }
 }

@@ -88,6 +88,13 @@ impl Deploy<'_> {
         }
         // The last release is there to stay, and whoever was to end the one before it may not have come to that.
         if let Some(last) = serving(&records) {
+            let left = last.before.services.iter().flat_map(|replaced| &replaced.containers);
+            if !self.engine.inspect(left.map(|old| old.id.as_str()))?.is_empty() {
+                ui.note(format_args!(
+                    "     release {} serves, and the containers from before it are still to be ended",
+                    last.id
+                ));
+            }
             self.release(self.engine, self.deferred).retire(&last.before.services)?;
         }
         Ok(is_undone)
@@ -170,7 +177,7 @@ impl Deploy<'_> {
         let ui = self.world.ui;
         if self.args.rollback {
             let all = self.records.all()?;
-            let target = previous(&all).ok_or_else(plan::nothing_to_go_back_to)?;
+            let target = previous(&all).ok_or_else(|| plan::nothing_to_go_back_to(&all))?;
             ui.note(format_args!("     back to release {} of {}", target.id, target.started));
             images::adopt(self.engine, self.stack, &record.id, Some(target))?;
             record.rollback_to = Some(target.id.clone());
@@ -250,16 +257,16 @@ impl Deploy<'_> {
         let is_first = record.before.services.iter().all(|replaced| replaced.containers.is_empty());
         let undone = ui.stage("rolling back", || self.undo(record, Run::Failed));
         let state = match (&undone, is_first) {
-            (Ok(()), false) => "rolled back, and what served before serves again",
-            (Ok(()), true) => "rolled back, and nothing of this release is left",
+            (Ok(()), false) => "rolled back: what served before serves again",
+            (Ok(()), true) => "rolled back: nothing of this release is left",
             (Err(_), _) => "and rolling back failed, too",
         };
-        let message = format!("{error:#}: {state}{}", what_stays(record));
+        let message = format!("{error:#}\n  {state}{}", what_stays(record));
         let (exit, problem) = match undone {
             Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
             Ok(()) => (Exit::RolledBack, Problem::new(message)),
             Err(failed) => {
-                let problem = Problem::new(format!("{message}: {failed:#}"));
+                let problem = Problem::new(format!("{message}:\n  {failed:#}"));
                 (Exit::RollbackFailed, problem.hint("mend that, and run this again: it puts things right first"))
             }
         };
@@ -271,9 +278,18 @@ impl Deploy<'_> {
         let (engine, deaf) = (self.engine.undisturbed(), Deferred::deaf());
         migrate::clean_up(&engine, self.stack, &record.id)?;
         self.release(&engine, &deaf).undo(record, run)?;
-        self.records.write(&record.clone().ended(Outcome::RolledBack))?;
-        images::forget(&engine, self.stack, &self.good()?)?;
-        self.records.prune().map(drop)
+        let noted = || {
+            self.records.write(&record.clone().ended(Outcome::RolledBack))?;
+            images::forget(&engine, self.stack, &self.good()?)?;
+            self.records.prune().map(drop)
+        };
+        // Everything is where it was. That this is not written down makes the next run look again, and no more.
+        if let Err(error) = noted() {
+            self.world
+                .ui
+                .warning(&Problem::new(format!("what was there before is back, and it is not noted: {error:#}")));
+        }
+        Ok(())
     }
 
     /// Ends the containers of before, and forgets what is too old.

@@ -37,7 +37,7 @@ Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
         3,
         str![""],
         str![[r#"
-error: there is no earlier release to go back to
+error: there is no earlier release with other images to go back to
 hint: ls .xtask/releases
 
 "#]],
@@ -140,7 +140,7 @@ fn nothing_to_go_back_to() {
         str![""],
         str![[r#"
   ok   pre-flight  Docker 28.0.0, Compose 2.26.1
-error: there is no earlier release to go back to
+error: there is no earlier release with other images to go back to
 hint: ls .xtask/releases
 
 "#]],

@@ -189,7 +189,7 @@ Go on from here:
      -CELERY_TASK_ALWAYS_EAGER=
   20 +CELERY_TASK_ALWAYS_EAGER=0
 error: docker.compose: the Compose file is not valid
-hint: cargo xtask health
+hint: docker compose -f compose.yaml config
 
 "#]],
     );

@@ -52,7 +52,11 @@ pub(super) fn find<'a>(
             comparable.push(service.name.as_str());
         }
     }
-    let reconfigured = reconfigured(engine, &comparable)?;
+    let mut reconfigured = Vec::new();
+    for service in &comparable {
+        // One by one: of several, Compose would name those that depend on a changed one as well, and wait for them.
+        reconfigured.extend(self::reconfigured(engine, service)?);
+    }
     let mut changes = Vec::new();
     for service in &stack.services {
         let old: Vec<_> = containers.iter().filter(|it| it.service == service.name).cloned().collect();
@@ -79,18 +83,17 @@ fn is_well(container: &Container, role: &Role) -> bool {
     match role {
         Role::Job => container.state == "exited" && container.exit_code == 0,
         Role::Backing | Role::Other if container.is_done() => true,
+        // Brought up by somebody who did not come to the end of it.
+        Role::Web(Some(gate)) if !container.addresses.contains_key(&gate.network) => false,
         _ => container.runs() && !matches!(container.health, Health::Unhealthy(_)),
     }
 }
 
 /// The containers that Compose itself would recreate. It keeps a hash of a service's configuration, which `.env` is a
 /// part of, and tells nobody how it comes about (`config --hash` gives another one where there is an `env_file`).
-fn reconfigured(engine: &Engine<'_>, services: &[&str]) -> anyhow::Result<Vec<String>> {
-    if services.is_empty() {
-        return Ok(Vec::new());
-    }
-    let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never"];
-    let told = engine.compose_told(up.iter().chain(services).copied(), SOON)?;
+fn reconfigured(engine: &Engine<'_>, service: &str) -> anyhow::Result<Vec<String>> {
+    let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never", service];
+    let told = engine.compose_told(up, SOON)?;
     if !told.contains("Container ") {
         let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
         return Err(Failure::new(Exit::Failed, problem).into());

@@ -70,7 +70,10 @@ impl<'a> Release<'a> {
         if container.is_up() {
             self.stop(container)?;
         }
-        self.engine.docker(["rm", "--force", &container.id], SOON)?;
+        // Volumes without a name go with a container that failed. Of what served before nothing is thrown away.
+        let volumes: &[&str] = if insistence == Insistence::Force { &["--volumes"] } else { &[] };
+        self.engine
+            .docker(["rm", "--force"].into_iter().chain(volumes.iter().copied()).chain([&*container.id]), SOON)?;
         Ok(())
     }
 
@@ -102,7 +105,13 @@ impl<'a> Release<'a> {
 
     fn name_image_again(&self, reference: &str, image: Option<&str>) -> anyhow::Result<()> {
         match image {
-            Some(image) => self.engine.docker(["tag", image, reference], SOON).map(drop),
+            Some(image) if self.engine.image(image)?.is_some() => {
+                self.engine.docker(["tag", image, reference], SOON).map(drop)
+            }
+            Some(_) => {
+                self.ui.note(format_args!("     the image that `{reference}` was is not there any more"));
+                Ok(())
+            }
             // There was none, and there may be none.
             None => self.engine.ask(&["image", "rm", reference], b"", SOON).map(drop),
         }
@@ -112,12 +121,19 @@ impl<'a> Release<'a> {
     fn services_to_put_back(&self, record: &Record) -> anyhow::Result<Vec<PutBack<'a>>> {
         let containers = self.engine.containers(self.stack.name())?;
         let put_back = |replaced: &Replaced| {
-            let (mut old, new): (Vec<_>, Vec<_>) = containers
+            let (mut old, mut new): (Vec<_>, Vec<_>) = containers
                 .iter()
                 .filter(|it| it.service == replaced.service)
                 .cloned()
                 .partition(|it| replaced.containers.iter().any(|old| old.id == it.id));
             old.retain(|it| replaced.containers.iter().any(|old| old.id == it.id && old.was_running));
+            let is_gone = old.is_empty() && replaced.containers.iter().any(|old| old.was_running);
+            if is_gone && !new.is_empty() {
+                // Somebody has put things right in another way, and what there is now is all that serves.
+                let names: Vec<_> = new.iter().map(ToString::to_string).collect();
+                self.ui.note(format_args!("     {} stays: what was there before is gone", names.join(", ")));
+                new.clear();
+            }
             PutBack { service: self.stack.service(&replaced.service), old, new }
         };
         Ok(record.before.services.iter().map(put_back).collect())

@@ -140,7 +140,14 @@ impl<'a> Engine<'a> {
         if finished.is_success() {
             return Ok(finished.stdout().to_owned());
         }
-        let complaint = self.secrets.cover(&finished.complaint());
+        // Where there are several lines, the cause is the first one, and the last one only says that there was one.
+        let lines: Vec<&str> = finished.stderr().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let complaint = match lines.as_slice() {
+            [.., cause, last] if last.starts_with("Error: failed to") => cause,
+            [.., last] => last,
+            [] => &*finished.complaint(),
+        };
+        let complaint = self.secrets.cover(complaint);
         Err(Failure::new(Exit::Failed, Problem::new(format!("`{}` failed: {complaint}", shown(args)))).into())
     }
 

@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::preflight::Ground;
 use super::stack::{Role, Stack};
 use crate::cli;
-use crate::deploy::record::{Outcome, previous};
+use crate::deploy::record::{Outcome, Record, previous, serving};
 use crate::exit::{Exit, Failure, Problem};
 use crate::world::World;
 
@@ -18,7 +18,7 @@ pub(super) fn print(args: &cli::DeployDocker, ground: &Ground<'_>, world: &World
     let records = ground.records.all()?;
     let target = previous(&records);
     if args.rollback && target.is_none() {
-        return Err(nothing_to_go_back_to().into());
+        return Err(nothing_to_go_back_to(&records).into());
     }
     let title = format!("Plan for `{}` in {} ({})", stack.name(), world.project.root.display(), ground.versions);
     ui.result(ui.out().style(BOLD, title));
@@ -59,9 +59,10 @@ pub(super) fn print(args: &cli::DeployDocker, ground: &Ground<'_>, world: &World
 }
 
 /// The refusal of a rollback that has nowhere to go.
-pub(super) fn nothing_to_go_back_to() -> Failure {
-    let problem = Problem::new("there is no earlier release to go back to");
-    Failure::new(Exit::NotMet, problem.hint("ls .xtask/releases"))
+pub(super) fn nothing_to_go_back_to(records: &[Record]) -> Failure {
+    let serving = serving(records).map(|record| format!(": release {} serves", record.original())).unwrap_or_default();
+    let message = format!("there is no earlier release with other images to go back to{serving}");
+    Failure::new(Exit::NotMet, Problem::new(message).hint("ls .xtask/releases"))
 }
 
 /// What runs of services that the Compose file does not have any more.

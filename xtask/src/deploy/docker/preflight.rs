@@ -46,6 +46,8 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     problems.extend(method.rejected.iter().map(|rejected| {
         Problem::new(rejected.to_string()).hint("cargo xtask install --method docker, or mend the line by hand")
     }));
+    let file = world.project.compose_file();
+    let file = file.map(|file| world.project.relative(&file).display().to_string()).unwrap_or_default();
     let secrets = site.secrets.clone();
     let is_here = engine_host(&Deadline::within(TIMEOUT)).is_none();
     let outcomes = outcomes(site, deferred);
@@ -61,11 +63,9 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     // Who can read the file makes no deploy fail, and is a thing to know.
     let (warnings, errors): (Vec<_>, Vec<_>) =
         outcomes.iter().filter(|it| it.status == Status::Err).filter(is_ours).partition(|it| it.name == "env.mode");
-    problems.extend(errors.into_iter().map(problem));
+    problems.extend(errors.into_iter().map(|outcome| problem(outcome, &file)));
 
-    let file = world.project.compose_file();
-    let file = file.map(|file| world.project.relative(&file).display().to_string()).unwrap_or_default();
-    let mut engine = Engine { project: &world.project, file, secrets, stop: deferred.flag() };
+    let mut engine = Engine { project: &world.project, file: file.clone(), secrets, stop: deferred.flag() };
     let is_ok = |name: &str| outcomes.iter().any(|it| it.name == name && it.status == Status::Ok);
     let mut stack = None;
     let mut versions = String::new();
@@ -98,7 +98,7 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     }
     drop(spinner);
     for outcome in warnings {
-        world.ui.warning(&problem(outcome));
+        world.ui.warning(&problem(outcome, &file));
     }
     match stack {
         Some(stack) if problems.is_empty() => {
@@ -128,12 +128,15 @@ fn outcomes(site: Site, deferred: &Deferred) -> Vec<Outcome> {
 }
 
 /// An outcome with all that it found, as a problem.
-fn problem(outcome: &Outcome) -> Problem {
+fn problem(outcome: &Outcome, file: &str) -> Problem {
     let findings = outcome.findings.iter().filter(|finding| finding.status == Status::Err);
     let findings = findings.flat_map(|finding| finding.message.lines()).map(|line| format!("\n  {line}"));
     let output = outcome.output.iter().map(|line| format!("\n  | {line}"));
     let message = format!("{}: {}", outcome.name, outcome.message);
-    let hint = outcome.hint.clone().unwrap_or_else(|| "cargo xtask health".to_owned());
+    let hint = outcome.hint.clone().unwrap_or_else(|| match &*outcome.name {
+        "docker.compose" if !file.is_empty() => format!("docker compose -f {file} config"),
+        _ => "cargo xtask health".to_owned(),
+    });
     Problem::new(message + &findings.chain(output).collect::<String>()).hint(hint)
 }
 
@@ -165,10 +168,12 @@ fn ports(stack: &Stack, ours: &[Container], others: &[Container], is_here: bool)
         for (port, host_ip) in
             stack.declared(service).ports.iter().filter_map(|port| Some((fixed(port)?, port.host_ip.as_deref())))
         {
-            if ours.iter().any(|it| it.runs() && it.host_ports.contains(&port)) {
+            let mut holders = ours.iter().chain(others).filter(|it| it.runs() && it.host_ports.contains(&port));
+            let holder = holders.next();
+            // Its own old container gives it up. Another one of ours does not.
+            if holder.is_some_and(|it| it.project == stack.name() && it.service == service.name) {
                 continue;
             }
-            let holder = others.iter().find(|it| it.runs() && it.host_ports.contains(&port));
             let address = host_ip.filter(|ip| !ip.is_empty()).unwrap_or("0.0.0.0");
             let holder = match holder {
                 Some(holder) => format!("container `{}`", holder.name),
