@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_shutdown
+from celery.signals import heartbeat_sent, worker_init, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -23,6 +23,7 @@ def sign_of_life(**kwargs):
         Path(ALIVE_FILE).touch()
 
 
+@worker_init.connect  # One that has crashed could say nothing.
 @worker_shutdown.connect
 def end_of_life(**kwargs):
     if ALIVE_FILE:

@@ -139,7 +139,9 @@ impl Deploy<'_> {
             ui.result(format_args!("  the database as it was before the migrations: `{copy}`"));
         }
         ui.result("  cargo xtask health                      whether all is well");
-        ui.result("  cargo xtask deploy-docker --rollback    back to the release before");
+        if previous(&self.records.all()?).is_some() {
+            ui.result("  cargo xtask deploy-docker --rollback    back to the release before");
+        }
         Ok(Exit::Done)
     }
 

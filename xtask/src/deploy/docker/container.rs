@@ -16,8 +16,9 @@ pub(super) struct Container {
     /// The Compose project that it belongs to, and the service; empty for one that Compose has not made.
     pub(super) project: String,
     pub(super) service: String,
-    /// Whether it belongs to a `docker compose run`.
-    pub(super) is_one_off: bool,
+    /// Whether Compose has made it for its service; not so that of a `docker compose run`, or of a plain `docker run` of
+    /// an image that Compose has built, which has the labels of the image.
+    pub(super) is_of_service: bool,
     /// The id of its image.
     pub(super) image: String,
     /// Docker's word: `created`, `running`, `restarting`, `exited`, `paused`, `dead`.
@@ -209,7 +210,7 @@ impl From<Inspected> for Container {
             name: name.trim_start_matches('/').to_owned(),
             project: label("com.docker.compose.project"),
             service: label("com.docker.compose.service"),
-            is_one_off: label("com.docker.compose.oneoff") == "True",
+            is_of_service: label("com.docker.compose.oneoff") == "False",
             image,
             state: state.status,
             health,
@@ -263,7 +264,7 @@ mod tests {
     fn what_docker_tells() {
         let container = container();
         assert_eq!((container.to_string().as_str(), container.service.as_str()), ("`shop-web-1`", "web"));
-        assert_eq!((container.stop_timeout, container.is_one_off), (40, false));
+        assert_eq!((container.stop_timeout, container.is_of_service), (40, true));
         assert_eq!(container.addresses["shop_front"], "172.21.0.4");
         assert_eq!((container.anonymous_volumes.join(" ").as_str(), container.host_ports), ("/media", vec![8000]));
         assert_eq!(container.health, Health::Unhealthy("no\nway\n".to_owned()));

@@ -115,7 +115,7 @@ impl<'a> Engine<'a> {
         let args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &label];
         let ids = self.docker(args, SOON)?;
         let mut containers = self.inspect(ids.split_whitespace())?;
-        containers.retain(|container| !container.is_one_off);
+        containers.retain(|container| container.is_of_service);
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(containers)
     }

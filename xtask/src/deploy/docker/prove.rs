@@ -191,9 +191,30 @@ impl Proof<'_> {
         let ailment = self.engine.secrets.cover(ailment) + &ended;
         self.ui.note(format_args!("     {container} {ailment}; its last lines:"));
         // Without them the error is told all the same.
-        if let Ok(logs) = self.engine.ask(&["logs", "--tail", LOG_LINES, &container.id], b"", SOON) {
-            self.ui.last_words(&self.engine.secrets.cover(&[logs.stdout(), logs.stderr()].concat()));
+        let args = ["logs", "--timestamps", "--tail", LOG_LINES, &container.id];
+        if let Ok(logs) = self.engine.ask(&args, b"", SOON) {
+            self.ui.last_words(&self.engine.secrets.cover(&in_order(logs.stdout(), logs.stderr())));
         }
         Failure::new(Exit::Failed, Problem::new(format!("{container} {ailment}"))).into()
+    }
+}
+
+/// The lines of both outputs in the order of their times, which Docker has written before them; without these.
+fn in_order(stdout: &str, stderr: &str) -> String {
+    let mut lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
+    lines.sort_by_key(|line| line.split(' ').next());
+    let lines = lines.iter().map(|line| line.split_once(' ').map_or("", |(_, line)| line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn two_outputs_in_the_order_of_their_times() {
+        let stdout = "2026-11-23T04:48:46.1Z one\n2026-11-23T04:48:46.3Z three\n";
+        let stderr = "2026-11-23T04:48:46.2Z two words\n2026-11-23T04:48:46.4Z \n";
+        assert_eq!(in_order(stdout, stderr), "one\ntwo words\nthree\n");
     }
 }
