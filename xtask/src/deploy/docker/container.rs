@@ -63,6 +63,11 @@ impl Container {
         self.runs() || self.state == "restarting"
     }
 
+    /// Whether its health check has not said yet how it is.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.runs() && self.health == Health::Starting
+    }
+
     /// Whether it has done what it was to do, and is over.
     pub(super) fn is_done(&self) -> bool {
         self.state == "exited" && self.exit_code == 0 && self.ends_for_good

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use checks::http;
 use serde::Deserialize;
 
-use super::container::{Container, Health};
+use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Service, Stack};
 use crate::exit::{Exit, Failure, Problem};
@@ -13,6 +13,7 @@ use crate::interrupt::Deferred;
 use crate::ui::Ui;
 
 const POLL: Duration = Duration::from_millis(250);
+const UNPROVEN: &str = "is not healthy by its health check";
 /// How long one question from within a container goes on; the engine is asked about it in between.
 const ASK: Duration = Duration::from_secs(1);
 /// How many of a container's last lines are shown.
@@ -40,8 +41,8 @@ struct Answer {
 }
 
 impl Proof<'_> {
-    /// Waits until a container is well by its health check, and the web service answers as it should. One that ends or
-    /// restarts is given up at once.
+    /// Waits until the web service answers as it should, and what others rest on is well by its health check. One that
+    /// ends or restarts is given up at once.
     pub(super) fn wait_until_well(&self, service: &Service, id: &str) -> anyhow::Result<Container> {
         let end = Instant::now() + self.timeout;
         loop {
@@ -58,14 +59,13 @@ impl Proof<'_> {
             if let Some(ailment) = container.ailment() {
                 return Err(self.sick(&container, &ailment));
             }
-            let is_checked = matches!(container.health, Health::Healthy | Health::Unchecked);
             let complaint = match &service.role {
                 Role::Web(_) => self.complaint(service, &container, None)?,
                 Role::Job => Some("has not ended".to_owned()),
-                _ => None,
+                // Whoever runs beside another one is waited for while it is watched.
+                role if role.is_beside() => None,
+                _ => container.is_unproven().then(|| UNPROVEN.to_owned()),
             };
-            let complaint =
-                complaint.or_else(|| (!is_checked).then(|| "is not healthy by its health check".to_owned()));
             let Some(complaint) = complaint else { return Ok(container) };
             if Instant::now() >= end {
                 return Err(self.sick(&container, &format!("{complaint}, after {} s", self.timeout.as_secs())));
@@ -88,12 +88,13 @@ impl Proof<'_> {
         Ok(())
     }
 
-    /// Sees to it that the same containers live on so long, without a restart, and are well at the end.
+    /// Sees to it that the same containers live on so long, without a restart, and are well at the end, by their health
+    /// checks too: these may take longer.
     pub(super) fn watch(&self, watched: &[(&Service, Container)], stability: Duration) -> anyhow::Result<()> {
-        let end = Instant::now() + stability;
+        let (end, given_up) = (Instant::now() + stability, Instant::now() + stability.max(self.timeout));
         loop {
             self.deferred.check("watching the new containers")?;
-            let is_over = Instant::now() >= end;
+            let mut is_over = Instant::now() >= end;
             let containers = self.engine.inspect(watched.iter().map(|(_, container)| container.id.as_str()))?;
             for (service, first) in watched.iter().filter(|(service, _)| service.role != Role::Job) {
                 let Some(now) = containers.iter().find(|it| it.id == first.id) else {
@@ -106,6 +107,12 @@ impl Proof<'_> {
                 if now.started_at != first.started_at {
                     return Err(self.sick(now, "was restarted"));
                 }
+                if now.is_unproven() {
+                    if Instant::now() >= given_up {
+                        return Err(self.sick(now, &format!("{UNPROVEN}, after {} s", self.timeout.as_secs())));
+                    }
+                    is_over = false;
+                }
                 if is_over && let (Role::Web(_), Some(complaint)) = (&service.role, self.complaint(service, now, None)?)
                 {
                     return Err(self.sick(now, &complaint));
@@ -114,7 +121,7 @@ impl Proof<'_> {
             if is_over {
                 return Ok(());
             }
-            self.deferred.pause(POLL.min(end.saturating_duration_since(Instant::now())));
+            self.deferred.pause(POLL);
         }
     }
 
