@@ -29,7 +29,7 @@ pub(crate) fn serves() {
     assert_eq!(checkout.value("DEPLOY_METHOD").as_deref(), Some("bare"));
     cmd!("git", "init", "-q").dir(&checkout.root).run().expect("git answers");
     let would_add = cmd!("git", "add", "--dry-run", ".").dir(&checkout.root).read().expect("git answers");
-    for own in [".env'", ".xtask", ".venv", "db.sqlite3"] {
+    for own in ["'.env'", ".xtask", ".venv", "db.sqlite3"] {
         assert!(!would_add.contains(own), "{own} is not ignored by Git: {would_add}");
     }
 
