@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),
         trial("deploy_to_a_remote_engine", COMPOSE, deploy::remote::engine),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
+        trial("deploys_that_broke_off_are_put_right", COMPOSE, deploy::foreign::put_right),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),
         trial("health_asks_redis_and_the_socket", &[Engine::Docker, Engine::Debootstrap], systemd::answers),

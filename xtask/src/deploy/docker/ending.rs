@@ -27,9 +27,18 @@ pub(super) enum Run {
     Killed,
 }
 
+/// Who has made the containers that there are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Deploys,
+    /// Those of before are gone: somebody has put things right in another way.
+    SomebodyElse,
+}
+
 /// One service that is put back: its containers as they are now.
 struct PutBack<'a> {
     service: Option<&'a Service>,
+    origin: Origin,
     /// Those that are to run again.
     old: Vec<Container>,
     new: Vec<Container>,
@@ -81,10 +90,12 @@ impl<'a> Release<'a> {
     /// at any time. What fails keeps nothing else from being put back.
     pub(super) fn undo(&self, record: &Record, run: Run) -> anyhow::Result<()> {
         let mut failed = Vec::new();
-        for (reference, image) in &record.before.images {
+        let services = self.services_to_put_back(record)?;
+        // What somebody has brought up in another way has its images by the names that they have now.
+        let are_ours = services.iter().all(|service| service.origin == Origin::Deploys);
+        for (reference, image) in record.before.images.iter().filter(|_| are_ours) {
             failed.extend(self.name_image_again(reference, image.as_deref()).err());
         }
-        let services = self.services_to_put_back(record)?;
         for service in &services {
             failed.extend(self.start_again(service, run).err());
         }
@@ -128,20 +139,21 @@ impl<'a> Release<'a> {
                 .partition(|it| replaced.containers.iter().any(|old| old.id == it.id));
             old.retain(|it| replaced.containers.iter().any(|old| old.id == it.id && old.was_running));
             let is_gone = old.is_empty() && replaced.containers.iter().any(|old| old.was_running);
-            if is_gone && !new.is_empty() {
-                // Somebody has put things right in another way, and what there is now is all that serves.
+            let origin = if is_gone && !new.is_empty() { Origin::SomebodyElse } else { Origin::Deploys };
+            if origin == Origin::SomebodyElse {
+                // It is all that serves.
                 let names: Vec<_> = new.iter().map(ToString::to_string).collect();
                 self.ui.note(format_args!("     {} stays: what was there before is gone", names.join(", ")));
                 new.clear();
             }
-            PutBack { service: self.stack.service(&replaced.service), old, new }
+            PutBack { service: self.stack.service(&replaced.service), origin, old, new }
         };
         Ok(record.before.services.iter().map(put_back).collect())
     }
 
     /// Starts the old containers of a service that do not run, and takes back that they were to get no requests.
     fn start_again(&self, back: &PutBack<'a>, run: Run) -> anyhow::Result<()> {
-        let PutBack { service, old, new } = back;
+        let PutBack { service, old, new, .. } = back;
         let is_beside = service.is_some_and(|service| service.role.is_beside());
         if !is_beside && !new.is_empty() {
             // There can be only one: of a port, or of a volume.

@@ -2,6 +2,7 @@
 
 use crate::checkout::{Checkout, tells};
 use crate::deploy::stack::Stack;
+use crate::deploy::watch::{Deploy, Events};
 use crate::engine::IMAGE;
 
 const COMPOSE: &str = r#"
@@ -31,7 +32,8 @@ Handler.protocol_version = "HTTP/1.1"
 http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 "#;
 
-pub(crate) fn without_a_proxy() {
+/// The stack with this Compose file and this server, not deployed yet.
+fn foreign(case: &str, compose: &str, server: &str) -> Stack {
     let checkout = Checkout::empty();
     let dockerfile = format!(
         "FROM {IMAGE}\nWORKDIR /srv\nCOPY server.py answer ./\n\
@@ -39,11 +41,15 @@ pub(crate) fn without_a_proxy() {
     );
     // In the checkout, and not in the image: nothing to migrate.
     for (name, content) in
-        [("manage.py", ""), ("compose.yaml", COMPOSE), ("Dockerfile", &dockerfile), ("server.py", SERVER)]
+        [("manage.py", ""), ("compose.yaml", compose), ("Dockerfile", &dockerfile), ("server.py", server)]
     {
         checkout.write(name, content);
     }
-    let stack = Stack::of(checkout, "foreign");
+    Stack::of(checkout, case)
+}
+
+pub(crate) fn without_a_proxy() {
+    let stack = foreign("foreign", COMPOSE, SERVER);
     let answer = || stack.site.get("/").1;
     stack.checkout.write("answer", "release 1");
     stack.deployed("--yes");
@@ -68,4 +74,72 @@ pub(crate) fn without_a_proxy() {
 
     stack.deployed("--yes --rollback --stability 2s");
     assert_eq!(answer(), "release 1");
+}
+
+/// Takes its time to end, and rests on something that nobody may replace.
+const SLOW: &str = r#"
+services:
+  web:
+    build: .
+    ports: ["${WEB_PORT}:8000"]
+    restart: unless-stopped
+    stop_grace_period: 30s
+    depends_on: {db: {condition: service_healthy}}
+  db:
+    image: IMAGE
+    command: [redis-server, --protected-mode, "no"]
+    volumes: [/data]
+    healthcheck: {test: [CMD, redis-cli, ping], interval: 1s}
+"#;
+const SLOW_END: &str = "import signal, sys, time\n\n\ndef end(*_):\n    time.sleep(4)\n    sys.exit(0)\n\n\n\
+                        signal.signal(signal.SIGTERM, end)\n";
+
+pub(crate) fn put_right() {
+    let compose = SLOW.replace("IMAGE", IMAGE);
+    let stack = foreign("put-right", &compose, &format!("{SLOW_END}{SERVER}"));
+    let answer = || stack.site.get("/").1;
+    stack.checkout.write("answer", "release 1");
+    stack.deployed("--stability 1s");
+    let first = stack.id("web");
+
+    // A change of what `web` rests on is none of `web`, and its data would be lost.
+    stack.checkout.write("compose.yaml", &compose.replace("\"no\"]", "\"no\", --save, \"\"]"));
+    let output = stack.deployed("");
+    tells(&output, &["`db` has another configuration, and is left as it is", "nothing has changed"]);
+    assert_eq!(stack.id("web"), first);
+    stack.checkout.write("compose.yaml", &compose);
+
+    // A signal while the old container is ending does not leave it to its end.
+    stack.checkout.write("answer", "release 2");
+    let mut ends = Events::of(&stack, "web", "kill");
+    let deploy = Deploy::start(&stack, "");
+    ends.next();
+    deploy.interrupt();
+    let (output, code) = deploy.end();
+    assert_eq!(code, Some(130), "{output}");
+    tells(&output, &["going back first", "rolled back"]);
+    assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first.clone()), "{output}");
+
+    // Nor does the end of the deployer, once there is another run. A rollback goes no further than that.
+    let mut ends = Events::of(&stack, "web", "kill");
+    let deploy = Deploy::start(&stack, "");
+    ends.next();
+    deploy.kill();
+    deploy.end();
+    let output = stack.deployed("--rollback");
+    tells(&output, &["did not come to its end", "to go back further, run this again"]);
+    assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first), "{output}");
+
+    // What somebody has put right by hand meanwhile is left to serve.
+    let mut ends = Events::of(&stack, "web", "kill");
+    let deploy = Deploy::start(&stack, "");
+    ends.next();
+    deploy.kill();
+    deploy.end();
+    stack.compose(&["up", "--detach", "--force-recreate", "--no-deps", "web"]);
+    let by_hand = stack.ids("web");
+    let output = stack.deployed("--no-build");
+    tells(&output, &["did not come to its end", "stays: what was there before is gone"]);
+    assert_eq!(answer(), "release 2");
+    assert!(by_hand.contains(&stack.id("web")), "{output}");
 }

@@ -72,6 +72,15 @@ impl Stack {
         self.with_variables(self.checkout.xtask(args)).stdin_null()
     }
 
+    /// What somebody does with Compose by hand.
+    #[track_caller]
+    pub(crate) fn compose(&self, args: &[&str]) {
+        let command = cmd("docker", [&["compose"], args].concat()).dir(&self.checkout.root);
+        let output = self.with_variables(command).stderr_to_stdout().stdout_capture().unchecked().run();
+        let output = output.expect("docker starts");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+
     /// Both outputs of a deploy, and the exit code.
     pub(crate) fn deploy(&self, args: &str) -> (String, i32) {
         finish(&self.xtask(["deploy-docker"].into_iter().chain(args.split_whitespace())))
