@@ -118,12 +118,11 @@ impl Deploy<'_> {
         record.before = release::before(self.engine, self.stack, &changes)?;
         self.records.write(&record)?;
 
-        match self.transact(&mut record, &overlay, &changes) {
-            Ok(()) => {}
-            Err(error) => return Err(self.roll_back(&record, &error)),
-        }
-        let record = record.ended(Outcome::Deployed);
-        if let Err(error) = self.records.write(&record) {
+        let committed = self.transact(&mut record, &overlay, &changes).and_then(|()| {
+            let record = record.clone().ended(Outcome::Deployed);
+            self.records.write(&record)
+        });
+        if let Err(error) = committed {
             return Err(self.roll_back(&record, &error));
         }
         // From here on the new release is the one that serves, whatever becomes of the old containers.
