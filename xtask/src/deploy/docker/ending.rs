@@ -100,11 +100,11 @@ impl<'a> Release<'a> {
             failed.extend(self.start_again(service, run).err());
         }
         for service in &services {
-            failed.extend(self.wait_until_back(service).err());
-        }
-        for service in &services {
-            let ended = service.new.iter().map(|container| self.end(container, Insistence::Force));
-            failed.extend(ended.filter_map(Result::err));
+            // As long as the old ones do not answer, the new ones are better than nothing.
+            let put_back = self
+                .wait_until_back(service)
+                .and_then(|()| service.new.iter().try_for_each(|container| self.end(container, Insistence::Force)));
+            failed.extend(put_back.err());
         }
         failed.extend(self.are_back(&services).err());
         if failed.is_empty() {
@@ -151,7 +151,8 @@ impl<'a> Release<'a> {
         Ok(record.before.services.iter().map(put_back).collect())
     }
 
-    /// Starts the old containers of a service that do not run, and takes back that they were to get no requests.
+    /// Starts the old containers of a service that do not run. None of them is ever held back before its successor is
+    /// committed, so that whoever runs gets requests.
     fn start_again(&self, back: &PutBack<'a>, run: Run) -> anyhow::Result<()> {
         let PutBack { service, old, new, .. } = back;
         let is_beside = service.is_some_and(|service| service.role.is_beside());
@@ -166,10 +167,6 @@ impl<'a> Release<'a> {
             if !container.is_up() {
                 self.start(container)?;
             }
-        }
-        let proxy = service.map_or(Ok(None), |service| self.proxy(service))?;
-        if let Some(proxy) = proxy {
-            old.iter().try_for_each(|container| proxy.release(container))?;
         }
         Ok(())
     }

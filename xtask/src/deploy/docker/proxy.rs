@@ -52,13 +52,6 @@ impl Proxy<'_> {
         Ok(())
     }
 
-    /// Lets a container have requests again.
-    pub(super) fn release(&self, container: &Container) -> anyhow::Result<()> {
-        let rm = ["exec", "--user", "0", &container.id, "rm", "-f", &self.gate.hold_file];
-        self.engine.docker(rm, SOON)?;
-        Ok(())
-    }
-
     /// Waits until the proxy hands requests to a container.
     pub(super) fn wait_until_in(&self, container: &Container) -> anyhow::Result<()> {
         if self.state.is_none() {
