@@ -25,6 +25,13 @@ const COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstra
 
 fn main() -> ExitCode {
     let trials = vec![
+        // The longest first: those that come last have nobody to share the cores with.
+        trial("broken_releases_are_rolled_back", COMPOSE, deploy::broken::rolled_back),
+        trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),
+        trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),
+        trial("first_deploy_to_running_service", COMPOSE, deploy::first::from_nothing),
+        trial("deploy_to_a_remote_engine", COMPOSE, deploy::remote::engine),
+        trial("deploys_that_broke_off_are_put_right", COMPOSE, deploy::foreign::put_right),
         trial("fresh_checkout_to_running_service", &[Engine::Git, Engine::Python], fresh::serves),
         trial("every_combination_on_one_checkout", &[Engine::Git, Engine::Python], fresh::every_combination),
         trial("interrupted_install_leaves_env_as_it_was", &[Engine::Git, Engine::Python], fresh::interrupted),
@@ -43,13 +50,7 @@ fn main() -> ExitCode {
         trial("running_containers_are_detected", COMPOSE, docker::detected),
         trial("health_of_containers", COMPOSE, docker::healthy_or_not),
         trial("health_without_an_engine", &[Engine::Docker, Engine::Compose], docker::without_an_answer),
-        trial("first_deploy_to_running_service", COMPOSE, deploy::first::from_nothing),
-        trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),
-        trial("broken_releases_are_rolled_back", COMPOSE, deploy::broken::rolled_back),
-        trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),
-        trial("deploy_to_a_remote_engine", COMPOSE, deploy::remote::engine),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
-        trial("deploys_that_broke_off_are_put_right", COMPOSE, deploy::foreign::put_right),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),
         trial("health_asks_redis_and_the_socket", &[Engine::Docker, Engine::Debootstrap], systemd::answers),

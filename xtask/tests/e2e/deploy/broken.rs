@@ -110,7 +110,7 @@ fn deploy(stack: &Stack, broken: &Broken) {
 
     let load = Load::start(&stack.site);
     let begun = Instant::now();
-    let (output, actual) = stack.deploy("--stability 3s --timeout 30s");
+    let (output, actual) = stack.deploy("--stability 3s --timeout 15s");
     let verdict = begun.elapsed();
     let tally = load.stop();
 
