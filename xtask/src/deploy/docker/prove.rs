@@ -185,7 +185,8 @@ impl Proof<'_> {
     /// The exit code that a container ended with which runs again by now: only the engine's events still know it.
     fn last_exit_code(&self, container: &Container) -> Option<String> {
         let filter = format!("container={}", container.id);
-        let range = ["events", "--since", "15m", "--until", "0s", "--filter", &filter, "--filter", "event=die"];
+        // Docker cuts these times to whole seconds: up to the next one, so that the present one is in it.
+        let range = ["events", "--since", "15m", "--until", "-1s", "--filter", &filter, "--filter", "event=die"];
         let format = ["--format", "{{index .Actor.Attributes \"exitCode\"}}"];
         let events = self.engine.ask(&[&range[..], &format].concat(), b"", SOON).ok()?;
         events.stdout().lines().last().map(str::to_owned)
