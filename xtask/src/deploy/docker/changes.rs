@@ -81,10 +81,10 @@ pub(super) fn find<'a>(
 
 fn is_well(container: &Container, role: &Role) -> bool {
     match role {
-        Role::Job => container.state == "exited" && container.exit_code == 0,
-        Role::Backing | Role::Other if container.is_done() => true,
+        role if container.is_done(role) => true,
         // Brought up by somebody who did not come to the end of it.
         Role::Web(Some(gate)) if !container.addresses.contains_key(&gate.network) => false,
+        Role::Job => false,
         _ => container.runs() && !matches!(container.health, Health::Unhealthy(_)),
     }
 }

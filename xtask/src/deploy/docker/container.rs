@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::stack::STATE;
+use super::stack::{Role, STATE};
 
 /// A container of a Compose service.
 #[derive(Debug, Clone)]
@@ -68,9 +68,14 @@ impl Container {
         self.runs() && self.health == Health::Starting
     }
 
-    /// Whether it has done what it was to do, and is over.
-    pub(super) fn is_done(&self) -> bool {
-        self.state == "exited" && self.exit_code == 0 && self.ends_for_good
+    /// Whether it has done what it was to do, and is over. Who answers requests or takes tasks never is.
+    pub(super) fn is_done(&self, role: &Role) -> bool {
+        let may_end = match role {
+            Role::Job => true,
+            Role::Backing | Role::Other => self.ends_for_good,
+            Role::Web(_) | Role::Worker | Role::Proxy => false,
+        };
+        may_end && self.state == "exited" && self.exit_code == 0
     }
 
     /// What is wrong with it by what the engine knows, if something is: it should be running, since its first start.

@@ -48,12 +48,7 @@ impl Proof<'_> {
         loop {
             self.deferred.check("waiting for the new containers")?;
             let container = self.container(id)?;
-            let is_over = match service.role {
-                Role::Job => container.state == "exited" && container.exit_code == 0,
-                Role::Backing | Role::Other => container.is_done(),
-                _ => false,
-            };
-            if is_over {
+            if container.is_done(&service.role) {
                 return Ok(container);
             }
             if let Some(ailment) = container.ailment() {
@@ -101,7 +96,7 @@ impl Proof<'_> {
                     let message = format!("{first} was removed by somebody else");
                     return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
                 };
-                if let Some(ailment) = now.ailment().filter(|_| !first.is_done()) {
+                if let Some(ailment) = now.ailment().filter(|_| !first.is_done(&service.role)) {
                     return Err(self.sick(now, &ailment));
                 }
                 if now.started_at != first.started_at {
