@@ -5,7 +5,7 @@ mod dev;
 pub mod django;
 pub mod docker;
 pub mod env;
-mod systemd;
+pub mod systemd;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::deadline::Deadline;
 use crate::outcome::Outcome;
 use crate::socket::Socket;
-pub(crate) use crate::socket::{Address, SocketError};
+pub use crate::socket::{Address, SocketError};
 
 /// A longer head of an answer is none that we take.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -18,15 +18,18 @@ const ROOT: &str = "/";
 
 /// What a server has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// Such as 200.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Where a redirect goes.
-    pub(crate) location: Option<String>,
+    pub location: Option<String>,
 }
 
 /// Asks for `path`, by the name `host`. With `https`, as a proxy does that has taken the request over HTTPS.
-pub(crate) fn get(
+///
+/// # Errors
+/// When there is no answer over HTTP.
+pub fn get(
     address: &Address,
     path: &str,
     host: &str,
@@ -143,7 +146,7 @@ pub(crate) fn judge(
 
 /// No answer over HTTP.
 #[derive(Debug)]
-pub(crate) enum HttpError {
+pub enum HttpError {
     /// A path that cannot be asked for.
     Path(String),
     /// A host that cannot be asked by.
@@ -158,7 +161,8 @@ pub(crate) enum HttpError {
 
 impl HttpError {
     /// Whether this user may not connect.
-    pub(crate) fn is_denied(&self) -> bool {
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
         matches!(self, HttpError::Socket(error) if error.is_denied())
     }
 }

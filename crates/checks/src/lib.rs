@@ -31,7 +31,7 @@ pub use outcome::{Finding, Outcome, Repair, Status};
 pub use probes::{PROBE_TIMEOUT, SystemProbes};
 pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
 pub use pyproject::{Pyproject, PyprojectError};
-pub use python::{Python, PythonError, find_python};
+pub use python::{Python, PythonError, find_python, find_system_python};
 pub use report::Report;
 pub use run::{Event, Limits, Probe, run, run_again};
 pub use site::{Machine, Site, variables};

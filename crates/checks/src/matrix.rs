@@ -91,6 +91,22 @@ pub fn is_switch(variable: &str) -> bool {
     matches!(variable, DJANGO_DEBUG | CELERY_TASK_ALWAYS_EAGER)
 }
 
+/// What is wrong with a value by its policy; says nothing of the value itself. An empty one is none.
+#[must_use]
+pub fn problem(variable: &str, policy: Policy, value: Option<&str>) -> Option<String> {
+    let is_off_words = |value: &str| is_switch(variable) && parse_switch(value).is_none();
+    match (policy, value) {
+        (_, Some(value)) if is_off_words(value) => Some("is neither `1` nor `0`".to_owned()),
+        (Policy::Force(forced), Some(value)) if is_switch(variable) && parse_switch(value) == parse_switch(forced) => {
+            None
+        }
+        (Policy::Force(forced), Some(value)) if value == forced => None,
+        (Policy::Force(forced), _) => Some(format!("has to be `{forced}`")),
+        (Policy::Required | Policy::RequiredGenerate, None) => Some("is required, and has no value".to_owned()),
+        _ => None,
+    }
+}
+
 /// Why a value that was kept is unsafe in this environment, if it is. Says nothing of the value itself.
 #[must_use]
 pub fn unsafe_reason(variable: &str, value: &str, environment: Environment) -> Option<&'static str> {
@@ -163,5 +179,26 @@ mod tests {
         check(DJANGO_SECRET_KEY, &"abcde".repeat(10), false);
         check(DJANGO_SECRET_KEY, &"abcd".repeat(20), true);
         check(CELERY_BROKER_URL, "redis://localhost", false);
+    }
+
+    #[track_caller]
+    fn check_problem(variable: &str, policy: Policy, value: Option<&str>, expected: Option<&str>) {
+        assert_eq!(problem(variable, policy, value).as_deref(), expected, "{variable} {policy:?} {value:?}");
+    }
+
+    #[test]
+    fn every_policy() {
+        check_problem(DJANGO_DEBUG, Policy::Force("0"), Some("0"), None);
+        check_problem(DJANGO_DEBUG, Policy::Force("0"), Some("False"), None);
+        check_problem(DJANGO_DEBUG, Policy::Force("0"), Some("1"), Some("has to be `0`"));
+        check_problem(CELERY_TASK_ALWAYS_EAGER, Policy::Force("0"), None, Some("has to be `0`"));
+        check_problem(DJANGO_DEBUG, Policy::Prompt("1"), Some("maybe"), Some("is neither `1` nor `0`"));
+        check_problem(DJANGO_DEBUG, Policy::Prompt("1"), None, None);
+        check_problem(CELERY_BROKER_URL, Policy::Required, None, Some("is required, and has no value"));
+        check_problem(CELERY_BROKER_URL, Policy::Required, Some("redis://db"), None);
+        check_problem(CELERY_BROKER_URL, Policy::Optional, None, None);
+        check_problem(CELERY_BROKER_URL, Policy::Skip, Some("redis://db"), None);
+        check_problem(DJANGO_SECRET_KEY, Policy::RequiredGenerate, None, Some("is required, and has no value"));
+        check_problem(DJANGO_SECRET_KEY, Policy::PromptGenerate, None, None);
     }
 }

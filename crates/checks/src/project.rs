@@ -149,6 +149,19 @@ impl Project {
         self.root.join(self.settings.system_env_file.clone().unwrap_or_else(default))
     }
 
+    /// Where releases are served from.
+    #[must_use]
+    pub fn install_dir(&self) -> PathBuf {
+        let default = || PathBuf::from(format!("/opt/{}", self.settings.name));
+        self.root.join(self.settings.install_dir.clone().unwrap_or_else(default))
+    }
+
+    /// The folder of the unit files.
+    #[must_use]
+    pub fn unit_dir(&self) -> PathBuf {
+        self.root.join(&self.settings.unit_dir)
+    }
+
     /// What this tool keeps in the project: its lock, and tools that it installed. Not part of the project's own files.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {

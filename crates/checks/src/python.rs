@@ -12,6 +12,9 @@ use crate::{Deadline, Uv};
 const NAMES: [&str; 8] =
     ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"];
 
+/// Where a distribution, or whoever administers the machine, puts interpreters.
+const SYSTEM_DIRS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
+
 const PRINT_VERSION: &str = "import platform; print(platform.python_version())";
 
 /// An interpreter that fits.
@@ -50,6 +53,23 @@ pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, deadline: &Dea
         requires.contains(&version).then_some(Python { program, version })
     });
     managed.ok_or_else(|| PythonError { requires: requires.to_string(), unfit })
+}
+
+/// Finds an interpreter that every user of the machine can start: not one of a version manager, in somebody's home.
+///
+/// # Errors
+/// When none fits; the error tells which were found.
+pub fn find_system_python(requires: &VersionSpecifiers, deadline: &Deadline) -> Result<Python, PythonError> {
+    let programs = NAMES.iter().flat_map(|name| SYSTEM_DIRS.map(|dir| format!("{dir}/{name}")));
+    let mut unfit = Vec::new();
+    for program in programs {
+        match version_of(&program, deadline) {
+            Ok(Some(version)) if requires.contains(&version) => return Ok(Python { program, version }),
+            Ok(Some(version)) => unfit.push(format!("`{program}` is {version}")),
+            _ => {}
+        }
+    }
+    Err(PythonError { requires: requires.to_string(), unfit })
 }
 
 /// What an interpreter says it is. A name that is on PATH only as a version manager's shim fails, and does not count.

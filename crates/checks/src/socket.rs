@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Where somebody listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Address {
+pub enum Address {
     /// A host, by name or number (IPv6 without brackets), and a port.
     Tcp(String, u16),
     /// The path of a Unix socket.
@@ -37,7 +37,8 @@ impl fmt::Display for Address {
 
 impl Address {
     /// Whether it is on this machine.
-    pub(crate) fn is_local(&self) -> bool {
+    #[must_use]
+    pub fn is_local(&self) -> bool {
         match self {
             Address::Unix(_) => true,
             Address::Tcp(host, _) => {
@@ -167,7 +168,7 @@ fn open(address: &Address, left: Duration) -> io::Result<Stream> {
 
 /// A connection that came to nothing.
 #[derive(Debug)]
-pub(crate) enum SocketError {
+pub enum SocketError {
     /// In so much time.
     NoAnswer(Address, Duration),
     /// Nobody wanted the answer any longer.
@@ -178,7 +179,8 @@ pub(crate) enum SocketError {
 
 impl SocketError {
     /// Whether this user may not connect: it says nothing of how the other side is.
-    pub(crate) fn is_denied(&self) -> bool {
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
         matches!(self, SocketError::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied)
     }
 }

@@ -55,7 +55,7 @@ pub use disagreement::Disagreement;
 pub use document::{Entry, EnvFile};
 pub use error::{Error, SetError, ValueError};
 pub use line::{Line, LineKind};
-pub use quote::encode;
+pub use quote::{encode, encode_for_systemd};
 pub use reader::{Reader, UnknownReader};
 pub use reading::Reading;
 pub use save::{Saved, Undo, read, update};

@@ -35,10 +35,39 @@ pub fn encode(value: &str) -> Result<String, ValueError> {
     } else if is_single_quotable(value) {
         Ok(format!("'{value}'"))
     } else if !value.contains(['$', '`']) {
-        Ok(format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
+        Ok(in_double_quotes(value))
     } else {
         Err(ValueError::NoForm(conflict(value)))
     }
+}
+
+/// Writes `value` so that systemd reads exactly `value` (`EnvironmentFile=`), whatever the others make of it.
+///
+/// The form of [`encode`] where there is one; else double quotes, in which systemd expands nothing.
+///
+/// # Errors
+///
+/// For a value that systemd, or the system, cannot hand to a program.
+///
+/// ```
+/// assert_eq!(envfile::encode_for_systemd("it's $5")?, r#""it's $5""#);
+/// # Ok::<(), envfile::ValueError>(())
+/// ```
+pub fn encode_for_systemd(value: &str) -> Result<String, ValueError> {
+    match encode(value) {
+        Err(ValueError::NoForm(_) | ValueError::Character('\r')) if !value.contains(is_refused_by_systemd) => {
+            Ok(in_double_quotes(value))
+        }
+        result => result,
+    }
+}
+
+fn is_refused_by_systemd(c: char) -> bool {
+    c == '\0' || is_noncharacter(c)
+}
+
+fn in_double_quotes(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn is_bare(value: &str) -> bool {

@@ -2,11 +2,11 @@
 //!
 //! One `systemctl show` tells of all units; then Redis and the service are asked, at the same time.
 
-mod address;
+pub mod address;
 mod drift;
 mod redis;
-mod show;
-mod unit;
+pub mod show;
+pub mod unit;
 
 use std::fs;
 use std::io;

@@ -1,6 +1,6 @@
 //! What holds for all documents and all values.
 
-use envfile::{EnvFile, LineKind, Reader, Reading, encode};
+use envfile::{EnvFile, LineKind, Reader, Reading, encode, encode_for_systemd};
 use proptest::prelude::*;
 
 use crate::strategies::{document, value};
@@ -44,6 +44,17 @@ proptest! {
             prop_assert_eq!(file.get("K").map(|entry| entry.value), Some(value));
         } else {
             prop_assert_eq!(file, before);
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_for_systemd_is_read_exactly_by_it(value in value()) {
+        if let Ok(encoded) = encode_for_systemd(&value) {
+            let file = EnvFile::parse(format!("A=1\nK={encoded}\nZ=1\n").as_bytes());
+            prop_assert!(file.reading(Reader::Systemd, "K") == Reading::Value(value), "{encoded}");
+            prop_assert!(file.reading(Reader::Systemd, "Z") == Reading::Value("1".to_owned()), "{encoded}");
+        } else {
+            prop_assert!(encode(&value).is_err());
         }
     }
 

@@ -7,7 +7,8 @@ use super::show::{Unit, socket_of};
 use crate::http::Address;
 
 /// The address of the service: that of its socket unit, else of any other, else the one that its command binds.
-pub(super) fn of_service(units: &[Unit], main: &str) -> Option<Address> {
+#[must_use]
+pub fn of_service(units: &[Unit], main: &str) -> Option<Address> {
     let own = units.iter().filter(|unit| unit.name == socket_of(main));
     let mut sockets = own.chain(units).filter(|unit| unit.is_installed());
     let by_command = || units.iter().find(|unit| unit.name == main)?.all("ExecStart").find_map(bound);

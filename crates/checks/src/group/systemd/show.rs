@@ -6,36 +6,44 @@ use crate::secret::Secrets;
 
 /// What is asked for; systemd leaves out what a unit of this kind does not have.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
-                          ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart";
+                          ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart,\
+                          MainPID,InvocationID,DropInPaths";
 
 /// What systemd has told of a unit.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unit {
+pub struct Unit {
     /// The name by which it was asked for; an alias has the properties of the unit behind it.
-    pub(super) name: String,
+    pub name: String,
     properties: Vec<(String, String)>,
 }
 
 impl Unit {
     /// The value of a property; empty if the unit has none.
-    pub(super) fn get(&self, property: &str) -> &str {
+    #[must_use]
+    pub fn get(&self, property: &str) -> &str {
         self.all(property).next().unwrap_or_default()
     }
 
     /// The values of a property that can be there several times.
-    pub(super) fn all(&self, property: &str) -> impl Iterator<Item = &str> {
+    pub fn all(&self, property: &str) -> impl Iterator<Item = &str> {
         self.properties.iter().filter(move |(key, _)| key == property).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn number(&self, property: &str) -> u64 {
+    /// The value of a property that is a number; 0 if it is none.
+    #[must_use]
+    pub fn number(&self, property: &str) -> u64 {
         self.get(property).parse().unwrap_or_default()
     }
 
-    pub(super) fn is_installed(&self) -> bool {
+    /// Whether there is such a unit.
+    #[must_use]
+    pub fn is_installed(&self) -> bool {
         !matches!(self.get("LoadState"), "" | "not-found")
     }
 
-    pub(super) fn is_active(&self) -> bool {
+    /// Whether it is up.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
         matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing")
     }
 
@@ -46,12 +54,16 @@ impl Unit {
 }
 
 /// The socket unit that belongs to a service by its name.
-pub(super) fn socket_of(service: &str) -> String {
+#[must_use]
+pub fn socket_of(service: &str) -> String {
     format!("{}.socket", service.strip_suffix(".service").unwrap_or(service))
 }
 
-/// Asks for all units in one go; the reason if systemd does not tell.
-pub(super) fn ask(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, String> {
+/// Asks for all units in one go.
+///
+/// # Errors
+/// The reason, if systemd does not tell.
+pub fn ask(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, String> {
     let args = ["show", PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
     match Command::new("systemctl", args).run(deadline) {
         Ok(finished) if finished.is_success() => parse(names, finished.stdout()),

@@ -16,7 +16,8 @@ pub(super) fn check(unit: &str) -> String {
 }
 
 /// The time since boot, by the clock of systemd's timestamps.
-pub(super) fn uptime() -> Duration {
+#[must_use]
+pub fn uptime() -> Duration {
     // It does not go negative.
     Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
