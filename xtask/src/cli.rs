@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Two independent questions decide everything: which environment (`DJANGO_ENV` = dev | prod) and which deployment
 /// method (`DEPLOY_METHOD` = bare | docker). Both answers live in `.env`.
 ///
-/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 pre-flight not met or a step that is still to come,
+/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 pre-flight not met,
 /// 4 a deploy failed and was rolled back, 5 rolling back failed too, 6 another run is at work, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Install(Install),
     Health(Health),
     DeployDocker(DeployDocker),
+    DeploySystemd(DeploySystemd),
     Detect(Detect),
 }
 
@@ -178,6 +179,40 @@ impl Default for DeployDocker {
     fn default() -> Self {
         let (timeout, stability) = (Duration::from_secs(60), Duration::from_secs(5));
         DeployDocker { timeout, stability, no_build: false, rollback: false }
+    }
+}
+
+/// Deploy on this machine with systemd: without a lost request, and never a broken release
+///
+/// Makes a folder for the release in `<install-dir>-releases`, proves it on a private socket beside the one that serves,
+/// migrates the database, switches the link that the units start from, and restarts them while requests wait in their
+/// socket. Whatever fails on the way ends with the release from before. If nothing has changed, nothing is done.
+///
+/// Runs as an ordinary user: `sudo` stands before the single steps that need it, which `--dry-run` lists; as root, none.
+///
+/// Exit status: 0 done or nothing to do, 1 the new release serves and what is left of the old one could not be taken away,
+/// 2 wrong usage, 3 pre-flight not met, 4 failed and rolled back, 5 rolling back failed too, 6 another run is at work, 130
+/// interrupted after going back.
+#[derive(Debug, Args)]
+pub(crate) struct DeploySystemd {
+    /// How long a unit may take until it is well, such as 90s
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How long units have to live on before they are relied upon
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(crate) stability: Duration,
+    /// Take over what `.env` says where the system env file says something else
+    #[arg(long, conflicts_with = "rollback")]
+    pub(crate) sync_env: bool,
+    /// Go back to the last good release before this one; database and system env file stay as they are
+    #[arg(long)]
+    pub(crate) rollback: bool,
+}
+
+impl Default for DeploySystemd {
+    fn default() -> Self {
+        let DeployDocker { timeout, stability, .. } = DeployDocker::default();
+        DeploySystemd { timeout, stability, sync_env: false, rollback: false }
     }
 }
 

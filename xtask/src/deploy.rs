@@ -1,4 +1,8 @@
 //! The deployers: a transaction each, whose end is the new release, or the one from before.
 
 pub(crate) mod docker;
+mod migrated;
 mod record;
+mod source;
+pub(crate) mod systemd;
+mod way_back;

@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// Wrong usage or input; nothing was changed.
     Usage = 2,
-    /// Something that the work needs is not there; nothing was changed, or a step is still to be done.
+    /// Something that the work needs is not there; nothing was changed,.
     NotMet = 3,
     /// A deploy failed, and what was there before serves again.
     RolledBack = 4,

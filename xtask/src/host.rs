@@ -23,6 +23,10 @@ pub(crate) struct Host {
     pub(crate) stdout_has_color: bool,
     pub(crate) stderr_has_color: bool,
     pub(crate) stderr_is_terminal: bool,
+    /// Of the user that this runs as.
+    pub(crate) uid: u32,
+    /// Of its first group.
+    pub(crate) gid: u32,
     /// Who this is, such as `deploy@server`.
     pub(crate) user: String,
     /// What the checks have to know of this machine.
@@ -36,6 +40,8 @@ impl Host {
         // https://no-color.org: present and not empty.
         let wants_color = !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let stderr_is_terminal = io::stderr().is_terminal();
+        // Without `/proc` we are nobody, and nobody is not root.
+        let ids = std::fs::metadata("/proc/self").map_or((u32::MAX, u32::MAX), |own| (own.uid(), own.gid()));
         Host {
             current_dir: env::current_dir(),
             github_workspace: env::var_os("GITHUB_WORKSPACE").map(PathBuf::from),
@@ -44,6 +50,8 @@ impl Host {
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,
             stderr_is_terminal,
+            uid: ids.0,
+            gid: ids.1,
             user: user(),
             machine: Machine {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),

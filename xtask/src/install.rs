@@ -113,9 +113,7 @@ fn print_plan(
     }
     match deployer(axes, no_deploy) {
         Some(Deployer::Docker) => ui.result("Then deploy-docker: cargo xtask deploy-docker --dry-run shows its plan"),
-        Some(Deployer::Systemd) => {
-            ui.result("Then deploy-systemd, which is still to come: the run ends there, with exit code 3");
-        }
+        Some(Deployer::Systemd) => ui.result("Then deploy-systemd: cargo xtask deploy-systemd --dry-run shows its plan"),
         None => {}
     }
 }
@@ -147,7 +145,7 @@ fn deployer(axes: Axes, no_deploy: bool) -> Option<Deployer> {
     }
 }
 
-/// Goes on with the deployer. The one for systemd is not part of this version: that is said, not passed over.
+/// Goes on with the deployer. The one for systemd changes this very machine: it is offered, where somebody can be asked.
 fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
     match deployer(axes, no_deploy) {
         None => return Ok(Exit::Done),
@@ -164,7 +162,5 @@ fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<E
             Err(error) => return Err(error),
         }
     }
-    let message = "`deploy-systemd` is still to come: everything above is done, and nothing was deployed";
-    let problem = Problem::new(message).hint("to stop here without this error: cargo xtask install --no-deploy");
-    Err(Failure::new(Exit::NotMet, problem).into())
+    deploy::systemd::run(&cli::DeploySystemd::default(), world)
 }

@@ -42,6 +42,7 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Install(args) => install::run(args, &world),
         Command::Health(args) => health::run(args, &world),
         Command::DeployDocker(args) => deploy::docker::run(args, &world),
+        Command::DeploySystemd(args) => deploy::systemd::run(args, &world),
         Command::Detect(args) => detect::run(args, &world),
     }
 }

@@ -29,13 +29,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// When there is no answer over HTTP.
-pub fn get(
-    address: &Address,
-    path: &str,
-    host: &str,
-    https: bool,
-    deadline: &Deadline,
-) -> Result<Answer, HttpError> {
+pub fn get(address: &Address, path: &str, host: &str, https: bool, deadline: &Deadline) -> Result<Answer, HttpError> {
     let request = request(path, host, https)?;
     let mut socket = Socket::connect(address, deadline)?;
     socket.send(request.as_bytes())?;

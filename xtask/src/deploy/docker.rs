@@ -16,18 +16,17 @@ mod stack;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use checks::Deadline;
-use checks::command::Command;
 use checks::report::BOLD;
 
 use self::changes::Change;
 use self::ending::Run;
-use self::engine::{Engine, SOON};
+use self::engine::Engine;
 use self::images::Overlay;
 use self::preflight::Ground;
 use self::release::Release;
 use self::stack::{Role, Stack};
 use super::record::{Outcome, Record, Records, previous, serving};
+use super::{source, way_back};
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
@@ -74,16 +73,7 @@ impl Deploy<'_> {
         let records = self.records.all()?;
         let mut is_undone = false;
         for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
-            let (id, started) = (&record.id, &record.started);
-            ui.warning(&Problem::new(format!(
-                "an earlier deploy did not come to its end: release {id}, begun at {started} by {}; it is undone first{}",
-                record.by,
-                what_stays(record)
-            )));
-            ui.stage("putting things right", || self.undo(record, Run::Killed)).map_err(|error| {
-                let hint = "mend that, and run this again";
-                Failure::new(Exit::RollbackFailed, Problem::new(format!("{error:#}")).hint(hint))
-            })?;
+            way_back::put_right(record, ui, || self.undo(record, Run::Killed))?;
             is_undone = true;
         }
         // The last release is there to stay, and whoever was to end the one before it may not have come to that.
@@ -103,7 +93,7 @@ impl Deploy<'_> {
     fn run(&self) -> anyhow::Result<Exit> {
         let ui = self.world.ui;
         let started = Instant::now();
-        let mut record = self.records.begin(self.world.host.user.clone(), self.commit());
+        let mut record = self.records.begin(self.world.host.user.clone(), source::commit(&self.world.project.root));
         let overlay = Overlay::write(self.engine, self.stack, &record.id)?;
         let images = self.images(&mut record, &overlay)?;
         let changes = changes::find(self.engine, self.stack, Some(&images))?;
@@ -153,18 +143,12 @@ impl Deploy<'_> {
             ui.note("     the database stays as it is: migrations are not taken back");
         } else if changes.iter().any(|change| change.service.role != Role::Backing) {
             let migrated = ui.stage("migrations", || migrate::run(self.engine, self.stack, overlay, &record.id, ui))?;
-            if let [first, .., last] = migrated.applied.as_slice() {
-                ui.note(format_args!("     {} applied, from {first} to {last}", migrated.applied.len()));
-            } else {
-                migrated.applied.iter().for_each(|migration| ui.note(format_args!("     {migration} applied")));
-            }
-            if let Some(dir) = migrated.no_manage_py {
+            if let Some(dir) = &migrated.no_manage_py {
                 ui.warning(&Problem::new(format!(
                     "nothing was migrated: there is no manage.py in `{dir}` of the image"
                 )));
             }
-            record.migrations = migrated.applied;
-            record.database_copy = migrated.copy;
+            migrated.note(record, ui);
             self.records.write(record)?;
         }
         release.name_images(&record.id)?;
@@ -194,7 +178,7 @@ impl Deploy<'_> {
         }
         let images = images::ids(self.engine, self.stack, &record.id, ui)?;
         let built = self.stack.built_images();
-        record.images =
+        record.contents =
             images.clone().into_iter().filter(|(reference, _)| built.contains(&reference.as_str())).collect();
         Ok(images)
     }
@@ -224,7 +208,7 @@ impl Deploy<'_> {
     fn unchanged(&self, record: Record, started: Instant) -> anyhow::Result<Exit> {
         let ui = self.world.ui;
         let records = self.records.all()?;
-        let id = if let Some(last) = serving(&records).filter(|last| last.images == record.images) {
+        let id = if let Some(last) = serving(&records).filter(|last| last.contents == record.contents) {
             self.forget_images()?;
             last.id.clone()
         } else {
@@ -250,28 +234,8 @@ impl Deploy<'_> {
 
     /// Goes back, and says how that went.
     fn roll_back(&self, record: &Record, error: &anyhow::Error) -> anyhow::Error {
-        let ui = self.world.ui;
-        let is_interrupted = Exit::of(error) == Exit::Interrupted;
-        if is_interrupted {
-            ui.note("     interrupted: going back first");
-        }
         let is_first = record.before.services.iter().all(|replaced| replaced.containers.is_empty());
-        let undone = ui.stage("rolling back", || self.undo(record, Run::Failed));
-        let state = match (&undone, is_first) {
-            (Ok(()), false) => "rolled back: what served before serves again",
-            (Ok(()), true) => "rolled back: nothing of this release is left",
-            (Err(_), _) => "and rolling back failed, too",
-        };
-        let message = format!("{error:#}\n  {state}{}", what_stays(record));
-        let (exit, problem) = match undone {
-            Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
-            Ok(()) => (Exit::RolledBack, Problem::new(message)),
-            Err(failed) => {
-                let problem = Problem::new(format!("{message}:\n  {failed:#}"));
-                (Exit::RollbackFailed, problem.hint("mend that, and run this again: it puts things right first"))
-            }
-        };
-        Failure::new(exit, problem).into()
+        way_back::roll_back(record, is_first, error, self.world.ui, || self.undo(record, Run::Failed))
     }
 
     /// Undoes a release and notes that it is undone. A signal that has come stops nothing here.
@@ -284,12 +248,7 @@ impl Deploy<'_> {
             images::forget(&engine, self.stack, &self.good()?)?;
             self.records.prune().map(drop)
         };
-        // Everything is where it was. That this is not written down makes the next run look again, and no more.
-        if let Err(error) = noted() {
-            self.world
-                .ui
-                .warning(&Problem::new(format!("what was there before is back, and it is not noted: {error:#}")));
-        }
+        way_back::note(noted(), self.world.ui);
         Ok(())
     }
 
@@ -326,27 +285,5 @@ impl Deploy<'_> {
             [] => "no port is published".to_owned(),
             ports => format!("published on port {}", ports.join(", ")),
         })
-    }
-
-    /// The commit of the checkout, with `+` behind it where that is not all of it.
-    fn commit(&self) -> Option<String> {
-        let git = |args: &[&str]| {
-            let command = Command::new("git", args).dir(&self.world.project.root);
-            let finished = command.run(&Deadline::within(SOON)).ok()?;
-            finished.is_success().then(|| finished.stdout().trim().to_owned())
-        };
-        let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
-        let is_dirty = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
-        Some(if is_dirty { commit + "+" } else { commit })
-    }
-}
-
-/// What going back does not take back.
-fn what_stays(record: &Record) -> String {
-    let Record { migrations, database_copy, .. } = record;
-    let copy = database_copy.iter().map(|copy| format!("; the database as it was before is in `{copy}`"));
-    match migrations.len() {
-        0 => String::new(),
-        count => format!("; {count} migrations stay applied{}", copy.collect::<String>()),
     }
 }

@@ -33,8 +33,13 @@ pub(crate) struct Record {
     pub(crate) result: Outcome,
     /// The release that a rollback went back to.
     pub(crate) rollback_to: Option<String>,
-    /// The ids of the images that were built, by the references of the Compose file.
-    pub(crate) images: BTreeMap<String, String>,
+    /// What it is made of: the ids of the images that were built, by the references of the Compose file; with systemd,
+    /// the hash of its files.
+    #[serde(alias = "images")]
+    pub(crate) contents: BTreeMap<String, String>,
+    /// Where its files are, with systemd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<PathBuf>,
     /// The migrations that were applied.
     pub(crate) migrations: Vec<String>,
     /// Where the database was copied to, before it was migrated.
@@ -48,9 +53,9 @@ pub(crate) struct Record {
 pub(crate) struct Target {
     /// Which deployer it is.
     pub(crate) command: String,
-    /// The id of the engine.
+    /// The id of the engine; with systemd, of the machine.
     pub(crate) engine: String,
-    /// The Compose project.
+    /// The Compose project; with systemd, the name of the service.
     pub(crate) project: String,
 }
 
@@ -70,6 +75,26 @@ pub(crate) struct Before {
     pub(crate) images: BTreeMap<String, Option<String>>,
     /// The containers of the services that are replaced, in the order of replacing them.
     pub(crate) services: Vec<Replaced>,
+    /// How the units stood, with systemd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<Standing>,
+}
+
+/// How the units of a service stood.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    /// What the install folder led to; none if there was none.
+    pub(crate) link: Option<PathBuf>,
+    /// Where the folder that was found in its place is moved to.
+    pub(crate) adopted: Option<PathBuf>,
+    /// The unit files that are changed, and whether there was such a file.
+    pub(crate) files: BTreeMap<String, bool>,
+    /// Whether the system env file is changed, and if so, whether there was one.
+    pub(crate) env_file: Option<bool>,
+    /// The invocation ids of the units that were up.
+    pub(crate) invocations: BTreeMap<String, String>,
+    /// Whether any of this may have been changed already.
+    pub(crate) is_switched: bool,
 }
 
 /// A service that is replaced.
@@ -100,7 +125,8 @@ impl Record {
             commit,
             result: Outcome::UnderWay,
             rollback_to: None,
-            images: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            folder: None,
             migrations: Vec::new(),
             database_copy: None,
             before: Before::default(),
@@ -112,9 +138,18 @@ impl Record {
         self.rollback_to.as_deref().unwrap_or(&self.id)
     }
 
-    /// Whether these images differ, where both releases have them.
+    /// Whether what they are made of differs, where both releases have it.
     fn differs_from(&self, other: &Record) -> bool {
-        self.images.iter().any(|(reference, id)| other.images.get(reference).is_some_and(|other| other != id))
+        self.contents.iter().any(|(name, id)| other.contents.get(name).is_some_and(|other| other != id))
+    }
+
+    /// What going back does not take back.
+    pub(crate) fn what_stays(&self) -> String {
+        let copy = self.database_copy.iter().map(|copy| format!("; the database as it was before is in `{copy}`"));
+        match self.migrations.len() {
+            0 => String::new(),
+            count => format!("; {count} migrations stay applied{}", copy.collect::<String>()),
+        }
     }
 
     /// The record with its end.
@@ -206,6 +241,14 @@ impl Records {
         Ok(left)
     }
 
+    /// The records that are kept once this one serves, and the others.
+    pub(crate) fn kept_with(&self, record: &Record) -> anyhow::Result<(Vec<Record>, Vec<Record>)> {
+        let mut records = self.all()?;
+        records.retain(|other| other.id != record.id);
+        records.push(record.clone().ended(Outcome::Deployed));
+        Ok(kept(&records))
+    }
+
     fn path(&self, id: &str) -> PathBuf {
         self.dir.join(format!("{id}.json"))
     }
@@ -227,7 +270,7 @@ pub(crate) fn serving(records: &[Record]) -> Option<&Record> {
     records.iter().rev().find(|record| record.result == Outcome::Deployed)
 }
 
-/// The release that a rollback goes back to: the last good one before the one that serves, with other images.
+/// The release that a rollback goes back to: the last good one before the one that serves, made of something else.
 pub(crate) fn previous(records: &[Record]) -> Option<&Record> {
     let serving = serving(records)?;
     let good = records.iter().rev().filter(|record| record.result == Outcome::Deployed && record.rollback_to.is_none());
@@ -242,7 +285,7 @@ mod tests {
     fn record(id: &str, result: Outcome, image: &str, rollback_to: Option<&str>) -> Record {
         let mut record = Record::begin(target("engine"), "me@here".into(), None).ended(result);
         record.id = id.to_owned();
-        record.images = BTreeMap::from([("app".to_owned(), image.to_owned())]);
+        record.contents = BTreeMap::from([("app".to_owned(), image.to_owned())]);
         record.rollback_to = rollback_to.map(str::to_owned);
         record
     }

@@ -4,7 +4,7 @@
 
 pub mod address;
 mod drift;
-mod redis;
+pub mod redis;
 pub mod show;
 pub mod unit;
 

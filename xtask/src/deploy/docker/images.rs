@@ -75,7 +75,7 @@ pub(super) fn build(engine: &Engine<'_>, stack: &Stack, overlay: &Overlay, ui: &
 pub(super) fn adopt(engine: &Engine<'_>, stack: &Stack, release: &str, from: Option<&Record>) -> anyhow::Result<()> {
     for reference in stack.built_images() {
         // A service that is newer than that release keeps its image.
-        let source = from.and_then(|record| record.images.get(reference)).map_or(reference, String::as_str);
+        let source = from.and_then(|record| record.contents.get(reference)).map_or(reference, String::as_str);
         let Some(id) = engine.image(source)? else {
             let what = from.map(|record| format!(" of release {}", record.original())).unwrap_or_default();
             let problem = Problem::new(format!("the image `{reference}`{what} is not there any more"));

@@ -184,5 +184,5 @@ pub(super) fn before(engine: &Engine<'_>, stack: &Stack, changes: &[Change<'_>])
         service: change.service.name.clone(),
         containers: change.old.iter().map(|it| Old { id: it.id.clone(), was_running: it.runs() }).collect(),
     };
-    Ok(Before { images, services: changes.iter().map(replaced).collect() })
+    Ok(Before { images, services: changes.iter().map(replaced).collect(), standing: None })
 }

@@ -20,8 +20,9 @@ fn listening(listen: &str) -> Option<Address> {
     address(listen.strip_suffix(" (Stream)")?)
 }
 
-/// The address in a value of `ExecStart` that the command is told to bind, as gunicorn is.
-fn bound(exec_start: &str) -> Option<Address> {
+/// The address in a value of `ExecStart`, as `systemctl show` gives it, that the command is told to bind, as gunicorn is.
+#[must_use]
+pub fn bound(exec_start: &str) -> Option<Address> {
     let (_, command) = exec_start.split_once("argv[]=")?;
     let command = command.split(" ; ").next()?;
     let mut words = command.split_whitespace();
@@ -38,7 +39,8 @@ fn bound(exec_start: &str) -> Option<Address> {
 }
 
 /// `/run/x.sock`, `unix:/run/x.sock`, `127.0.0.1:8000`, `[::]:8000`. Whoever listens everywhere does so on loopback.
-fn address(text: &str) -> Option<Address> {
+#[must_use]
+pub fn address(text: &str) -> Option<Address> {
     let path = text.strip_prefix("unix:").unwrap_or(text);
     if path.starts_with('/') {
         // `unix:///run/x.sock` is the same.

@@ -7,13 +7,14 @@ use crate::outcome::Outcome;
 use crate::redis::{Pong, Redis, RedisError};
 
 /// The names that distributions give to the unit of Redis.
-pub(super) const UNITS: [&str; 2] = ["redis-server.service", "redis.service"];
+pub const UNITS: [&str; 2] = ["redis-server.service", "redis.service"];
 
 /// Where Celery's Redis is if no URL says so.
 const DEFAULT_URL: &str = "redis://localhost:6379/0";
 
 /// Asks the Redis of the broker's URL.
-pub(super) fn outcome(broker_url: Option<&str>, units: &[Unit], deadline: &Deadline) -> Outcome {
+#[must_use]
+pub fn outcome(broker_url: Option<&str>, units: &[Unit], deadline: &Deadline) -> Outcome {
     let redis = match Redis::of_url(broker_url.unwrap_or(DEFAULT_URL)) {
         Ok(redis) => redis,
         Err(error) if error.is_unasked() => return Outcome::skip(NAME, error.to_string()),

@@ -7,7 +7,7 @@ use crate::secret::Secrets;
 /// What is asked for; systemd leaves out what a unit of this kind does not have.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
                           ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart,\
-                          MainPID,InvocationID,DropInPaths";
+                          MainPID,InvocationID,DropInPaths,Job,TimeoutStopUSec";
 
 /// What systemd has told of a unit.
 #[derive(Debug, Clone, Default)]

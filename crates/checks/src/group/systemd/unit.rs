@@ -100,7 +100,8 @@ fn restarts(unit: &Unit) -> String {
 }
 
 /// How the unit's process has ended.
-fn end(unit: &Unit) -> String {
+#[must_use]
+pub fn end(unit: &Unit) -> String {
     let result = unit.get("Result");
     match (result, unit.get("ExecMainStatus")) {
         ("signal" | "core-dump", signal) => format!("`{result}` {signal}"),

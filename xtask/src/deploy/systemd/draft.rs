@@ -1,0 +1,206 @@
+//! A release as it is going to be: what it changes, against what is there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use checks::group::systemd::show::Unit;
+use checks::group::systemd::unit::uptime;
+
+use super::layout::{Layout, UNITS};
+use super::preflight::Ground;
+use super::steps::Draft;
+use super::unit::{Role, UnitFile};
+use crate::deploy::record::{Record, Records, Standing, serving};
+use crate::world::World;
+
+/// The release of the checkout, or with `to` the one that is gone back to.
+pub(super) fn draft<'a>(
+    ground: &'a Ground,
+    world: &World<'_>,
+    record: &Record,
+    to: Option<&Record>,
+) -> anyhow::Result<Draft<'a>> {
+    let layout = &ground.layout;
+    let own = layout.release(&record.id);
+    let folder = to.and_then(|to| to.folder.clone()).unwrap_or(own);
+    let units = match to {
+        None => ground.units.clone(),
+        // A folder that was adopted may have none: those that are installed stay.
+        Some(_) if !folder.join(&layout.unit_dir).is_dir() => installed(&ground.units)?,
+        Some(_) => UnitFile::all(&folder.join(&layout.unit_dir))?,
+    };
+    let standing = standing(&units, ground, record)?;
+    let services = services(&units, ground, &standing);
+    let env = ground.env.clone();
+    let (group, owner) = (ground.group.clone(), (world.host.uid, world.host.gid));
+    let drop_ins = drop_ins(&ground.shown)?;
+    let is_new = to.is_none();
+    let id = record.id.clone();
+    Ok(Draft {
+        layout,
+        id,
+        folder,
+        is_new,
+        units,
+        drop_ins,
+        env,
+        standing,
+        services,
+        group,
+        owner,
+        dropped: Vec::new(),
+    })
+}
+
+/// The units of these names as they are installed.
+fn installed(units: &[UnitFile]) -> anyhow::Result<Vec<UnitFile>> {
+    let there = units.iter().filter(|unit| Path::new(UNITS).join(&unit.name).exists());
+    there
+        .map(|unit| {
+            let path = Path::new(UNITS).join(&unit.name);
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            Ok(UnitFile { name: unit.name.clone(), text })
+        })
+        .collect()
+}
+
+fn standing(units: &[UnitFile], ground: &Ground, record: &Record) -> anyhow::Result<Standing> {
+    let layout = &ground.layout;
+    let mut files = BTreeMap::new();
+    for unit in units {
+        let path = Path::new(UNITS).join(&unit.name);
+        match fs::read(&path) {
+            Ok(there) if there == unit.text.as_bytes() => {}
+            Ok(_) => drop(files.insert(unit.name.clone(), true)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => drop(files.insert(unit.name.clone(), false)),
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        }
+    }
+    let (link, adopted) = link_of(layout)?;
+    let up = ground.shown.iter().filter(|unit| unit.is_active() && units.iter().any(|file| file.name == unit.name));
+    Ok(Standing {
+        link: link.or_else(|| adopted.clone()),
+        adopted,
+        files,
+        env_file: ground.env.content.is_some().then_some(ground.env.is_there),
+        invocations: up.map(|unit| (unit.name.clone(), unit.get("InvocationID").to_owned())).collect(),
+        // Set by whoever begins with it.
+        is_switched: record.before.standing.as_ref().is_some_and(|standing| standing.is_switched),
+    })
+}
+
+/// What the install folder leads to; or, where it is a folder itself, where that is going to be moved to.
+fn link_of(layout: &Layout) -> anyhow::Result<(Option<PathBuf>, Option<PathBuf>)> {
+    let install_dir = &layout.install_dir;
+    if let Ok(link) = fs::read_link(install_dir) {
+        return Ok((Some(link), None));
+    }
+    if !install_dir.is_dir() {
+        return Ok((None, None));
+    }
+    Ok((None, Some(layout.release(&adopted_id(install_dir)?))))
+}
+
+/// The id of a folder that is adopted: when it was last changed, which is before now.
+pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
+    let changed = folder.metadata().and_then(|metadata| metadata.modified());
+    let changed = changed.with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let changed = changed.min(SystemTime::now() - Duration::from_secs(1));
+    let stamp = humantime::format_rfc3339_seconds(changed).to_string();
+    Ok(format!("{}-adopted", stamp.chars().filter(char::is_ascii_alphanumeric).collect::<String>()))
+}
+
+/// The services that are restarted, or started: those that are up or should be. Whoever has stopped one has his reasons.
+fn services(units: &[UnitFile], ground: &Ground, standing: &Standing) -> Vec<String> {
+    let state =
+        |name: &str| ground.shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
+    let wanted = |unit: &&UnitFile| {
+        let is_new = standing.files.get(&unit.name) == Some(&false);
+        unit.role(&ground.layout) == Role::Web
+            || (is_new && unit.can_be_enabled())
+            || (!is_new && !matches!(state(&unit.name), "inactive" | ""))
+    };
+    units
+        .iter()
+        .filter(|unit| !unit.is_socket() && !unit.is_task())
+        .filter(wanted)
+        .map(|unit| unit.name.clone())
+        .collect()
+}
+
+/// The drop-ins of the installed units, which their trials have as well.
+fn drop_ins(shown: &[Unit]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let mut drop_ins = BTreeMap::new();
+    for unit in shown {
+        let own = format!("{}.d", unit.name);
+        // Those for all services at once, trials have by themselves.
+        let paths = unit.get("DropInPaths").split_whitespace().map(Path::new);
+        let paths = paths.filter(|path| path.parent().is_some_and(|dir| dir.ends_with(&own)));
+        let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));
+        drop_ins.insert(unit.name.clone(), paths.map(read).collect::<anyhow::Result<Vec<_>>>()?);
+    }
+    Ok(drop_ins)
+}
+
+/// Why there is something to do; nothing if the release of the checkout is the one that serves.
+pub(super) fn news(
+    draft: &Draft<'_>,
+    ground: &Ground,
+    records: &[Record],
+    contents: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut news = Vec::new();
+    let serving = serving(records);
+    match serving {
+        Some(last) if last.contents == *contents => {
+            if draft.standing.link != last.folder {
+                news.push(format!("`{}` does not lead to release {}", ground.layout.install_dir.display(), last.id));
+            }
+        }
+        Some(last) => news.push(format!("the files are others than those of release {}", last.id)),
+        None => news.push("nothing was deployed from here yet".to_owned()),
+    }
+    if draft.env.content.is_some() {
+        let names: Vec<String> =
+            draft.env.added.iter().chain(&draft.env.taken_over).map(|name| format!("`{name}`")).collect();
+        let what = if draft.env.is_there { format!("gets {}", names.join(", ")) } else { "is new".to_owned() };
+        news.push(format!("`{}` {what}", ground.layout.env_file.display()));
+    }
+    for (name, was_there) in &draft.standing.files {
+        news.push(format!("`{name}` {}", if *was_there { "has changed" } else { "is new" }));
+    }
+    for service in &draft.services {
+        let unit = ground.shown.iter().find(|unit| unit.name == *service);
+        if draft.standing.files.get(service) == Some(&false) {
+            continue;
+        }
+        match unit {
+            Some(unit) if !unit.is_active() => news.push(format!("`{service}` is {}", unit.get("ActiveState"))),
+            Some(unit) if is_older_than(unit, &ground.layout.env_file) => {
+                news.push(format!("`{}` was changed since `{service}` was started", ground.layout.env_file.display()));
+            }
+            _ => {}
+        }
+    }
+    news
+}
+
+/// Whether a file was changed after a unit was started.
+fn is_older_than(unit: &Unit, file: &Path) -> bool {
+    let since = uptime().saturating_sub(Duration::from_micros(unit.number("ActiveEnterTimestampMonotonic")));
+    let changed = file.metadata().and_then(|metadata| metadata.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age < since))
+}
+
+/// The folders that go with the records that are going to go.
+pub(super) fn dropped(records: &Records, record: &Record) -> anyhow::Result<Vec<PathBuf>> {
+    let (left, dropped) = records.kept_with(record)?;
+    let is_used = |folder: &PathBuf| left.iter().any(|record| record.folder.as_ref() == Some(folder));
+    let folders = dropped.into_iter().filter_map(|record| record.folder);
+    let mut folders: Vec<PathBuf> = folders.filter(|folder| !is_used(folder) && folder.is_dir()).collect();
+    folders.dedup();
+    Ok(folders)
+}

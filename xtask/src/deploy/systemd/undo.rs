@@ -1,0 +1,159 @@
+//! The way back: what the record says of before, against what is there now. After a failure, Ctrl-C or a kill it is the
+//! same code, and can be done again.
+
+use std::fs;
+use std::path::Path;
+
+use checks::group::systemd::show::Unit;
+use checks::http::Address;
+
+use super::layout::{Layout, UNITS};
+use super::manager::Manager;
+use super::prove::Proof;
+use super::root::Step;
+use super::steps::{forget_trials, left_trials, link, replace};
+use crate::deploy::record::{Record, Standing};
+
+/// Puts back what was there before a release, and takes away what is left of it.
+pub(super) fn undo(
+    record: &Record,
+    layout: &Layout,
+    proof: &Proof<'_>,
+    address: impl Fn() -> anyhow::Result<Option<Address>>,
+) -> anyhow::Result<()> {
+    let manager = proof.manager;
+    let nothing = Standing::default();
+    let standing = record.before.standing.as_ref().unwrap_or(&nothing);
+    // Migrations that go on would do so on a database that others rely on.
+    end_migrations(layout, &manager)?;
+    if standing.is_switched {
+        put_back(record, standing, layout, &manager)?;
+        restart(standing, layout, proof, address)?;
+    }
+    clean_up(record, layout, &manager)
+}
+
+fn end_migrations(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    let unit = layout.migrate_unit();
+    if manager.one(&unit)?.get("LoadState") == "loaded" {
+        manager.root.run(&Step::new("systemctl stop", [unit]))?;
+    }
+    Ok(())
+}
+
+/// The environment, the unit files and the link.
+fn put_back(record: &Record, standing: &Standing, layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    let root = manager.root;
+    let before = layout.before(&record.id);
+    for (name, was_there) in &standing.files {
+        let file = format!("{UNITS}/{name}");
+        let copy = before.join(name);
+        if *was_there {
+            // Without a copy nothing has come so far that the file was replaced.
+            if copy.exists() {
+                root.run(&Step::new("cp -a", [copy.display().to_string(), file]))?;
+            }
+        } else if Path::new(&file).exists() {
+            root.attempt(&Step::new("systemctl disable --now --quiet", [name]))?;
+            root.run(&Step::new("rm -f", [file]))?;
+        }
+    }
+    match standing.env_file {
+        Some(true) if fs::exists(before.join("env")).unwrap_or(false) => {
+            let staged = layout.staged_env(&record.id);
+            root.run(&Step::new("cp -a", [before.join("env").display(), staged.display()]))?;
+            root.run(&replace(&staged, &layout.env_file))?;
+        }
+        Some(false) => drop(root.run(&Step::new("rm -f", [layout.env_file.display()]))?),
+        _ => {}
+    }
+    let now = fs::read_link(&layout.install_dir).ok();
+    match &standing.link {
+        Some(link_before) if now.as_ref() != Some(link_before) => {
+            // What is to be adopted may still be where it was.
+            let is_folder = now.is_none() && layout.install_dir.is_dir();
+            if !is_folder {
+                root.run_all(&link(layout, link_before))?;
+            }
+        }
+        None if now.is_some() => drop(root.run(&Step::new("rm -f", [layout.install_dir.display()]))?),
+        _ => {}
+    }
+    root.run(&Step::new("systemctl daemon-reload", [""; 0])).map(drop)
+}
+
+/// Starts again what was up before, unless that is still the one from before.
+fn restart(
+    standing: &Standing,
+    layout: &Layout,
+    proof: &Proof<'_>,
+    address: impl Fn() -> anyhow::Result<Option<Address>>,
+) -> anyhow::Result<()> {
+    let manager = proof.manager;
+    let names: Vec<String> = standing.invocations.keys().cloned().collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let shown = manager.show(&names)?;
+    let is_same = |unit: &&Unit| {
+        unit.is_active() && standing.invocations.get(&unit.name).map(String::as_str) == Some(unit.get("InvocationID"))
+    };
+    let gone: Vec<&Unit> = shown.iter().filter(|unit| !is_same(unit)).collect();
+    let (sockets, services): (Vec<&Unit>, Vec<&Unit>) =
+        gone.into_iter().partition(|unit| unit.name.ends_with(".socket"));
+    let changed = sockets.iter().filter(|socket| standing.files.contains_key(&socket.name));
+    let closed: Vec<String> =
+        changed.flat_map(|socket| [socket.name.replace(".socket", ".service"), socket.name.clone()]).collect();
+    if !closed.is_empty() {
+        manager.root.run(&Step::new("systemctl stop", closed))?;
+    }
+    if !sockets.is_empty() {
+        manager.root.run(&Step::new("systemctl start", sockets.iter().map(|unit| &unit.name)))?;
+    }
+    if services.is_empty() {
+        return Ok(());
+    }
+    // A unit that has failed too often is not started again otherwise.
+    let names: Vec<&String> = services.iter().map(|unit| &unit.name).collect();
+    manager.root.attempt(&Step::new("systemctl reset-failed", &names))?;
+    manager.root.run(&Step::new("systemctl restart --no-block", &names))?;
+    let address = address()?;
+    for unit in services {
+        let address = address.clone().filter(|_| unit.name == layout.main_unit());
+        proof.wait_until_well(&unit.name, unit.get("InvocationID"), address)?;
+    }
+    Ok(())
+}
+
+/// Takes away what a release has left that does not serve.
+fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    let root = manager.root;
+    end_left_trials(layout, manager)?;
+    let mut gone = vec![layout.before(&record.id), layout.staged_env(&record.id), layout.new_link()];
+    // With a rollback, the folder is that of a good release.
+    gone.extend(record.folder.clone().filter(|_| record.rollback_to.is_none()));
+    gone.retain(|path| path.symlink_metadata().is_ok());
+    if !gone.is_empty() {
+        root.run(&Step::new("rm -rf", gone.iter().map(|path| path.display())))?;
+    }
+    let is_first = record.before.standing.as_ref().is_none_or(|standing| standing.link.is_none());
+    if is_first {
+        let folders = [Some(layout.releases()), layout.env_file.parent().map(Path::to_owned)];
+        let folders = folders.iter().flatten().filter(|folder| folder.is_dir()).map(|folder| folder.display());
+        root.attempt(&Step::new("rmdir --ignore-fail-on-non-empty", folders))?;
+    }
+    Ok(())
+}
+
+/// Ends the trials that are still there.
+pub(super) fn end_left_trials(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    let left = left_trials(layout);
+    if left.is_empty() {
+        return Ok(());
+    }
+    let root = manager.root;
+    // Those that were never started need no end, and what systemd has against that is no news.
+    root.attempt(&Step::new("systemctl stop", &left))?;
+    root.attempt(&Step::new("systemctl reset-failed", &left))?;
+    root.run_all(&forget_trials(layout, &left))
+}
