@@ -1,10 +1,11 @@
 """What the worker runs: `celery --app config worker`."""
 
 import os
+import socket
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_init, worker_shutdown
+from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -21,6 +22,16 @@ def sign_of_life(**kwargs):
     """Every two seconds, from the worker's event loop, and only with a connection to the broker."""
     if ALIVE_FILE:
         Path(ALIVE_FILE).touch()
+
+
+@worker_ready.connect
+def ready(**kwargs):
+    """Tells systemd (`Type=notify`) that there is a connection to the broker: tasks are taken from now on."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            # An abstract address is written with `@`, and begins with NUL. See sd_notify(3).
+            systemd.sendto(b"READY=1", address.replace("@", "\0", 1) if address[0] == "@" else address)
 
 
 @worker_init.connect  # One that has crashed could say nothing.

@@ -81,7 +81,13 @@ LANGUAGE_CODE = "en-us"
 
 # Database
 
-DATABASE_PATH = BASE_DIR / env.text("DATABASE_PATH", default="data/db.sqlite3")
+# A service of systemd's has a folder of its own for what it keeps (`StateDirectory=`), and can write nowhere else.
+STATE_DIR = env.text("STATE_DIRECTORY")
+DATABASE_PATH = (
+    Path(STATE_DIR) / env.text("DATABASE_PATH", default="db.sqlite3")
+    if STATE_DIR
+    else BASE_DIR / env.text("DATABASE_PATH", default="data/db.sqlite3")
+)
 
 # Where it can't be made, opening the database fails and `check` says so (monitoring.E001).
 # Commands that need no database, such as `collectstatic`, still run.

@@ -44,10 +44,18 @@ pub(crate) fn is_required() -> bool {
     std::env::var_os("E2E").is_some_and(|value| value == "require")
 }
 
-/// One image for all cases, made once on a machine and kept there: systemd, Python, Redis and `HAProxy`.
-pub(crate) const IMAGE: &str = "xtask-e2e-base:bookworm-1";
+/// One image for all cases, made once on a machine and kept there: systemd, Python, Redis, `HAProxy`, sudo, Git and uv.
+pub(crate) const IMAGE: &str = "xtask-e2e-base:bookworm-2";
 
-const PACKAGES: &str = "--include=systemd,dbus,python3,python3-venv,redis-server,haproxy,ca-certificates";
+const PACKAGES: &str =
+    "--include=systemd,dbus,python3,python3-venv,redis-server,haproxy,ca-certificates,sudo,git,iproute2";
+
+/// On top of the packages; the version that `install` takes.
+const UV: &str = "RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet uv==0.13.9 && \
+                  ln -s /opt/uv/bin/uv /usr/local/bin/uv";
+
+/// The same without uv.
+const BASE: &str = "xtask-e2e-base:bookworm-2-debian";
 
 /// Debian's unit of Redis asks for what a container cannot give.
 const IN_A_CONTAINER: &str = "[Service]\nPrivateUsers=no\nPrivateDevices=no\nLimitNOFILE=1024\n";
@@ -79,8 +87,11 @@ pub(crate) fn image() {
         }
         let certificates = format!("ENV SSL_CERT_FILE={CERTIFICATES} PIP_CERT={CERTIFICATES}");
         cmd!("tar", "-C", &root, "-c", ".")
-            .pipe(cmd!("docker", "import", "--change", certificates, "-", IMAGE).stdout_null())
+            .pipe(cmd!("docker", "import", "--change", certificates, "-", BASE).stdout_null())
             .run()
             .expect("the system becomes an image");
+        let dockerfile = format!("FROM {BASE}\n{UV}\n");
+        let build = cmd!("docker", "build", "--quiet", "--tag", IMAGE, "-").stdin_bytes(dockerfile).stdout_null();
+        build.run().expect("uv is installed");
     });
 }
