@@ -15,7 +15,6 @@ mod unit;
 mod verify;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Instant;
 
 use checks::group::systemd::address;
@@ -212,12 +211,13 @@ impl Deploy<'_> {
         if draft.web().is_none() {
             return Ok(());
         }
-        let answers = || Migrated::told(&fs::read_to_string(layout.migrate_answers()).unwrap_or_default());
         let migrated = ui.stage("migrations", || {
             self.root.run_all(&draft.start_migrations())?;
             proof.manager.wait_until_done(&layout.migrate_unit())
         });
-        let told = answers();
+        // Where nothing was told, nothing was done.
+        let answers = draft.read_answers().iter().map(|step| self.root.run(step)).collect::<anyhow::Result<String>>();
+        let told = Migrated::told(&answers.unwrap_or_default());
         let copy = told.copy_told();
         // What was applied stays, however this ends.
         told.note(record, ui);

@@ -149,6 +149,12 @@ impl Draft<'_> {
         unit.map(|unit| Step::new("systemctl start --no-block", [unit])).into_iter().collect()
     }
 
+    /// What the migrations have told of themselves, which the umask of the unit may keep from others.
+    pub(super) fn read_answers(&self) -> Vec<Step> {
+        let read = |_: Step| Step::new("cat", [self.layout.migrate_answers().display()]);
+        self.start_migrations().into_iter().map(read).collect()
+    }
+
     pub(super) fn start_worker_trial(&self) -> Vec<Step> {
         let start = |worker: &UnitFile| Step::new("systemctl start --no-block", [proof_of(&worker.name)]);
         self.worker().map(start).into_iter().collect()
@@ -258,6 +264,7 @@ impl Draft<'_> {
             self.stage(),
             self.start_web_trial(),
             self.start_migrations(),
+            self.read_answers(),
             self.start_worker_trial(),
             self.back_up(),
             self.switch(),
