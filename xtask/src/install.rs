@@ -113,7 +113,9 @@ fn print_plan(
     }
     match deployer(axes, no_deploy) {
         Some(Deployer::Docker) => ui.result("Then deploy-docker: cargo xtask deploy-docker --dry-run shows its plan"),
-        Some(Deployer::Systemd) => ui.result("Then deploy-systemd: cargo xtask deploy-systemd --dry-run shows its plan"),
+        Some(Deployer::Systemd) => {
+            ui.result("Then deploy-systemd: cargo xtask deploy-systemd --dry-run shows its plan");
+        }
         None => {}
     }
 }

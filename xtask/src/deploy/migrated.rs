@@ -48,7 +48,8 @@ impl Migrated {
 
     /// What is said of a copy where applying them has failed.
     pub(super) fn copy_told(&self) -> String {
-        self.copy.iter().map(|copy| format!("; the database as it was before is in `{copy}`")).collect()
+        let told = |copy| format!("; the database as it was before is in `{copy}`");
+        self.copy.as_deref().map(told).unwrap_or_default()
     }
 }
 

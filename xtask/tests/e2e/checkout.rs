@@ -54,6 +54,22 @@ impl Checkout {
         fs::read_to_string(self.root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// Replaces what is there exactly once.
+    #[track_caller]
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = self.read(file);
+        assert_eq!(text.matches(from).count(), 1, "{from:?} in {file}: {text}");
+        self.write(file, &text.replace(from, to));
+    }
+
+    /// Makes the code a release that `/healthz` is told apart by.
+    pub(crate) fn code(&self, release: &str) {
+        let views = self.read("service/monitoring/views.py");
+        let healthz = views.find("HttpResponse(\"").expect("what `/healthz` answers") + "HttpResponse(\"".len();
+        let end = healthz + views[healthz..].find("\\n\"").expect("its end");
+        self.write("service/monitoring/views.py", &format!("{}{release}{}", &views[..healthz], &views[end..]));
+    }
+
     /// A call of the binary on this checkout.
     pub(crate) fn xtask<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Expression {
         let root = self.root.to_str().expect("UTF-8").to_owned();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::time::Duration;
 
 /// How long an answer may take: far more than any should.
@@ -11,6 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Where to ask, and as whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
+    pub(crate) ip: IpAddr,
     pub(crate) port: u16,
     pub(crate) host: String,
     pub(crate) token: String,
@@ -43,8 +44,8 @@ impl fmt::Display for Kind {
 pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    pub(crate) fn open(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+    pub(crate) fn open(site: &Site) -> io::Result<Self> {
+        let stream = TcpStream::connect((site.ip, site.port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -129,7 +130,7 @@ fn malformed(what: String) -> io::Error {
 impl Site {
     /// One question on a connection of its own.
     pub(crate) fn ask(&self, method: &str, path: &str) -> io::Result<Answer> {
-        Connection::open(self.port)?.ask(self, method, path, Kind::New)
+        Connection::open(self)?.ask(self, method, path, Kind::New)
     }
 
     /// Status and body of what must answer.

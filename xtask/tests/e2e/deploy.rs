@@ -6,5 +6,5 @@ pub(crate) mod first;
 pub(crate) mod foreign;
 pub(crate) mod redeploy;
 pub(crate) mod remote;
-mod stack;
-mod watch;
+pub(crate) mod stack;
+pub(crate) mod watch;

@@ -156,7 +156,7 @@ fn user(site: &Site, question: &Question, started: &Sender<()>, stopped: &Receiv
 
 /// Asks on the connection that was kept, if there is one.
 fn ask(site: &Site, question: &Question, kept: &mut Option<Connection>) -> io::Result<Answer> {
-    let mut connection = kept.take().map_or_else(|| Connection::open(site.port), Ok)?;
+    let mut connection = kept.take().map_or_else(|| Connection::open(site), Ok)?;
     let answer = connection.ask(site, question.method, question.path, question.kind)?;
     if question.kind == Kind::KeepAlive && answer.stays_open {
         *kept = Some(connection);

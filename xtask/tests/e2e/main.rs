@@ -11,9 +11,11 @@ mod foreign;
 mod fresh;
 mod health;
 mod load;
+mod machine;
 mod reports;
 mod server;
 mod systemd;
+mod units;
 
 use std::process::ExitCode;
 
@@ -23,14 +25,23 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 /// For containers of a Compose project.
 const COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap];
 
+/// For machines with systemd, and a Git checkout on them.
+const SYSTEMD: &[Engine] = &[Engine::Docker, Engine::Debootstrap, Engine::Git];
+
 fn main() -> ExitCode {
     let trials = vec![
         // The longest first: those that come last have nobody to share the cores with.
         trial("broken_releases_are_rolled_back", COMPOSE, deploy::broken::rolled_back),
+        trial("systemd_broken_releases_are_rolled_back", SYSTEMD, units::broken::rolled_back),
         trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),
         trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),
         trial("first_deploy_to_running_service", COMPOSE, deploy::first::from_nothing),
         trial("deploy_to_a_remote_engine", COMPOSE, deploy::remote::engine),
+        trial("systemd_deploys_that_broke_off_are_put_right", SYSTEMD, units::faults::put_right),
+        trial("systemd_redeploys_lose_nothing", SYSTEMD, units::redeploy::without_loss),
+        trial("systemd_first_deploy_to_running_service", SYSTEMD, units::first::from_nothing),
+        trial("systemd_environment_is_exact", SYSTEMD, units::environment::exact),
+        trial("systemd_foreign_units_in_place", SYSTEMD, units::foreign::in_place),
         trial("deploys_that_broke_off_are_put_right", COMPOSE, deploy::foreign::put_right),
         trial("fresh_checkout_to_running_service", &[Engine::Git, Engine::Python], fresh::serves),
         trial("every_combination_on_one_checkout", &[Engine::Git, Engine::Python], fresh::every_combination),

@@ -1,60 +1,14 @@
 //! A real systemd as PID 1, in a container.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use duct::cmd;
 
 use crate::checkout::Checkout;
-use crate::engine::{IMAGE, image};
-
-const BOOT: Duration = Duration::from_secs(60);
-
-/// A machine with systemd; removed when dropped.
-struct Machine {
-    name: String,
-}
+use crate::engine::image;
+use crate::machine::{BOOT, Machine};
 
 impl Machine {
-    fn boot(checkout: &Checkout) -> Self {
-        // Cases run at the same time.
-        static BOOTED: AtomicU32 = AtomicU32::new(0);
-        let number = BOOTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("xtask-e2e-systemd-{}-{number}", std::process::id());
-        let mounts = [
-            format!("{}:/usr/local/bin/xtask:ro", env!("CARGO_BIN_EXE_xtask")),
-            format!("{}:/srv/app", checkout.root.display()),
-            "/sys/fs/cgroup:/sys/fs/cgroup:rw".to_owned(),
-        ];
-        let options = "run -d --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
-                       --cgroupns=private -e container=docker --tmpfs /run --tmpfs /run/lock --name";
-        let args = options.split(' ').chain([name.as_str()]);
-        let args = args.chain(mounts.iter().flat_map(|mount| ["-v", mount.as_str()]));
-        cmd("docker", args.chain([IMAGE, "/lib/systemd/systemd"])).stdout_null().run().expect("the machine starts");
-        let machine = Machine { name };
-        let deadline = Instant::now() + BOOT;
-        // `--wait` answers only once the boot is over; before there is a bus, it fails at once.
-        while !matches!(machine.run(&["systemctl", "is-system-running", "--wait"]).as_str(), "running\n" | "degraded\n")
-        {
-            assert!(Instant::now() < deadline, "systemd does not come up");
-        }
-        machine
-    }
-
-    fn run(&self, args: &[&str]) -> String {
-        let args = ["exec", self.name.as_str()].into_iter().chain(args.iter().copied());
-        let output = cmd("docker", args).stdout_capture().stderr_null().unchecked().run().expect("docker starts");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Runs the lines of a script, each of which must work.
-    #[track_caller]
-    fn script(&self, script: &str) {
-        let output = cmd!("docker", "exec", &self.name, "bash", "-ec", script).stderr_to_stdout().stdout_capture();
-        let output = output.unchecked().run().expect("docker starts");
-        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stdout));
-    }
-
     /// What `health` tells of the group, a line for each check, after checking how it ended; `options` are those of
     /// `docker exec`.
     #[track_caller]
@@ -82,12 +36,6 @@ impl Machine {
 
     fn detect(&self, question: &str) -> String {
         self.run(&["xtask", "detect", question, "--project", "/srv/app"])
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = cmd!("docker", "rm", "-f", &self.name).stdout_null().stderr_null().unchecked().run();
     }
 }
 

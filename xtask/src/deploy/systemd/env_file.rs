@@ -127,7 +127,7 @@ impl EnvPlan {
 
 /// The operator's lines as they are, with the assignments where the variable stood, or at the end.
 fn written(theirs: Option<&EnvFile>, assignments: &[(String, String, String)]) -> Vec<u8> {
-    let mut content = theirs.is_none().then(|| HEADER.as_bytes().to_vec()).unwrap_or_default();
+    let mut content = if theirs.is_none() { HEADER.as_bytes().to_vec() } else { Vec::new() };
     let mut left: Vec<_> = assignments.iter().collect();
     for line in theirs.iter().flat_map(|file| file.lines()) {
         let key = line.key().filter(|_| line.kind() == LineKind::Assignment);

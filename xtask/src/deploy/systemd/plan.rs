@@ -51,14 +51,15 @@ pub(super) fn print(args: &cli::DeploySystemd, ground: &Ground, world: &World<'_
         ui.result("  nothing: the release that serves is this one");
         return Ok(());
     }
-    match to {
-        Some(to) => ui.result(format_args!("  back to release {} of {}", to.id, to.started)),
-        None => {
-            news.iter().for_each(|news| ui.result(format_args!("  {news}")));
-            let (uv, python) = (&ground.tools.uv.version, &ground.tools.python.program);
-            ui.result(format_args!("  copy what Git tracks to {}", draft.folder.display()));
-            ui.result(format_args!("  {uv} makes its virtual environment, with {python}; static files are collected"));
+    if let Some(to) = to {
+        ui.result(format_args!("  back to release {} of {}", to.id, to.started));
+    } else {
+        for news in news {
+            ui.result(format_args!("  {news}"));
         }
+        let (uv, python) = (&ground.tools.uv.version, &ground.tools.python.program);
+        ui.result(format_args!("  copy what Git tracks to {}", draft.folder.display()));
+        ui.result(format_args!("  {uv} makes its virtual environment, with {python}; static files are collected"));
     }
     if draft.has_socket() {
         ui.result("  prove it on a private socket; an SQLite database is copied, and pending migrations are applied");

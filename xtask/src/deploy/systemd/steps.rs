@@ -75,7 +75,8 @@ impl Draft<'_> {
             let [migrate, collect] = build::migrations(&self.folder, layout, id);
             let run = format!(
                 "Type=oneshot\nRemainAfterExit=yes\nWatchdogSec=0\nTimeoutStartSec=infinity\nExecStartPre=\nExecStartPost=\n\
-                 ExecStart=\nExecStart={migrate}\nExecStart={collect}\nWorkingDirectory={}\nStandardOutput=file:{}\n",
+                 ExecStart=\nExecStart={migrate}\nExecStart={collect}\nWorkingDirectory={}\nStandardOutput=file:{}\n\
+                 StandardError=journal\n",
                 service.display(),
                 layout.migrate_answers().display(),
             );

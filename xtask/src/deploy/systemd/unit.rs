@@ -107,7 +107,10 @@ fn logical_lines(text: &str) -> Vec<String> {
         }
         let part = line.strip_suffix('\\');
         match logical.last_mut().filter(|_| goes_on) {
-            Some(last) => *last += &format!(" {}", part.unwrap_or(line).trim()),
+            Some(last) => {
+                last.push(' ');
+                last.push_str(part.unwrap_or(line).trim());
+            }
             None => logical.push(part.unwrap_or(line).to_owned()),
         }
         goes_on = part.is_some();

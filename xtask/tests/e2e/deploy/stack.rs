@@ -1,7 +1,7 @@
 //! This workspace as a stack of its own: a checkout, a Compose project, a port.
 
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,8 @@ impl Stack {
         image();
         let name = format!("xtask-e2e-{}-{case}", std::process::id());
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-        let site = Site { port, host: "example.org".to_owned(), token: TOKEN.to_owned() };
+        let site =
+            Site { ip: Ipv4Addr::LOCALHOST.into(), port, host: "example.org".to_owned(), token: TOKEN.to_owned() };
         let stack = Stack { checkout, name, site };
         stack.checkout.write(
             ".env",
@@ -101,20 +102,13 @@ impl Stack {
         output
     }
 
-    /// Replaces what is there exactly once.
     #[track_caller]
     pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
-        let text = self.checkout.read(file);
-        assert_eq!(text.matches(from).count(), 1, "{from:?} in {file}: {text}");
-        self.checkout.write(file, &text.replace(from, to));
+        self.checkout.edit(file, from, to);
     }
 
-    /// Makes the code a release that `/healthz` is told apart by.
     pub(crate) fn code(&self, release: &str) {
-        let views = self.checkout.read("service/monitoring/views.py");
-        let healthz = views.find("HttpResponse(\"").expect("what `/healthz` answers") + "HttpResponse(\"".len();
-        let end = healthz + views[healthz..].find("\\n\"").expect("its end");
-        self.checkout.write("service/monitoring/views.py", &format!("{}{release}{}", &views[..healthz], &views[end..]));
+        self.checkout.code(release);
     }
 
     /// What `/healthz` answers.

@@ -1,0 +1,74 @@
+//! Two deploys at once, deploys that do not come to their end, a disk that is full.
+
+use crate::checkout::tells;
+use crate::units::server::{RELEASES, SOON, Server};
+
+/// The moments at which a deployer is killed, as conditions of the shell.
+const MOMENTS: [&str; 4] = [
+    "ls /opt/server-monitoring-releases/*/uv.lock /opt/server-monitoring-releases/*/service/.venv/bin/gunicorn 2>/dev/null | grep -qv $(readlink /opt/server-monitoring)",
+    "systemctl is-active --quiet server-monitoring-proof.service",
+    "systemctl is-active --quiet server-monitoring-celery-proof.service",
+    "! readlink /opt/server-monitoring | grep -q $(cat /srv/first)",
+];
+
+pub(crate) fn put_right() {
+    let server = Server::new();
+    server.deployed(SOON);
+    server.machine.script("basename $(readlink /opt/server-monitoring) >/srv/first");
+    at_once(&server);
+    full_disk(&server);
+    let before = server.machine.script("readlink /opt/server-monitoring");
+    server.under_load("systemd_killed", || {
+        for (number, moment) in MOMENTS.iter().enumerate() {
+            server.checkout.code(&format!("killed release {number}"));
+            let deploy = server.begin("--stability 2s");
+            server.signal_when("KILL", moment);
+            assert_ne!(deploy.end().1, Some(0), "{moment}: killed too late");
+        }
+    });
+    server.checkout.code("release 2");
+    server.under_load("systemd_put_right", || {
+        tells(&server.deployed(SOON), &["an earlier deploy did not come to its end"]);
+    });
+    assert_eq!(server.serving(), "release 2");
+    assert_ne!(server.machine.script("readlink /opt/server-monitoring"), before);
+    assert_eq!(server.releases().len(), 2, "{:?}", server.releases());
+    assert_eq!(server.machine.script("ls /run/systemd/system"), "");
+    assert!(!server.deployed("").contains("earlier deploy"));
+}
+
+/// A second run names the first; Ctrl-C ends that one with everything as it was.
+fn at_once(server: &Server) {
+    let before = server.state();
+    server.checkout.code("never to be seen");
+    let deploy = server.begin("--stability 10m");
+    let is_up = "systemctl is-active --quiet server-monitoring-proof.service";
+    server.machine.script(&format!("timeout 60 bash -c 'until {is_up}; do sleep 0.05; done'"));
+    let (second, code) = server.deploy("");
+    assert_eq!(code, 6, "{second}");
+    tells(&second, &["another run holds the lock: pid ", "deploy-systemd"]);
+    server.signal_when("INT", is_up);
+    let (output, code) = deploy.end();
+    assert_eq!(code, Some(130), "{output}");
+    tells(&output, &["rolled back: what served before serves again"]);
+    assert_eq!(server.state(), before);
+}
+
+/// There is room for bytes, and none for so many files.
+fn full_disk(server: &Server) {
+    let before = server.state();
+    // The one that serves stays reachable: its folder is elsewhere for the time.
+    server.machine.script(&format!(
+        "mkdir /opt/aside && cp -a {RELEASES}/. /opt/aside && mount -t tmpfs -o size=3g,nr_inodes=900 tmpfs {RELEASES} && \
+         for release in /opt/aside/*; do mkdir {RELEASES}/$(basename $release) && \
+         mount --bind $release {RELEASES}/$(basename $release); done"
+    ));
+    let (output, code) = server.deploy(SOON);
+    assert_eq!(code, 4, "{output}");
+    tells(&output, &["No space left on device", "rolled back: what served before serves again"]);
+    server.machine.script(&format!(
+        "for release in {RELEASES}/*; do umount $release; done; umount {RELEASES} && rm -rf /opt/aside"
+    ));
+    assert_eq!(server.state(), before);
+    assert_eq!(server.serving(), "release 1");
+}

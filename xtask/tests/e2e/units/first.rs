@@ -1,0 +1,97 @@
+//! From a clean system to a service that answers, and what stays as it is.
+
+use crate::checkout::tells;
+use crate::deploy::stack::wait_for;
+use crate::units::server::{SOON, Server};
+
+pub(crate) fn from_nothing() {
+    let server = Server::new();
+    let (plan, code) = server.deploy("--dry-run");
+    assert_eq!(code, 0, "{plan}");
+    assert_eq!(server.machine.script("ls /opt"), "uv\n", "a dry run changes nothing");
+    server.machine.script("journalctl --rotate && journalctl --vacuum-time=1s 2>/dev/null");
+
+    let output = server.deployed("");
+    tells(&output, &["is deployed", "answers on 127.0.0.1:8000", "19 applied, from "]);
+    assert_eq!(server.serving(), "release 1");
+    assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
+    server.ends_with_rows(1);
+    nothing_but_what_was_planned(&server, &plan);
+    owners(&server);
+    exposure(&server);
+
+    let before = server.state();
+    let output = server.deployed("");
+    tells(&output, &["nothing has changed since release"]);
+    assert_eq!(server.state(), before);
+    tells(&server.health("", 0), &["ok   systemd.http", "ok   systemd.drift", "0 err"]);
+
+    server.machine.reboot();
+    wait_for("the service", || server.site.ask("GET", "/healthz").is_ok_and(|answer| answer.status == 200));
+    assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
+    server.ends_with_rows(2);
+    server.health("", 0);
+    states(&server);
+}
+
+/// What sudo has written down is what the plan lists, and nothing else.
+fn nothing_but_what_was_planned(server: &Server, plan: &str) {
+    let log = server.machine.script("journalctl --no-pager --output cat _COMM=sudo");
+    let is_command = |line: &&str| line.contains("USER=root") && line.contains("COMMAND=/");
+    let done: Vec<String> = log.lines().filter(is_command).map(|line| without_id(&command(line))).collect();
+    // A shell's quotes are not what sudo logs.
+    let planned = plan.lines().filter_map(|line| line.trim().strip_prefix("sudo "));
+    let planned: Vec<String> = planned.map(|line| without_id(&line.replace('\'', ""))).collect();
+    assert!(planned.len() > 20, "{plan}");
+    assert_eq!(done, planned);
+}
+
+/// The command of a line of sudo's log, without the folder of the program.
+fn command(line: &str) -> String {
+    let (_, command) = line.split_once("COMMAND=").unwrap_or_default();
+    let (program, args) = command.split_once(' ').unwrap_or((command, ""));
+    let program = program.rsplit('/').next().unwrap_or_default();
+    format!("{program} {args}").trim().to_owned()
+}
+
+/// Two runs have two ids.
+fn without_id(text: &str) -> String {
+    let id = regex::Regex::new(r"\d{8}T\d{6}Z-[0-9a-f]{12}(-dirty)?").expect("a pattern");
+    id.replace_all(text, "ID").into_owned()
+}
+
+fn owners(server: &Server) {
+    let ask = |script: &str| server.machine.script(script);
+    assert_eq!(ask("find /srv/app -user root | head"), "");
+    assert_eq!(ask("find /opt/server-monitoring/ ! -user root | head"), "");
+    assert_eq!(
+        ask("runuser -u www-data -- find -L /opt/server-monitoring/ -writable | grep -v ^/dev/ | head || true"),
+        ""
+    );
+    assert_eq!(ask("stat -c '%a %U:%G' /etc/server-monitoring/env"), "640 root:www-data\n");
+    assert_eq!(ask("ls /run/systemd/system"), "");
+    // Built by the one who deploys, and compiled: the service could not write what it would compile.
+    assert_ne!(ask("find -L /opt/server-monitoring/service/.venv/lib -name '*.pyc' | head -1"), "");
+}
+
+fn exposure(server: &Server) {
+    for unit in ["server-monitoring.service", "server-monitoring-celery.service"] {
+        let told = server.machine.script(&format!("cd / && systemd-analyze security --no-pager {unit}"));
+        let score = told.split("exposure level for ").last().and_then(|it| it.split(": ").nth(1)?.split(' ').next());
+        let score: f32 = score.and_then(|score| score.parse().ok()).unwrap_or_else(|| panic!("no score: {told}"));
+        assert!(score <= 2.5, "{unit}: {score}");
+    }
+}
+
+/// `health` tells what is not well.
+fn states(server: &Server) {
+    server.machine.script("systemctl stop server-monitoring-celery");
+    tells(&server.health("", 1), &["err   systemd.unit.server-monitoring-celery.service  inactive"]);
+    // Whoever has stopped it has his reasons; the rest is brought up.
+    server.checkout.code("release 2");
+    server.machine.script("systemctl stop server-monitoring.service server-monitoring.socket");
+    tells(&server.health("", 1), &["connection refused"]);
+    let output = server.deployed(SOON);
+    tells(&output, &["`server-monitoring-celery.service` is not up, and is left alone", "-dirty"]);
+    assert_eq!(server.serving(), "release 2");
+}

@@ -1,0 +1,93 @@
+//! Somebody else's project: its own unit files, no socket, a folder where the link is to be.
+
+use crate::checkout::{Checkout, tells};
+use crate::units::server::{SOON, Server};
+
+const UNIT: &str = "[Unit]\nDescription=shop\n[Service]\nUser=shop\nEnvironmentFile=/etc/shop/env\nWorkingDirectory=/opt/shop\n\
+                    ExecStart=/opt/shop/.venv/bin/python web.py --bind 0.0.0.0:8080\nRestart=always\nRestartSec=1\n\
+                    [Install]\nWantedBy=multi-user.target\n";
+
+/// Settings in one file, and a server of the standard library.
+const MANAGE: &str = r#"
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop_settings")
+if __name__ == "__main__":
+    from django.core.management import execute_from_command_line
+    execute_from_command_line(sys.argv)
+"#;
+
+const SETTINGS: &str = r#"
+SECRET_KEY = "x" * 50
+INSTALLED_APPS = []
+STATIC_ROOT = None
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/shop.sqlite3"}}
+"#;
+
+const WEB: &str = r#"
+import http.server
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b"release 1\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
+"#;
+
+const PYPROJECT: &str = "[project]\nname = 'shop'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['django~=5.2']\n\
+                         [tool.uv]\npackage = false\n";
+
+pub(crate) fn in_place() {
+    let checkout = Checkout::empty();
+    checkout.write("Cargo.toml", "[workspace.metadata.service]\nname = 'shop'\nuser = 'shop'\n");
+    for (file, text) in [
+        ("manage.py", MANAGE),
+        ("shop_settings.py", SETTINGS),
+        ("web.py", WEB),
+        ("pyproject.toml", PYPROJECT),
+        ("deploy/systemd/shop.service", UNIT),
+        (".gitignore", ".env\n.venv\nuv.lock.new\n"),
+    ] {
+        checkout.write(file, text);
+    }
+    let server = Server::of(checkout);
+    server.dev("cd /srv/app && uv lock --quiet && git add --all");
+    server.machine.script(
+        "useradd --system --user-group shop && mkdir /opt/shop && cp /srv/app/web.py /opt/shop && \
+         python3 -m venv /opt/shop/.venv && mkdir /etc/shop && cp /srv/app/.env /etc/shop/env && \
+         cp /srv/app/deploy/systemd/shop.service /etc/systemd/system && systemctl daemon-reload && \
+         systemctl enable --now --quiet shop.service",
+    );
+    let (output, code) = server.deploy(SOON);
+    assert_eq!(code, 3, "{output}");
+    tells(&output, &["`/opt/shop` is a folder: it becomes the first release", "nothing was changed"]);
+    assert_eq!(server.machine.script("ls /opt"), "shop\nuv\n");
+
+    server.edit_web("release 1", "release 2");
+    let output = server.deployed(&format!("--yes {SOON}"));
+    tells(&output, &["`shop.service` has no socket unit: restarting it costs a moment", "is deployed"]);
+    assert_eq!(server.site.get("/").1, "release 2\n");
+
+    server.edit_web("http.server.Threading", "raise SystemExit(5)\nhttp.server.Threading");
+    let link = server.machine.script("readlink /opt/shop");
+    let (output, code) = server.deploy(SOON);
+    assert_eq!(code, 4, "{output}");
+    tells(&output, &["`shop.service` failed", "exit status 5", "rolled back: what served before serves again"]);
+    assert_eq!(server.machine.script("readlink /opt/shop"), link);
+    assert_eq!(server.site.get("/").1, "release 2\n");
+
+    let output = server.deployed(&format!("--rollback {SOON}"));
+    tells(&output, &["-adopted again"]);
+    assert_eq!(server.site.get("/").1, "release 1\n");
+}
+
+impl Server {
+    fn edit_web(&self, from: &str, to: &str) {
+        self.checkout.edit("web.py", from, to);
+    }
+}

@@ -1,0 +1,185 @@
+//! A machine with systemd, Redis and a checkout of this workspace, whose owner has sudo and is not root.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
+
+use duct::cmd;
+
+use crate::checkout::Checkout;
+use crate::client::Site;
+use crate::deploy::stack::{KEY, QUICK, TOKEN, finish, wait_for};
+use crate::deploy::watch::Deploy;
+use crate::engine::image;
+use crate::load::{Load, Tally};
+use crate::machine::Machine;
+
+/// What uv has fetched once is there for all cases, on this machine and the next time.
+const CACHE: [&str; 4] = ["-v", "xtask-e2e-uv:/srv/uv-cache", "-e", "UV_CACHE_DIR=/srv/uv-cache"];
+
+const OWNER: &str = "useradd --create-home --uid 1000 --shell /bin/bash dev
+echo 'dev ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/dev
+useradd --create-home --uid 1001 guest
+chmod 1777 /srv/uv-cache
+chown -R dev:dev /srv/app
+";
+
+/// Beside the unit's own address, which only the machine itself reaches.
+const REACHABLE: &str = "mkdir -p /etc/systemd/system/server-monitoring.socket.d
+printf '[Socket]\\nListenStream=0.0.0.0:8080\\n' >/etc/systemd/system/server-monitoring.socket.d/test.conf
+";
+
+const GIT: &str = "cd /srv/app && git init --quiet && git add --all && \
+                   git -c user.name=dev -c user.email=dev@here commit --quiet --message first";
+
+pub(crate) const RELEASES: &str = "/opt/server-monitoring-releases";
+
+pub(crate) struct Server {
+    pub(crate) machine: Machine,
+    pub(crate) checkout: Checkout,
+    pub(crate) site: Site,
+}
+
+impl Server {
+    /// A clean system, and this workspace for prod.
+    pub(crate) fn new() -> Self {
+        let checkout = Checkout::of_this_workspace();
+        checkout.edit("service/monitoring/tasks.py", "CPU_INTERVAL = 0.2", "CPU_INTERVAL = 0.001");
+        checkout.code("release 1");
+        Server::of(checkout)
+    }
+
+    pub(crate) fn of(checkout: Checkout) -> Self {
+        image();
+        let env = format!(
+            "DJANGO_ENV=prod\nDJANGO_DEBUG=0\nDJANGO_SECRET_KEY={KEY}\nDJANGO_ALLOWED_HOSTS=example.org\n\
+             MONITORING_TOKEN={TOKEN}\nCELERY_TASK_ALWAYS_EAGER=0\nCELERY_BROKER_URL=redis://localhost:6379/0\n"
+        );
+        checkout.write(".env", &env);
+        // As in any checkout whose state is not tracked.
+        if !checkout.root.join(".gitignore").exists() {
+            checkout.write(".gitignore", ".env\n.venv\n");
+        }
+        fs::set_permissions(checkout.root.join(".env"), Permissions::from_mode(0o600)).expect("the owner may");
+        let machine = Machine::boot_with(&checkout, &CACHE);
+        machine.script(&[OWNER, REACHABLE].concat());
+        let address = cmd!("docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", &machine.name).read();
+        let ip = address.expect("docker starts").parse().expect("the machine has an address");
+        let site = Site { ip, port: 8080, host: "example.org".to_owned(), token: TOKEN.to_owned() };
+        let server = Server { machine, checkout, site };
+        server.dev(GIT);
+        server
+    }
+
+    /// Runs the lines of a script as the owner of the checkout.
+    #[track_caller]
+    pub(crate) fn dev(&self, script: &str) -> String {
+        self.machine.script(&format!("runuser -u dev -- bash -ec '{}'", script.replace('\'', r"'\''")))
+    }
+
+    fn xtask(&self, user: &str, args: &str) -> duct::Expression {
+        let exec = ["exec", "--user", user, "--workdir", "/srv/app", &self.machine.name, "xtask"];
+        cmd("docker", exec.into_iter().chain(args.split_whitespace())).stdin_null()
+    }
+
+    /// Both outputs of a call of the binary, and its exit code.
+    pub(crate) fn run_as(&self, user: &str, args: &str) -> (String, i32) {
+        finish(&self.xtask(user, args))
+    }
+
+    pub(crate) fn deploy(&self, args: &str) -> (String, i32) {
+        self.run_as("dev", &format!("deploy-systemd {args}"))
+    }
+
+    /// Deploys, and expects it to work.
+    #[track_caller]
+    pub(crate) fn deployed(&self, args: &str) -> String {
+        let (output, code) = self.deploy(args);
+        assert_eq!(code, 0, "{output}");
+        output
+    }
+
+    /// A deploy that runs beside the case.
+    pub(crate) fn begin(&self, args: &str) -> Deploy {
+        Deploy::run(&self.xtask("dev", &format!("deploy-systemd {args}")))
+    }
+
+    /// Sends a signal to the deployer as soon as a condition of the shell holds.
+    #[track_caller]
+    pub(crate) fn signal_when(&self, signal: &str, condition: &str) {
+        let wait = format!("timeout 60 bash -c 'until {condition}; do sleep 0.02; done'");
+        self.machine.script(&format!("{wait} && kill -{signal} $(pidof -s xtask)"));
+    }
+
+    /// Runs a deploy under load, with the figures of a case of which no request may fail.
+    #[track_caller]
+    pub(crate) fn under_load(&self, case: &str, deploy: impl FnOnce()) -> Tally {
+        let rows = self.rows();
+        let load = Load::start(&self.site);
+        let begun = Instant::now();
+        deploy();
+        let verdict = begun.elapsed();
+        let tally = load.stop();
+        tally.nothing_failed(case, verdict);
+        self.ends_with_rows(rows + tally.accepted);
+        tally
+    }
+
+    /// What `/healthz` answers.
+    #[track_caller]
+    pub(crate) fn serving(&self) -> String {
+        let (status, body) = self.site.get("/healthz");
+        assert_eq!(status, 200, "{body}");
+        body.trim().to_owned()
+    }
+
+    /// The answer to a statement about the database.
+    #[track_caller]
+    pub(crate) fn sql(&self, statement: &str) -> String {
+        let script = format!(
+            "import sqlite3; print(*[row[0] for row in sqlite3.connect('/var/lib/server-monitoring/db.sqlite3')\
+             .execute(\\\"{statement}\\\")], sep=',')"
+        );
+        self.machine.script(&format!("python3 -c \"{script}\"")).trim().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn rows(&self) -> usize {
+        let rows = self.sql("select count(*) from monitoring_sample");
+        rows.parse().unwrap_or_else(|_| panic!("no number: {rows}"))
+    }
+
+    /// Waits until the worker has nothing left to do, and there are so many rows: not one less, and not one more.
+    #[track_caller]
+    pub(crate) fn ends_with_rows(&self, expected: usize) {
+        let ask = "redis-cli llen celery; redis-cli hlen unacked";
+        wait_for("the worker to finish", || self.machine.script(ask) == "0\n0\n");
+        assert_eq!(self.rows(), expected, "rows, against the tasks that were accepted");
+    }
+
+    /// What would tell that something was touched: the processes, the link, the releases, the units, the environment.
+    #[track_caller]
+    pub(crate) fn state(&self) -> String {
+        self.machine.script(
+            "systemctl show -p Id,ActiveState,InvocationID,MainPID,NRestarts 'server-monitoring*'
+             readlink /opt/server-monitoring; ls /opt /opt/server-monitoring-releases /run/systemd/system
+             ls /etc/server-monitoring; cd /etc/systemd/system; sha256sum server-monitoring* /etc/server-monitoring/env 2>/dev/null || true
+             ls *.wants",
+        )
+    }
+
+    /// The files of a release that are there, by what their names end with.
+    pub(crate) fn releases(&self) -> Vec<String> {
+        self.machine.script(&format!("ls {RELEASES}")).lines().map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn health(&self, args: &str, code: i32) -> String {
+        let (output, actual) = self.run_as("dev", &format!("health --only systemd {args}"));
+        assert_eq!(actual, code, "{output}");
+        output
+    }
+}
+
+/// For a deploy that is not what a case is about.
+pub(crate) const SOON: &str = QUICK;
