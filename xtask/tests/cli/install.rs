@@ -172,7 +172,7 @@ Commands in [ROOT]; what is already so is not done again
   uv run --no-sync manage.py migrate --noinput
   uv run --no-sync manage.py check --deploy
   uv run --no-sync manage.py collectstatic --noinput   (where STATIC_ROOT is set)
-Then deploy-systemd, which is still to come: the run ends there, with exit code 3
+Then deploy-systemd: cargo xtask deploy-systemd --dry-run shows its plan
 
 "#]], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it

@@ -3,6 +3,7 @@
 mod answers;
 mod combinations;
 mod deploy_docker;
+mod deploy_systemd;
 mod detect;
 mod health;
 mod install;

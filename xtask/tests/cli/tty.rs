@@ -145,7 +145,7 @@ fn prod_and_bare() {
     let mut again = Terminal::run(&sandbox, "install");
     again.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
     again.at("CELERY_BROKER_URL:", ENTER).at("Go on with deploy-systemd?", ENTER);
-    assert!(again.ends(3).contains("`deploy-systemd` is still to come"));
+    assert!(again.ends(3).contains("systemd does not run here"));
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
 
     let mut left = Terminal::run(&sandbox, "install");

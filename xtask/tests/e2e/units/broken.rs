@@ -113,7 +113,7 @@ fn unknown_key(server: &Server) {
     let before = server.state();
     let (output, code) = server.deploy(SOON);
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["deploy/systemd/server-monitoring-celery.service:", "Unknown key name 'Restrat'"]);
+    tells(&output, &["deploy/systemd/server-monitoring-celery.service:", "'Restrat' in section"]);
     assert_eq!(server.state(), before);
     server.checkout.write(file, &original);
 }

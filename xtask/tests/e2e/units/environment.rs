@@ -25,6 +25,7 @@ import dotenv, sys
 pid = sys.argv[1]
 have = dict(item.split(b"=", 1) for item in open(f"/proc/{pid}/environ", "rb").read().split(b"\0") if b"=" in item)
 want = dotenv.dotenv_values("/srv/app/.env")
+want.pop("DEPLOY_METHOD")
 wrong = [key for key, value in want.items() if have.get(key.encode()) != (value or "").encode()]
 assert len(want) > 15, want
 sys.exit(f"differ: {wrong}" if wrong else 0)

@@ -5,7 +5,7 @@ use crate::deploy::stack::wait_for;
 use crate::units::server::{SOON, Server};
 
 pub(crate) fn from_nothing() {
-    let server = Server::new();
+    let mut server = Server::new();
     let (plan, code) = server.deploy("--dry-run");
     assert_eq!(code, 0, "{plan}");
     assert_eq!(server.machine.script("ls /opt"), "uv\n", "a dry run changes nothing");
@@ -26,7 +26,7 @@ pub(crate) fn from_nothing() {
     assert_eq!(server.state(), before);
     tells(&server.health("", 0), &["ok   systemd.http", "ok   systemd.drift", "0 err"]);
 
-    server.machine.reboot();
+    server.reboot();
     wait_for("the service", || server.site.ask("GET", "/healthz").is_ok_and(|answer| answer.status == 200));
     assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
     server.ends_with_rows(2);
@@ -36,7 +36,7 @@ pub(crate) fn from_nothing() {
 
 /// What sudo has written down is what the plan lists, and nothing else.
 fn nothing_but_what_was_planned(server: &Server, plan: &str) {
-    let log = server.machine.script("journalctl --no-pager --output cat _COMM=sudo");
+    let log = server.machine.script("journalctl --no-pager --output cat --identifier sudo");
     let is_command = |line: &&str| line.contains("USER=root") && line.contains("COMMAND=/");
     let done: Vec<String> = log.lines().filter(is_command).map(|line| without_id(&command(line))).collect();
     // A shell's quotes are not what sudo logs.

@@ -28,6 +28,8 @@ import http.server
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self):
         body = b"release 1\n"
         self.send_response(200)

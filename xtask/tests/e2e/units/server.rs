@@ -1,6 +1,7 @@
 //! A machine with systemd, Redis and a checkout of this workspace, whose owner has sudo and is not root.
 
 use std::fs::{self, Permissions};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
@@ -63,12 +64,16 @@ impl Server {
         fs::set_permissions(checkout.root.join(".env"), Permissions::from_mode(0o600)).expect("the owner may");
         let machine = Machine::boot_with(&checkout, &CACHE);
         machine.script(&[OWNER, REACHABLE].concat());
-        let address = cmd!("docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", &machine.name).read();
-        let ip = address.expect("docker starts").parse().expect("the machine has an address");
-        let site = Site { ip, port: 8080, host: "example.org".to_owned(), token: TOKEN.to_owned() };
+        let site = Site { ip: address(&machine), port: 8080, host: "example.org".to_owned(), token: TOKEN.to_owned() };
         let server = Server { machine, checkout, site };
         server.dev(GIT);
         server
+    }
+
+    /// As a power cut would. It comes back at another address.
+    pub(crate) fn reboot(&mut self) {
+        self.machine.reboot();
+        self.site.ip = address(&self.machine);
     }
 
     /// Runs the lines of a script as the owner of the checkout.
@@ -161,10 +166,9 @@ impl Server {
     #[track_caller]
     pub(crate) fn state(&self) -> String {
         self.machine.script(
-            "systemctl show -p Id,ActiveState,InvocationID,MainPID,NRestarts 'server-monitoring*'
+            "set +e; systemctl show -p Id,ActiveState,InvocationID,MainPID,NRestarts 'server-monitoring*'
              readlink /opt/server-monitoring; ls /opt /opt/server-monitoring-releases /run/systemd/system
-             ls /etc/server-monitoring; cd /etc/systemd/system; sha256sum server-monitoring* /etc/server-monitoring/env 2>/dev/null || true
-             ls *.wants",
+             ls /etc/server-monitoring; cd /etc/systemd/system; sha256sum server-monitoring* /etc/server-monitoring/env; ls *.wants; true",
         )
     }
 
@@ -179,6 +183,11 @@ impl Server {
         assert_eq!(actual, code, "{output}");
         output
     }
+}
+
+fn address(machine: &Machine) -> IpAddr {
+    let address = cmd!("docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", &machine.name).read();
+    address.expect("docker starts").parse().expect("the machine has an address")
 }
 
 /// For a deploy that is not what a case is about.

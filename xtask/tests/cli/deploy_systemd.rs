@@ -1,0 +1,56 @@
+//! `deploy-systemd` where there is no systemd: all that is wrong is told at once, and nothing is changed.
+
+use snapbox::str;
+
+use crate::sandbox::Sandbox;
+
+/// Both outputs, after checking the exit code.
+#[track_caller]
+fn told(sandbox: &Sandbox, args: &str, code: i32) -> String {
+    let output = sandbox.xtask(args).output().expect("it starts");
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let env = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=a-secret-of-the-operators\n";
+    let sandbox = Sandbox::project().file(".env", env).shims(&["python"]);
+    for args in ["deploy-systemd", "deploy-systemd --dry-run"] {
+        let told = told(&sandbox, args, 3);
+        for problem in [
+            "error: systemd does not run here (it is not PID 1)",
+            "error: `.env`: `DJANGO_ENV` is `dev`, and systemd runs what is in production",
+            "error: `.env`: `DJANGO_DEBUG` has to be `0`",
+            "error: `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value",
+            "error: `.env`: `CELERY_BROKER_URL` is required, and has no value",
+            "hint: cargo xtask install --env prod --method bare",
+            "error: command not found: `uv`",
+            "error: command not found: `git`",
+        ] {
+            assert!(told.contains(problem), "{problem:?} is not in: {told}");
+        }
+        assert!(!told.contains("a-secret-of-the-operators"), "{told}");
+    }
+    assert_eq!(sandbox.read(".env"), env);
+}
+
+#[test]
+fn usage() {
+    let sandbox = Sandbox::project();
+    sandbox.check(
+        "deploy-systemd --rollback --sync-env",
+        2,
+        str![],
+        str![[r#"
+error: the argument '--rollback' cannot be used with '--sync-env'
+
+Usage: cargo xtask deploy-systemd --rollback --project <DIR>
+
+For more information, try '--help'.
+
+"#]],
+    );
+}
