@@ -26,12 +26,12 @@ def sign_of_life(**kwargs):
 
 @worker_ready.connect
 def ready(**kwargs):
-    """Tells systemd (`Type=notify`) that there is a connection to the broker: tasks are taken from now on."""
+    """Tells systemd (`Type=notify`) that tasks are taken from now on."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-            # An abstract address is written with `@`, and begins with NUL. See sd_notify(3).
-            systemd.sendto(b"READY=1", address.replace("@", "\0", 1) if address[0] == "@" else address)
+            # An abstract address begins with NUL, and is written with `@`. See sd_notify(3).
+            systemd.sendto(b"READY=1", "\0" + address[1:] if address[0] == "@" else address)
 
 
 @worker_init.connect  # One that has crashed could say nothing.

@@ -81,8 +81,8 @@ LANGUAGE_CODE = "en-us"
 
 # Database
 
-# A service of systemd's has a folder of its own for what it keeps (`StateDirectory=`), and can write nowhere else.
-STATE_DIR = env.text("STATE_DIRECTORY")
+# A service of systemd's is given a folder, or several, and can write nowhere else.
+STATE_DIR = env.text("STATE_DIRECTORY").split(":")[0]
 DATABASE_PATH = (
     Path(STATE_DIR) / env.text("DATABASE_PATH", default="db.sqlite3")
     if STATE_DIR
