@@ -1,6 +1,7 @@
 """Settings. What differs between machines comes from the environment: see README.md."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from config.environment import DEV, PROD, Environment, read_environment
@@ -82,7 +83,8 @@ LANGUAGE_CODE = "en-us"
 # Database
 
 # A service of systemd's is given a folder, or several, and can write nowhere else.
-STATE_DIR = env.text("STATE_DIRECTORY").split(":")[0]
+# Said by whoever starts the processes, hence no setting of a checkout's.
+STATE_DIR = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
 DATABASE_PATH = (
     Path(STATE_DIR) / env.text("DATABASE_PATH", default="db.sqlite3")
     if STATE_DIR

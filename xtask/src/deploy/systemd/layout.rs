@@ -56,6 +56,11 @@ impl Layout {
         self.releases().join(format!("{id}.before"))
     }
 
+    /// A release on its way out.
+    pub(super) fn doomed(release: &Path) -> PathBuf {
+        with(release, ".removed")
+    }
+
     /// The link as it is made, before it takes the old one's place.
     pub(super) fn new_link(&self) -> PathBuf {
         with(&self.install_dir, ".new")

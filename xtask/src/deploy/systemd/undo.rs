@@ -131,7 +131,14 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     end_left_trials(layout, manager)?;
     let mut gone = vec![layout.before(&record.id), layout.staged_env(&record.id), layout.new_link()];
     // With a rollback, the folder is that of a good release.
-    gone.extend(record.folder.clone().filter(|_| record.rollback_to.is_none()));
+    if let Some(folder) = record.folder.as_ref().filter(|_| record.rollback_to.is_none()) {
+        // uv outlives a deployer that is killed, and would go on to write into what is being removed.
+        let doomed = Layout::doomed(folder);
+        if folder.is_dir() && !doomed.exists() {
+            root.run(&replace(folder, &doomed))?;
+        }
+        gone.extend([doomed, folder.clone()]);
+    }
     gone.retain(|path| path.symlink_metadata().is_ok());
     if !gone.is_empty() {
         root.run(&Step::new("rm -rf", gone.iter().map(|path| path.display())))?;

@@ -22,8 +22,9 @@ pub(crate) fn put_right() {
         for (number, moment) in MOMENTS.iter().enumerate() {
             server.checkout.code(&format!("killed release {number}"));
             let deploy = server.begin("--stability 2s");
-            server.signal_when("KILL", moment);
-            assert_ne!(deploy.end().1, Some(0), "{moment}: killed too late");
+            let is_killed = server.signal_when("KILL", moment);
+            let (output, code) = deploy.end();
+            assert!(is_killed && code != Some(0), "{moment}: killed too late: {output}");
         }
     });
     server.checkout.code("release 2");
@@ -47,7 +48,7 @@ fn at_once(server: &Server) {
     let (second, code) = server.deploy("");
     assert_eq!(code, 6, "{second}");
     tells(&second, &["another run holds the lock: pid ", "deploy-systemd"]);
-    server.signal_when("INT", is_up);
+    assert!(server.signal_when("INT", is_up));
     let (output, code) = deploy.end();
     assert_eq!(code, Some(130), "{output}");
     tells(&output, &["rolled back: what served before serves again"]);

@@ -106,14 +106,18 @@ impl Server {
 
     /// A deploy that runs beside the case.
     pub(crate) fn begin(&self, args: &str) -> Deploy {
-        Deploy::run(&self.xtask("dev", &format!("deploy-systemd {args}")))
+        let deploy = Deploy::run(&self.xtask("dev", &format!("deploy-systemd {args}")));
+        self.machine.script("timeout 60 bash -c 'until pidof -s xtask >/dev/null; do sleep 0.02; done'");
+        deploy
     }
 
-    /// Sends a signal to the deployer as soon as a condition of the shell holds.
-    #[track_caller]
-    pub(crate) fn signal_when(&self, signal: &str, condition: &str) {
-        let wait = format!("timeout 60 bash -c 'until {condition}; do sleep 0.02; done'");
-        self.machine.script(&format!("{wait} && kill -{signal} $(pidof -s xtask)"));
+    /// Sends a signal to the deployer as soon as a condition of the shell holds; whether it was still there.
+    pub(crate) fn signal_when(&self, signal: &str, condition: &str) -> bool {
+        let wait = format!(
+            "timeout 60 bash -c 'while pidof -s xtask >/dev/null && ! {{ {condition}; }}; do sleep 0.02; done'"
+        );
+        let script = format!("{wait}; kill -{signal} $(pidof -s xtask)");
+        cmd!("docker", "exec", &self.machine.name, "bash", "-c", script).stderr_null().run().is_ok()
     }
 
     /// Runs a deploy under load, with the figures of a case of which no request may fail.
@@ -168,7 +172,7 @@ impl Server {
         self.machine.script(
             "set +e; systemctl show -p Id,ActiveState,InvocationID,MainPID,NRestarts 'server-monitoring*'
              readlink /opt/server-monitoring; ls /opt /opt/server-monitoring-releases /run/systemd/system
-             ls /etc/server-monitoring; cd /etc/systemd/system; sha256sum server-monitoring* /etc/server-monitoring/env; ls *.wants; true",
+             ls /etc/server-monitoring; cd /etc/systemd/system; sha256sum server-monitoring* /etc/server-monitoring/env 2>/dev/null; ls *.wants; true",
         )
     }
 
