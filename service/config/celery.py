@@ -5,7 +5,13 @@ import socket
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_init, worker_ready, worker_shutdown
+from celery.signals import (
+    heartbeat_sent,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -24,14 +30,30 @@ def sign_of_life(**kwargs):
         Path(ALIVE_FILE).touch()
 
 
+# Said by systemd, which listens to the main process alone. Not taken out of the environment: where
+# the web service imports this, gunicorn still has to tell that it is ready.
+NOTIFY_SOCKET = os.environ.get("NOTIFY_SOCKET", "")
+
+
+def tell_systemd(state: bytes):
+    """See sd_notify(3). Nobody listens where the worker was not started with `Type=notify`."""
+    if NOTIFY_SOCKET:
+        # An abstract address is written with `@`, and begins with NUL.
+        address = "\0" + NOTIFY_SOCKET[1:] if NOTIFY_SOCKET[0] == "@" else NOTIFY_SOCKET
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.sendto(state, address)
+
+
 @worker_ready.connect
 def ready(**kwargs):
-    """Tells systemd (`Type=notify`) that tasks are taken from now on."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-            # An abstract address begins with NUL, and is written with `@`. See sd_notify(3).
-            systemd.sendto(b"READY=1", "\0" + address[1:] if address[0] == "@" else address)
+    """There is a connection to the broker: tasks are taken from now on."""
+    tell_systemd(b"READY=1")
+
+
+@worker_shutting_down.connect
+def stopping(**kwargs):
+    """No task is begun any more, and those that were begun are finished."""
+    tell_systemd(b"STOPPING=1")
 
 
 @worker_init.connect  # One that has crashed could say nothing.

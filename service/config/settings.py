@@ -82,9 +82,9 @@ LANGUAGE_CODE = "en-us"
 
 # Database
 
-# A service of systemd's is given a folder, or several, and can write nowhere else.
-# Said by whoever starts the processes, hence no setting of a checkout's.
-STATE_DIR = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+# A service of systemd's can write nowhere but to this folder (`StateDirectory=`). Said by systemd
+# to the process, hence no setting of a checkout's.
+STATE_DIR = os.environ.get("STATE_DIRECTORY", "")
 DATABASE_PATH = (
     Path(STATE_DIR) / env.text("DATABASE_PATH", default="db.sqlite3")
     if STATE_DIR

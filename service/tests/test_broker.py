@@ -68,7 +68,8 @@ class Service:
         bind = ("--bind", f"fd://{listener.fileno()}")
         self._start(sys.executable, *module, *bind, "config.wsgi", pass_fds=[listener.fileno()])
 
-    def start_worker(self):
+    def start_worker(self, **variables):
+        self._environment.update(variables)
         options = ("--concurrency", "1", "--without-gossip", "--without-mingle")
         return self._start(sys.executable, "-m", "celery", "--app", "config", "worker", *options)
 
@@ -179,6 +180,24 @@ def test_worker_with_a_broker_shows_that_it_is_alive(service):
     wait_until(alive_file_is_there)
     stop(worker)
     assert not service.alive_file.exists()
+
+
+@pytest.mark.parametrize("kind", ["path", "abstract"])
+def test_systemd_is_told_when_the_worker_has_a_broker_and_when_it_ends(service, tmp_path, kind):
+    name = f"@{tmp_path}/notify" if kind == "abstract" else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(name.replace("@", "\0", 1))
+        systemd.settimeout(PATIENCE)
+        worker = service.start_worker(NOTIFY_SOCKET=name)
+        # Without a broker it waits, and says nothing.
+        systemd.settimeout(3)
+        with pytest.raises(TimeoutError):
+            systemd.recv(100)
+        systemd.settimeout(PATIENCE)
+        service.start_redis()
+        assert systemd.recv(100) == b"READY=1"
+        stop(worker)
+        assert systemd.recv(100) == b"STOPPING=1"
 
 
 @pytest.mark.parametrize("failure", [signal.SIGTERM, signal.SIGSTOP], ids=["gone", "hanging"])

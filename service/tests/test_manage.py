@@ -53,6 +53,26 @@ def test_folder_of_the_database_is_made(manage, tmp_path):
     assert path.is_file()
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"), [("", "state/db.sqlite3"), ("sub/own.sqlite3", "state/sub/own.sqlite3")]
+)
+def test_database_of_a_service_of_systemd_is_in_its_state_directory(
+    manage, tmp_path, path, expected
+):
+    state = tmp_path / "state"
+    assert manage("migrate", STATE_DIRECTORY=str(state), DATABASE_PATH=path).returncode == 0
+    assert (tmp_path / expected).is_file()
+
+
+def test_absolute_path_of_the_database_is_kept_by_a_service_of_systemd(manage, tmp_path):
+    path = tmp_path / "own.sqlite3"
+    state = tmp_path / "state"
+    done = manage("migrate", STATE_DIRECTORY=str(state), DATABASE_PATH=str(path))
+    assert done.returncode == 0
+    assert path.is_file()
+    assert not state.exists()
+
+
 def test_folder_that_cannot_be_made_is_named(manage, tmp_path):
     (tmp_path / "file").touch()
     done = manage("check", DATABASE_PATH=str(tmp_path / "file" / "db.sqlite3"))

@@ -14,7 +14,7 @@ VARIABLES = (
 )
 
 # Said to a process, keeps a developer's `.env` out: the environment wins, and empty is unset.
-UNSET = dict.fromkeys((*VARIABLES, "STATE_DIRECTORY"), "")
+UNSET = dict.fromkeys(VARIABLES, "")
 
 GOOD_KEY = "4th-test-key-which-is-long-enough-and-varied-enough-0123456789"
 TOKEN = "token-of-the-tests"

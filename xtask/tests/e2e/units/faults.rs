@@ -4,10 +4,9 @@ use crate::checkout::tells;
 use crate::units::server::{RELEASES, SOON, Server};
 
 /// The moments at which a deployer is killed, as conditions of the shell.
-const MOMENTS: [&str; 4] = [
+const MOMENTS: [&str; 3] = [
     "ls /opt/server-monitoring-releases/*/uv.lock /opt/server-monitoring-releases/*/service/.venv/bin/gunicorn 2>/dev/null | grep -qv $(readlink /opt/server-monitoring)",
     "systemctl is-active --quiet server-monitoring-proof.service",
-    "systemctl is-active --quiet server-monitoring-celery-proof.service",
     "! readlink /opt/server-monitoring | grep -q $(cat /srv/first)",
 ];
 
