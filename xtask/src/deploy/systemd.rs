@@ -79,7 +79,7 @@ fn recover(args: &cli::DeploySystemd, ground: &Ground, world: &World<'_>, deferr
     }
     if broken.is_empty() {
         // The last release is there to stay, and whoever was to clean up after it may not have come to that.
-        undo::end_left_trials(&ground.layout, &deploy.manager(deferred))?;
+        undo::end_leftovers(&records, &ground.layout, &deploy.manager(deferred))?;
     }
     Ok(!broken.is_empty())
 }

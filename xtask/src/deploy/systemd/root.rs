@@ -73,6 +73,7 @@ impl Root {
                     "`sudo` wants a password, or this user may not use it, and there is no terminal to ask on";
                 return Err(Problem::new(message).hint("sudo -v; or run this on a terminal"));
             }
+            world.ui.note("     some steps need root; `--dry-run` lists them");
             let asked = Shell::new().and_then(|sh| cmd!(sh, "sudo -v").quiet().run());
             asked.map_err(|_| Problem::new("`sudo` was not granted: this user cannot do the steps that need root"))?;
         }

@@ -56,6 +56,7 @@ fn put_back(record: &Record, standing: &Standing, layout: &Layout, manager: &Man
         } else if Path::new(&file).exists() {
             root.attempt(&Step::new("systemctl disable --now --quiet", [name]))?;
             root.run(&Step::new("rm -f", [file]))?;
+            root.attempt(&Step::new("systemctl reset-failed", [name]))?;
         }
     }
     match standing.env_file {
@@ -152,8 +153,19 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     Ok(())
 }
 
+/// Takes away what the deploys of these records have left behind that came to their end.
+pub(super) fn end_leftovers(records: &[Record], layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    end_left_trials(layout, manager)?;
+    let copies = records.iter().map(|record| layout.before(&record.id)).filter(|copy| copy.is_dir());
+    let copies: Vec<String> = copies.map(|copy| copy.display().to_string()).collect();
+    if !copies.is_empty() {
+        manager.root.run(&Step::new("rm -rf", copies))?;
+    }
+    Ok(())
+}
+
 /// Ends the trials that are still there.
-pub(super) fn end_left_trials(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+fn end_left_trials(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
     let left = left_trials(layout);
     if left.is_empty() {
         return Ok(());
