@@ -38,7 +38,7 @@ def when_ready(server):
         case: "systemd_never_ready",
         file: "service/config/wsgi.py",
         code: "import time\n\ntime.sleep(600)\n",
-        told: &["is not up, after 5 s"],
+        told: &["is not up, after 15 s"],
     },
     Broken {
         case: "systemd_broken_migration",
@@ -90,7 +90,7 @@ fn deploy(server: &Server, broken: &Broken) {
     server.dev("cd /srv/app && git add --all");
     let before = server.state();
     let tally = server.under_load(case, || {
-        let (output, actual) = server.deploy("--stability 3s --timeout 5s");
+        let (output, actual) = server.deploy("--stability 3s --timeout 15s");
         assert_eq!(actual, 4, "{case}: {output}");
         tells(&output, told);
         tells(&output, &["rolled back: what served before serves again"]);
@@ -129,7 +129,7 @@ fn breaks_as_it_serves(server: &Server) {
     let units = "sha256sum /etc/systemd/system/server-monitoring*.service; readlink /opt/server-monitoring";
     let before = server.machine.script(units);
     server.under_load("systemd_broken_for_real", || {
-        let (output, actual) = server.deploy("--stability 1s --timeout 10s");
+        let (output, actual) = server.deploy("--stability 1s --timeout 30s");
         assert_eq!(actual, 4, "{output}");
         tells(&output, &["`server-monitoring.service` failed", "not for real", "rolled back"]);
     });
