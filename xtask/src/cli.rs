@@ -63,7 +63,7 @@ pub(crate) enum Command {
 /// Asks for the environment and the deployment method, settles `.env` for that combination, and in `bare` installs
 /// the dependencies with uv, migrates the database and checks the result. Can be run again at any time: what is
 /// already so is left alone. Without a terminal, or with `--yes`, nothing is asked.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Install {
     /// The environment: dev | prod
     #[arg(long, value_name = "ENV")]

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use checks::command::CommandError;
+
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -13,7 +15,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// Wrong usage or input; nothing was changed.
     Usage = 2,
-    /// Something that the work needs is not there; nothing was changed,.
+    /// Something that the work needs is not there; nothing was changed.
     NotMet = 3,
     /// A deploy failed, and what was there before serves again.
     RolledBack = 4,
@@ -76,6 +78,15 @@ impl Failure {
 
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Failure::new(Exit::Interrupted, Problem::new(message))
+    }
+
+    /// A program that did not run to its end; `command` is how it is shown. One that a signal has ended was interrupted,
+    /// whether or not the signal has reached this process as well.
+    pub(crate) fn unfinished(command: impl fmt::Display, error: &CommandError) -> Self {
+        if error.is_interrupted() {
+            return Failure::interrupted(format!("interrupted during `{command}`"));
+        }
+        Failure::new(Exit::Failed, Problem::new(format!("`{command}`: {error}")))
     }
 }
 

@@ -17,7 +17,7 @@ use detect::ENV_FILE;
 use crate::cli::{self, ReportFormat};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::ui::{Spinner, quoted};
+use crate::ui::Spinner;
 use crate::world::World;
 
 /// The pause before the first further attempt; each one after is twice as long.
@@ -42,18 +42,13 @@ pub(crate) fn run(args: &cli::Health, world: &World<'_>) -> anyhow::Result<Exit>
     let is_well = doctor.is_well(&report);
     drop(deferred);
     for outcome in &mut report.outcomes {
-        outcome.hint = outcome.hint.take().map(|hint| typed_from_here(hint, world));
+        outcome.hint = outcome.hint.take().map(|hint| world.ui.typed(&hint));
+        for finding in &mut outcome.findings {
+            finding.hint = finding.hint.take().map(|hint| world.ui.typed(&hint));
+        }
     }
     publish(&report, output, args, world)?;
     Ok(if is_well { Exit::Done } else { Exit::Failed })
-}
-
-/// A command of ours as it has to be typed to reach the same project.
-fn typed_from_here(hint: String, world: &World<'_>) -> String {
-    match &world.common.project {
-        Some(dir) if hint.starts_with("cargo xtask ") => format!("{hint} --project {}", quoted(&dir.to_string_lossy())),
-        _ => hint,
-    }
 }
 
 /// What an examination takes.

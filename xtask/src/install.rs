@@ -35,9 +35,9 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     let files = Files { existing: existing.as_ref(), sample: &sample };
     let given = answers::collect(args)?;
 
-    let axes = axes::ask(&given, existing.as_ref(), world)?;
-    let tools = preflight::run(axes, args.no_deploy, world)?;
-    let settings = settle::run(axes, &given, &files, world)?;
+    let axes = axes::ask(args, &given, existing.as_ref(), world)?;
+    let tools = preflight::run(axes, args, world)?;
+    let settings = settle::run(axes, args, &given, &files, world)?;
     let preview = Preview::of(&settings, &files)?;
     if world.common.dry_run {
         print_plan(axes, tools.as_ref(), &preview, &files, args.no_deploy, world);
@@ -112,9 +112,17 @@ fn print_plan(
         }
     }
     match deployer(axes, no_deploy) {
-        Some(Deployer::Docker) => ui.result("Then deploy-docker: cargo xtask deploy-docker --dry-run shows its plan"),
+        Some(Deployer::Docker) => {
+            ui.result(
+                ui.typed(
+                    "Then deploy-docker; once `.env` is settled, its plan is: cargo xtask deploy-docker --dry-run",
+                ),
+            );
+        }
         Some(Deployer::Systemd) => {
-            ui.result("Then deploy-systemd: cargo xtask deploy-systemd --dry-run shows its plan");
+            ui.result(ui.typed(
+                "Then deploy-systemd; once `.env` is settled, its plan is: cargo xtask deploy-systemd --dry-run",
+            ));
         }
         None => {}
     }

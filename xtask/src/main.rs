@@ -11,6 +11,7 @@ mod interrupt;
 mod lock;
 mod manage;
 mod prompt;
+mod typed;
 mod ui;
 mod world;
 

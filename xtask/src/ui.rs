@@ -1,9 +1,11 @@
 //! All that is printed: results to standard output, everything else to standard error.
 
+use std::cell::OnceCell;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use checks::command::is_interruption;
 use checks::report::{self, BOLD, DIM, Ink, RED, Style, YELLOW};
 use checks::secret::Secrets;
 use checks::{Outcome, Status};
@@ -14,6 +16,7 @@ use crate::cli::{Color, Common};
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
 use crate::interrupt::Deferred;
+use crate::typed::Caller;
 
 /// How many lines of a failed step's output are shown.
 const LAST_LINES: usize = 40;
@@ -25,6 +28,8 @@ pub(crate) struct Ui {
     err: Ink,
     stderr_is_terminal: bool,
     verbose: bool,
+    /// Known once the project is found.
+    caller: OnceCell<Caller>,
 }
 
 impl Ui {
@@ -39,6 +44,27 @@ impl Ui {
             err: Ink { has_color: decide(host.stderr_has_color) },
             stderr_is_terminal: host.stderr_is_terminal,
             verbose: common.verbose,
+            caller: OnceCell::new(),
+        }
+    }
+
+    /// From now on, commands are printed as this caller has to type them.
+    pub(crate) fn set_caller(&self, caller: Caller) {
+        // A run has one project.
+        let _ = self.caller.set(caller);
+    }
+
+    /// A text with commands in it, as the caller has to type them: see [`Caller::typed`].
+    pub(crate) fn typed(&self, text: &str) -> String {
+        self.caller.get().map_or_else(|| text.to_owned(), |caller| caller.typed(text))
+    }
+
+    /// Commands with what they are for, in two columns.
+    pub(crate) fn commands(&self, commands: &[(&str, &str)]) {
+        let typed: Vec<_> = commands.iter().map(|(command, _)| self.typed(command)).collect();
+        let width = typed.iter().map(|command| command.chars().count()).max().unwrap_or_default();
+        for (command, (_, meaning)) in typed.iter().zip(commands) {
+            self.result(format_args!("  {command:<width$}   {meaning}"));
         }
     }
 
@@ -95,7 +121,7 @@ impl Ui {
     fn problem(&self, label: &str, style: Style, problem: &Problem) {
         self.note(format_args!("{} {}", self.err.style(style.bold(), format_args!("{label}:")), problem.message));
         if let Some(hint) = &problem.hint {
-            self.note(format_args!("{} {hint}", self.err.style(BOLD, "hint:")));
+            self.note(format_args!("{} {}", self.err.style(BOLD, "hint:"), self.typed(hint)));
         }
     }
 
@@ -117,7 +143,8 @@ impl Ui {
     }
 
     /// Runs a program to its end, with a spinner and the elapsed time on a terminal; gives what it printed, and shows it
-    /// if it fails, or with `-v`. One that was interrupted has nothing to say for itself.
+    /// if it fails, or with `-v`. One that was interrupted has nothing to say for itself; it may have got the terminal's
+    /// Ctrl-C before this process did.
     pub(crate) fn step(
         &self,
         title: &str,
@@ -128,6 +155,9 @@ impl Ui {
         let started = Instant::now();
         let output = self.while_waiting(title, || cmd.quiet().ignore_status().output())?;
         deferred.check(title)?;
+        if is_interruption(output.status) {
+            return Err(Failure::interrupted(format!("interrupted during `{title}`")).into());
+        }
         let elapsed = seconds(started.elapsed());
         let printed = [output.stdout, output.stderr].concat();
         let printed = secrets.cover(&String::from_utf8_lossy(&printed));

@@ -9,6 +9,7 @@ use checks::{PROBE_TIMEOUT, Project, SystemProbes};
 use crate::cli::Common;
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
+use crate::typed::Caller;
 use crate::ui::Ui;
 
 /// What a command works with.
@@ -34,6 +35,7 @@ impl<'a> World<'a> {
             );
             return Err(Failure::new(Exit::Usage, problem).into());
         }
+        ui.set_caller(Caller::of(common, host, &project.root));
         Ok(World { host, ui, common, project })
     }
 

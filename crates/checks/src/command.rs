@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, PipeReader, Read, pipe};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -82,9 +82,12 @@ impl Command {
     /// A program that ends and leaves others behind, which go on holding its output, has ended all the same: those in
     /// its process group are killed, and one that has made itself a daemon is let go.
     ///
+    /// A program that was itself ended by such a signal was interrupted, even where this process has not got the signal
+    /// (yet): the deadline is stopped then, so that everything that shares its flag ends as well.
+    ///
     /// # Errors
-    /// When it cannot be started, or has not ended in time; it is killed then, with all of its process group. A failing
-    /// exit status is not an error here: see [`Finished::is_success`].
+    /// When it cannot be started, was interrupted, or has not ended in time; in the last case it is killed, with all of
+    /// its process group. A failing exit status is not an error here: see [`Finished::is_success`].
     pub fn run(&self, deadline: &Deadline) -> Result<Finished, CommandError> {
         let failed = |cause, printed| CommandError { program: self.program.clone(), cause, printed };
         let not_started = |error| failed(Cause::Start(error), Printed::default());
@@ -116,6 +119,10 @@ impl Command {
         let collected = [Collected::from(stdout), Collected::from(stderr)];
         let ended = loop {
             match handle.wait_deadline(deadline.at().min(Instant::now() + STOP_POLL)) {
+                Ok(Some(output)) if is_interruption(output.status) => {
+                    deadline.stop();
+                    break Err(Cause::Interrupted(output.status));
+                }
                 Ok(Some(output)) => break Ok(output.status),
                 Ok(None) if deadline.is_stopped() => break Err(Cause::Stopped),
                 Ok(None) if deadline.left().is_zero() => break Err(Cause::NoAnswer(deadline.allowed())),
@@ -180,6 +187,18 @@ impl Collected {
         String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MOST)..]).into_owned()
     }
 }
+
+/// Whether a program was ended by a signal that asks programs to end: Ctrl-C, Ctrl-\\, a closed terminal, `kill`. A shell,
+/// uv and Docker's client report the first as exit status 130.
+#[must_use]
+pub fn is_interruption(status: ExitStatus) -> bool {
+    let signals = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TERM];
+    let is_asked_to_end = |number| signals.iter().any(|signal| signal.as_raw() == number);
+    status.signal().is_some_and(is_asked_to_end) || status.code() == Some(INTERRUPTED)
+}
+
+/// The exit status for "ended by Ctrl-C": 128 and the number of the signal.
+const INTERRUPTED: i32 = 128 + Signal::INT.as_raw();
 
 /// Kills the program and everything that it has started. `Handle::kill` alone leaves grandchildren behind, which go
 /// on holding the pipe (measured: 4.0 s instead of 0.3 s).
@@ -263,6 +282,7 @@ enum Cause {
     Wait(io::Error),
     NoAnswer(Duration),
     Stopped,
+    Interrupted(ExitStatus),
 }
 
 impl CommandError {
@@ -270,6 +290,12 @@ impl CommandError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(&self.cause, Cause::Start(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether it was stopped because nobody wants an answer any longer, or was ended by such a signal itself.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self.cause, Cause::Stopped | Cause::Interrupted(_))
     }
 
     /// What it had printed until it was killed.
@@ -293,6 +319,7 @@ impl fmt::Display for CommandError {
             Cause::Start(error) => write!(f, "`{program}` cannot be started: {error}"),
             Cause::Wait(error) => write!(f, "`{program}` cannot be waited for: {error}"),
             Cause::Stopped => write!(f, "`{program}` was stopped"),
+            Cause::Interrupted(status) => write!(f, "`{program}` was interrupted: {status}"),
             Cause::NoAnswer(timeout) => write!(f, "no answer in {} from `{program}`", seconds(*timeout)),
         }
     }
@@ -301,89 +328,4 @@ impl fmt::Display for CommandError {
 impl std::error::Error for CommandError {}
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(20);
-    const SHORT: Duration = Duration::from_millis(200);
-
-    #[test]
-    fn what_a_program_prints_and_how_it_ends() {
-        let finished = Command::new("sh", ["-c", "cat; echo $FRUIT; echo sour >&2; exit 3"])
-            .envs([("FRUIT", "lemon")])
-            .stdin("fresh ")
-            .run(&Deadline::within(LONG))
-            .expect("sh runs");
-        assert_eq!(finished.stdout(), "fresh lemon\n");
-        assert_eq!(finished.complaint(), "sour");
-        assert!(!finished.is_success());
-    }
-
-    #[test]
-    fn a_failing_program_without_words_is_told_by_its_status() {
-        let finished = Command::new("false", [""; 0]).run(&Deadline::within(LONG)).expect("false runs");
-        assert_eq!(finished.complaint(), "exit status: 1");
-    }
-
-    #[test]
-    fn a_program_that_is_wanted_no_longer_is_stopped() {
-        let stopped = Deadline::unless(Arc::new(AtomicBool::new(true)), LONG, LONG);
-        let error = Command::new("sleep", ["64.25"]).run(&stopped).expect_err("it is stopped");
-        assert_eq!(error.to_string(), "`sleep` was stopped");
-    }
-
-    #[test]
-    fn a_missing_program_is_named() {
-        let error = Command::new("no-such-program", [""; 0]).run(&Deadline::within(LONG)).expect_err("there is none");
-        assert!(error.is_not_found());
-        assert_eq!(error.to_string(), "command not found: `no-such-program`");
-    }
-
-    /// The processes that were started as `sleep MARK`.
-    #[cfg(target_os = "linux")]
-    fn sleepers(mark: &str) -> Vec<PathBuf> {
-        let command_line = format!("sleep\0{mark}\0");
-        let processes = std::fs::read_dir("/proc").expect("the processes of this machine");
-        let processes = processes.filter_map(|process| Some(process.ok()?.path().join("cmdline")));
-        // One that cannot be read has just ended.
-        processes.filter(|path| std::fs::read(path).is_ok_and(|line| line == command_line.as_bytes())).collect()
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_hanging_program_is_killed_with_its_children() {
-        for (mark, script) in [("61.25", "sleep 61.25"), ("62.25", "trap '' TERM; sleep 62.25 & wait; wait")] {
-            let error = Command::new("sh", ["-c", script]).run(&Deadline::within(SHORT)).expect_err("it hangs");
-            assert_eq!(error.to_string(), "no answer in 0.2 s from `sh`", "{script}");
-            assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "{script}");
-        }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_program_that_has_ended_is_not_held_up_by_those_it_leaves_behind() {
-        let finished = Command::new("sh", ["-c", "echo done; sleep 63.25 & exit 0"]).run(&Deadline::within(LONG));
-        assert_eq!(finished.expect("it ends").stdout(), "done\n");
-        assert_eq!(sleepers("63.25"), Vec::<PathBuf>::new());
-        // A daemon is out of reach.
-        let finished = Command::new("sh", ["-c", "echo done; setsid sleep 1.5 & exit 0"]).run(&Deadline::within(LONG));
-        assert_eq!(finished.expect("it ends").stdout(), "done\n");
-    }
-
-    #[test]
-    fn of_very_much_output_the_end_is_kept() {
-        let flood = "yes | head -c 40000000; echo the end";
-        let finished = Command::new("sh", ["-c", flood]).run(&Deadline::within(LONG)).expect("sh runs");
-        assert_eq!(finished.stdout().len(), MOST);
-        assert!(finished.stdout().ends_with("the end\n"));
-    }
-
-    #[test]
-    fn what_was_printed_before_the_end_is_known() {
-        let error = Command::new("sh", ["-c", "echo so far; sleep 67.25"]).run(&Deadline::within(SHORT));
-        assert_eq!(error.expect_err("it hangs").stdout(), "so far\n");
-    }
-}
+mod tests;

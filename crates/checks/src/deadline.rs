@@ -59,6 +59,11 @@ impl Deadline {
         if self.is_stopped() { Duration::ZERO } else { self.at.saturating_duration_since(Instant::now()) }
     }
 
+    /// Sets the flag: nobody wants an answer any longer, neither here nor of anything that shares the flag.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Whether nobody wants an answer any longer.
     #[must_use]
     pub fn is_stopped(&self) -> bool {

@@ -31,6 +31,7 @@ use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::lock::Lock;
+use crate::typed;
 use crate::ui::seconds;
 use crate::world::World;
 
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &cli::DeployDocker, world: &World<'_>) -> anyhow::Result
     let _lock = Lock::take(&world.project, "deploy-docker")?;
     let deferred = Deferred::begin()?;
     let ground = preflight::check(world, &deferred)?;
-    preflight::settle_method(&ground.method, world)?;
+    preflight::settle_method(&ground.method, args, world)?;
     world.ui.done("pre-flight", &ground.versions);
     let Ground { engine, stack, records, .. } = ground;
     let deploy = Deploy { args, world, engine: &engine, stack: &stack, records: &records, deferred: &deferred };
@@ -93,7 +94,7 @@ impl Deploy<'_> {
     fn run(&self) -> anyhow::Result<Exit> {
         let ui = self.world.ui;
         let started = Instant::now();
-        let mut record = self.records.begin(self.world.host.user.clone(), source::commit(&self.world.project.root));
+        let mut record = self.records.begin(self.world.host.user.clone(), self.commit()?);
         let overlay = Overlay::write(self.engine, self.stack, &record.id)?;
         let images = self.images(&mut record, &overlay)?;
         let changes = changes::find(self.engine, self.stack, Some(&images))?;
@@ -118,7 +119,8 @@ impl Deploy<'_> {
         // From here on the new release is the one that serves, whatever becomes of the old containers.
         self.clean_up(&record).map_err(|error| {
             let message = format!("release {} serves, and cleaning up after it failed: {error:#}", record.id);
-            Failure::new(Exit::Failed, Problem::new(message).hint("cargo xtask deploy-docker, which goes on with that"))
+            let hint = format!("{}, which goes on with that", typed::deploy_docker(self.args));
+            Failure::new(Exit::Failed, Problem::new(message).hint(hint))
         })?;
         let took = seconds(started.elapsed());
         let what = record.rollback_to.as_ref().map(|to| format!(", which is {to} again")).unwrap_or_default();
@@ -127,10 +129,12 @@ impl Deploy<'_> {
         if let Some(copy) = &record.database_copy {
             ui.result(format_args!("  the database as it was before the migrations: `{copy}`"));
         }
-        ui.result("  cargo xtask health                      whether all is well");
+        let back = typed::deploy_docker(self.args) + " --rollback";
+        let mut commands = vec![("cargo xtask health", "whether all is well")];
         if previous(&self.records.all()?).is_some() {
-            ui.result("  cargo xtask deploy-docker --rollback    back to the release before");
+            commands.push((&back, "back to the release before"));
         }
+        ui.commands(&commands);
         Ok(Exit::Done)
     }
 
@@ -155,6 +159,13 @@ impl Deploy<'_> {
         let fresh = release.services(changes)?;
         release.prove_through_proxy(&fresh)?;
         self.deferred.check("deploy-docker")
+    }
+
+    /// The commit that is deployed, if the checkout is one of Git's.
+    fn commit(&self) -> anyhow::Result<Option<String>> {
+        let commit = source::commit(&self.world.project.root, &self.deferred.flag());
+        self.deferred.check("git rev-parse")?;
+        Ok(commit)
     }
 
     /// Builds the images, or finds those that are wanted; gives their ids, by reference.

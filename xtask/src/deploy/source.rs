@@ -1,10 +1,11 @@
 //! What is deployed of the checkout, by Git's word.
 
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -17,9 +18,9 @@ use crate::exit::{Exit, Failure, Problem};
 const SOON: Duration = Duration::from_secs(60);
 
 /// The commit of the checkout, with `+` behind it where that is not all of it.
-pub(super) fn commit(root: &Path) -> Option<String> {
-    let commit = git(root, &["rev-parse", "--short=12", "HEAD"], b"").ok()?;
-    let is_clean = git(root, &["status", "--porcelain"], b"").is_ok_and(|changes| changes.is_empty());
+pub(super) fn commit(root: &Path, stop: &Arc<AtomicBool>) -> Option<String> {
+    let commit = git(root, &["rev-parse", "--short=12", "HEAD"], b"", stop).ok()?;
+    let is_clean = git(root, &["status", "--porcelain"], b"", stop).is_ok_and(|changes| changes.is_empty());
     Some(if is_clean { commit.trim().to_owned() } else { format!("{}+", commit.trim()) })
 }
 
@@ -37,20 +38,20 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Looks at the checkout, and changes nothing in it.
-    pub(super) fn of(root: &Path) -> anyhow::Result<Self> {
-        let listed = git(root, &["ls-files", "-z", "--recurse-submodules"], b"")?;
+    /// Looks at the checkout, and changes nothing in it; a signal sets `stop`.
+    pub(super) fn of(root: &Path, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
+        let listed = git(root, &["ls-files", "-z", "--recurse-submodules"], b"", stop)?;
         // What is deleted in the working tree is not deployed.
         let mut files: Vec<PathBuf> = words(&listed).map(PathBuf::from).collect();
         files.retain(|file| root.join(file).symlink_metadata().is_ok_and(|it| !it.is_dir()));
         files.sort();
         files.dedup();
-        let commit = commit(root).ok_or_else(|| {
+        let commit = commit(root, stop).ok_or_else(|| {
             let problem = Problem::new(format!("`{}` has no commit yet", root.display()));
             Failure::new(Exit::NotMet, problem.hint("git commit"))
         })?;
-        let untracked = git(root, &["ls-files", "-z", "--others", "--exclude-standard"], b"")?;
-        let hash = hash(root, &files)?;
+        let untracked = git(root, &["ls-files", "-z", "--others", "--exclude-standard"], b"", stop)?;
+        let hash = hash(root, &files, stop)?;
         Ok(Source { root: root.to_owned(), files, hash, commit, untracked: words(&untracked).count() })
     }
 
@@ -90,14 +91,14 @@ fn words(listed: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Git's own hash of a list of all files with Git's own hashes of them.
-fn hash(root: &Path, files: &[PathBuf]) -> anyhow::Result<String> {
+fn hash(root: &Path, files: &[PathBuf], stop: &Arc<AtomicBool>) -> anyhow::Result<String> {
     let (links, plain): (Vec<_>, Vec<_>) = files.iter().partition(|file| root.join(file).is_symlink());
     let mut names = Vec::new();
     for file in &plain {
         names.extend(file.as_os_str().as_bytes());
         names.push(b'\n');
     }
-    let hashes = git(root, &["hash-object", "--no-filters", "--stdin-paths"], &names)?;
+    let hashes = git(root, &["hash-object", "--no-filters", "--stdin-paths"], &names, stop)?;
     if hashes.lines().count() != plain.len() {
         let problem = Problem::new("Git tracks a file whose name has a line break in it").hint("rename it");
         return Err(Failure::new(Exit::NotMet, problem).into());
@@ -115,7 +116,7 @@ fn hash(root: &Path, files: &[PathBuf]) -> anyhow::Result<String> {
         list.extend(target.as_os_str().as_bytes());
         list.push(b'\0');
     }
-    Ok(git(root, &["hash-object", "--stdin"], &list)?.trim().to_owned())
+    Ok(git(root, &["hash-object", "--stdin"], &list, stop)?.trim().to_owned())
 }
 
 /// All that Git keeps of a file's mode.
@@ -125,9 +126,15 @@ fn mode(path: &Path) -> anyhow::Result<&'static str> {
     Ok(if metadata.permissions().mode() & 0o100 == 0 { "644" } else { "755" })
 }
 
-fn git(root: &Path, args: &[&str], stdin: &[u8]) -> anyhow::Result<String> {
+fn git(root: &Path, args: &[&str], stdin: &[u8], stop: &Arc<AtomicBool>) -> anyhow::Result<String> {
     let command = Command::new("git", args).dir(root).stdin(stdin);
-    let finished = command.run(&Deadline::within(SOON)).map_err(io::Error::other)?;
+    let finished = command.run(&Deadline::unless(Arc::clone(stop), SOON, SOON)).map_err(|error| {
+        if error.is_interrupted() {
+            Failure::unfinished(format!("git {}", args[0]), &error).into()
+        } else {
+            anyhow::Error::new(error)
+        }
+    })?;
     if finished.is_success() {
         return Ok(finished.stdout().to_owned());
     }
@@ -151,10 +158,11 @@ mod tests {
             fs::write(root.join(file), text).expect("written");
         }
         symlink("nowhere", root.join("link")).expect("linked");
-        git(root, &["init", "--quiet"], b"").expect("a repository");
-        git(root, &["add", "--all"], b"").expect("added");
+        git(root, &["init", "--quiet"], b"", &Arc::default()).expect("a repository");
+        git(root, &["add", "--all"], b"", &Arc::default()).expect("added");
         let who = ["-c", "user.name=me", "-c", "user.email=me@here"];
-        git(root, &[&who[..], &["commit", "--quiet", "--message", "first"]].concat(), b"").expect("committed");
+        git(root, &[&who[..], &["commit", "--quiet", "--message", "first"]].concat(), b"", &Arc::default())
+            .expect("committed");
         dir
     }
 
@@ -163,7 +171,7 @@ mod tests {
         let (dir, to) = (repository(), tempfile::tempdir().expect("a folder"));
         fs::write(dir.path().join("new"), "").expect("written");
         fs::remove_file(dir.path().join("a")).expect("removed");
-        let source = Source::of(dir.path()).expect("a repository");
+        let source = Source::of(dir.path(), &Arc::default()).expect("a repository");
         assert!(source.is_dirty() && source.tag().ends_with("-dirty") && source.untracked == 1);
         source.copy_to(to.path()).expect("copied");
         assert_eq!(fs::read_to_string(to.path().join("sub/b c")).expect("copied"), "two");
@@ -176,9 +184,9 @@ mod tests {
     #[test]
     fn the_hash_tells_of_every_change() {
         let dir = repository();
-        let hash = || Source::of(dir.path()).expect("a repository").hash;
+        let hash = || Source::of(dir.path(), &Arc::default()).expect("a repository").hash;
         let first = hash();
-        assert!(!Source::of(dir.path()).expect("a repository").is_dirty());
+        assert!(!Source::of(dir.path(), &Arc::default()).expect("a repository").is_dirty());
         fs::write(dir.path().join("ignored"), "other").expect("written");
         assert_eq!(hash(), first);
         fs::set_permissions(dir.path().join("a"), Permissions::from_mode(0o755)).expect("changed");
@@ -196,7 +204,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_no_checkout_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
-        let error = Source::of(dir.path()).err().expect("no repository").to_string();
+        let error = Source::of(dir.path(), &Arc::default()).err().expect("no repository").to_string();
         assert!(error.starts_with("`git ls-files` fails in `"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 mod build;
 mod draft;
 mod env_file;
+mod journal;
 mod layout;
 mod manager;
 mod plan;
@@ -36,6 +37,7 @@ use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::lock::Lock;
 use crate::prompt;
+use crate::typed;
 use crate::ui::seconds;
 use crate::world::World;
 
@@ -132,7 +134,7 @@ impl Deploy<'_> {
         });
         cleaned.map_err(|error| {
             let message = format!("release {} serves, and cleaning up after it failed: {error:#}", record.id);
-            let hint = "cargo xtask deploy-systemd, which goes on with that";
+            let hint = format!("{}, which goes on with that", typed::deploy_systemd(self.args));
             Failure::new(Exit::Failed, Problem::new(message).hint(hint))
         })?;
         self.summarise(&record, started)?;
@@ -151,11 +153,13 @@ impl Deploy<'_> {
         if let Some(copy) = &record.database_copy {
             ui.result(format_args!("  the database as it was before the migrations: `{copy}`"));
         }
-        ui.result(format_args!("  journalctl -fu {:<33} what it says", layout.name));
-        ui.result("  cargo xtask health                              whether all is well");
+        let journal = format!("journalctl -fu {}", layout.name);
+        let back = typed::deploy_systemd(self.args) + " --rollback";
+        let mut commands = vec![(journal.as_str(), "what it says"), ("cargo xtask health", "whether all is well")];
         if previous(&self.ground.records.all()?).is_some() {
-            ui.result("  cargo xtask deploy-systemd --rollback           back to the release before");
+            commands.push((&back, "back to the release before"));
         }
+        ui.commands(&commands);
         Ok(())
     }
 
@@ -215,15 +219,19 @@ impl Deploy<'_> {
             self.root.run_all(&draft.start_migrations())?;
             proof.manager.wait_until_done(&layout.migrate_unit())
         });
-        // Where nothing was told, nothing was done.
-        let answers = draft.read_answers().iter().map(|step| self.root.run(step)).collect::<anyhow::Result<String>>();
+        let read = || draft.read_answers().iter().map(|step| self.root.run(step)).collect::<anyhow::Result<String>>();
+        // What was applied has to be known, whatever signal comes. Where nothing was told, nothing was done.
+        let (answers, interrupted) = match read() {
+            Err(error) if Exit::of(&error) == Exit::Interrupted => (read(), Err(error)),
+            answers => (answers, Ok(())),
+        };
         let told = Migrated::told(&answers.unwrap_or_default());
         let copy = told.copy_told();
         // What was applied stays, however this ends.
         told.note(record, ui);
         self.ground.records.write(record)?;
         match migrated {
-            Ok(_) => Ok(()),
+            Ok(_) => interrupted,
             Err(error) if Exit::of(&error) == Exit::Interrupted => Err(error),
             Err(error) => Err(prove::failed(format!("the migrations failed: {error}{copy}"))),
         }
@@ -276,7 +284,8 @@ impl Deploy<'_> {
         }
         let why = if self.world.is_interactive() { "declined" } else { self.world.why_not_asked() };
         let problem = Problem::new(format!("{what}: {why}: nothing was changed"));
-        Err(Failure::new(Exit::NotMet, problem.hint("--yes, or move it away")).into())
+        Err(Failure::new(Exit::NotMet, problem.hint(typed::deploy_systemd(self.args) + " --yes, or move it away"))
+            .into())
     }
 
     /// The folder that was adopted is a release that can be gone back to.

@@ -14,10 +14,12 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 
 use super::Doctor;
+use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::lock::Lock;
 use crate::manage::{self, MIGRATE};
 use crate::prompt;
+use crate::typed;
 use crate::world::World;
 
 /// Examines, mends, and examines again, until there is nothing left that was not tried; the last report. Only then is
@@ -39,7 +41,7 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
             let site = doctor.survey();
             world.ui.outcome(&Outcome { hint: None, ..outcome.clone() });
             world.ui.note(format_args!("fix: {}", told(repair, &site)));
-            let is_mended = is_wanted(&site, world)
+            let is_mended = is_wanted(&site, args, world)
                 .and_then(|is_wanted| if is_wanted { mend(repair, &site, doctor).map(|()| true) } else { Ok(false) });
             match is_mended {
                 Ok(is_mended) => done += usize::from(is_mended),
@@ -62,7 +64,7 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
 }
 
 /// Whether the operator wants it done; in prod only `--yes` says so, and where it is not known what this is, nobody.
-fn is_wanted(site: &Site, world: &World<'_>) -> anyhow::Result<bool> {
+fn is_wanted(site: &Site, args: &cli::Health, world: &World<'_>) -> anyhow::Result<bool> {
     if world.common.dry_run {
         return Ok(false);
     }
@@ -75,14 +77,11 @@ fn is_wanted(site: &Site, world: &World<'_>) -> anyhow::Result<bool> {
         return Ok(true);
     }
     if site.environment.value == Environment::Prod {
-        world
-            .ui
-            .warning(&Problem::new("nothing is mended in prod without `--yes`").hint("cargo xtask health --fix --yes"));
+        world.ui.warning(&Problem::new("nothing is mended in prod without `--yes`").hint(typed::fix(args)));
         return Ok(false);
     }
     if !world.is_interactive() {
-        let problem =
-            Problem::new(format!("not done, {}", world.why_not_asked())).hint("cargo xtask health --fix --yes");
+        let problem = Problem::new(format!("not done, {}", world.why_not_asked())).hint(typed::fix(args));
         world.ui.warning(&problem);
         return Ok(false);
     }

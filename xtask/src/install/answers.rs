@@ -8,11 +8,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 use checks::{matrix, secret};
-use detect::{DEPLOY_METHOD, DJANGO_ENV, UnknownWord};
+use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Environment, UnknownWord};
 use envfile::{EnvFile, LineKind};
 
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
+use crate::typed;
 
 /// One answer and where it was given. No `Debug`: it can be a secret.
 #[derive(Clone)]
@@ -57,7 +58,7 @@ pub(super) fn collect(args: &cli::Install) -> anyhow::Result<Answers> {
     };
     let mut problems = Vec::new();
     for assignment in &args.set {
-        match from_set(assignment) {
+        match from_set(assignment, args) {
             Ok((variable, answer)) => {
                 answers.insert(variable, answer);
             }
@@ -98,7 +99,7 @@ where
     Ok(Some(word))
 }
 
-fn from_set(assignment: &str) -> Result<(String, Answer), Problem> {
+fn from_set(assignment: &str, args: &cli::Install) -> Result<(String, Answer), Problem> {
     let Some((variable, value)) = assignment.split_once('=') else {
         // Not repeated: what was meant to be a value may stand there.
         return Err(Problem::new("`--set` expects KEY=VALUE, there is no `=`"));
@@ -107,9 +108,16 @@ fn from_set(assignment: &str) -> Result<(String, Answer), Problem> {
         return Err(Problem::new(format!(
             "`--set`: `{variable}` holds a secret, which others would see in the process list"
         ))
-        .hint(format!("echo \"{variable}=$VALUE\" | cargo xtask install --answers -")));
+        .hint(format!("echo \"{variable}=$VALUE\" | {}", on_stdin(args))));
     }
     Ok((variable.to_owned(), Answer { value: value.to_owned(), origin: Origin::Set }))
+}
+
+/// This run, with answers from standard input.
+fn on_stdin(args: &cli::Install) -> String {
+    let args = cli::Install { answers: Some("-".into()), ..args.clone() };
+    let (env, method) = (args.env.map(Environment::as_str), args.method.map(DeployMethod::as_str));
+    typed::install(&args, false, env, method)
 }
 
 fn from_file(path: &Path) -> anyhow::Result<Answers> {

@@ -5,8 +5,10 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, Environment, dep
 use envfile::EnvFile;
 
 use super::answers::{self, Answers};
+use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::prompt;
+use crate::typed;
 use crate::world::World;
 
 /// A combination of answers to the two questions.
@@ -24,12 +26,21 @@ impl std::fmt::Display for Axes {
 
 /// Asks both questions, one after the other. What was given with the call, else what `.env` says, else what detection
 /// finds, is the default of the question, and the answer where nobody is asked.
-pub(super) fn ask(given: &Answers, existing: Option<&EnvFile>, world: &World<'_>) -> anyhow::Result<Axes> {
+pub(super) fn ask(
+    args: &cli::Install,
+    given: &Answers,
+    existing: Option<&EnvFile>,
+    world: &World<'_>,
+) -> anyhow::Result<Axes> {
     let none = EnvFile::default();
     let env_file = existing.unwrap_or(&none);
-    let environment = settle(answers::axis(given, DJANGO_ENV)?, "--env", world, || environment(env_file))?;
-    let method =
-        settle(answers::axis(given, DEPLOY_METHOD)?, "--method", world, || deploy_method(env_file, &world.probes()))?;
+    let (env, method) = (answers::axis(given, DJANGO_ENV)?, answers::axis(given, DEPLOY_METHOD)?);
+    let is_yes = world.common.yes;
+    let word = |method: &Option<DeployMethod>| method.map(DeployMethod::as_str);
+    let again = |words: &str| typed::install(args, is_yes, Some(words), word(&method));
+    let environment = settle(env, world, again, || environment(env_file))?;
+    let again = |words: &str| typed::install(args, is_yes, Some(environment.as_str()), Some(words));
+    let method = settle(method, world, again, || deploy_method(env_file, &world.probes()))?;
     if !world.is_interactive() {
         return Ok(Axes { environment, method });
     }
@@ -57,11 +68,12 @@ pub(super) fn ask(given: &Answers, existing: Option<&EnvFile>, world: &World<'_>
     Ok(Axes { environment, method })
 }
 
-/// The given answer, else the detected one. A word in `.env` that means nothing is refused, not passed over.
+/// The given answer, else the detected one. A word in `.env` that means nothing is refused, not passed over; `again` is
+/// this run with words of which the operator chooses one.
 fn settle<T: std::fmt::Display>(
     given: Option<T>,
-    flag: &str,
     world: &World<'_>,
+    again: impl Fn(&str) -> String,
     detect: impl FnOnce() -> Detected<T>,
 ) -> anyhow::Result<T> {
     if let Some(given) = given {
@@ -72,8 +84,7 @@ fn settle<T: std::fmt::Display>(
         world.ui.warning(&Problem::new(format!("{unanswered}; taken for `{}`", detected.value)));
     }
     let Some(rejected) = detected.rejected else { return Ok(detected.value) };
-    let problem = Problem::new(rejected.to_string())
-        .hint(format!("cargo xtask install {flag} {}", rejected.error.expected.join("|")));
+    let problem = Problem::new(rejected.to_string()).hint(again(&rejected.error.expected.join("|")));
     Err(Failure::new(Exit::Usage, problem).into())
 }
 

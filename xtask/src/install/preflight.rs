@@ -1,5 +1,7 @@
 //! What has to be there before anything is changed; all that is missing, at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use checks::command::Command;
@@ -8,8 +10,10 @@ use checks::{Deadline, Pyproject, Python, Uv, find_python, find_uv};
 use detect::{DeployMethod, Environment};
 
 use super::axes::Axes;
+use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::prompt;
+use crate::typed;
 use crate::world::World;
 
 /// How long a program has to say its version.
@@ -26,20 +30,22 @@ pub(super) struct Tools {
     pub(super) pyproject: Pyproject,
 }
 
-fn soon() -> Deadline {
-    Deadline::within(TIMEOUT)
+/// The time for one answer; `stop` is set where a signal has ended a program.
+fn soon(stop: &Arc<AtomicBool>) -> Deadline {
+    Deadline::unless(Arc::clone(stop), TIMEOUT, TIMEOUT)
 }
 
 /// Looks for everything that this combination needs. With `docker` there are no tools: everything is done in
 /// containers.
-pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Option<Tools>> {
+pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow::Result<Option<Tools>> {
     let mut problems = Vec::new();
+    let stop = Arc::default();
     let tools = match axes.method {
-        DeployMethod::Bare => tools(axes.environment, world, &mut problems),
+        DeployMethod::Bare => tools(axes.environment, world, &stop, &mut problems),
         DeployMethod::Docker => None,
     };
     let deployer_problems = match (axes.method, axes.environment) {
-        (DeployMethod::Docker, _) => docker(),
+        (DeployMethod::Docker, _) => docker(&stop, &without_deploying(axes, args, world)),
         // Only the offer to deploy needs it, and that can be declined.
         (DeployMethod::Bare, Environment::Prod) if !world.host.machine.has_systemd => {
             world.ui.warning(&Problem::new("systemd does not run here: `deploy-systemd` will need it"));
@@ -47,7 +53,10 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
         }
         (DeployMethod::Bare, _) => Vec::new(),
     };
-    if no_deploy {
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::interrupted("interrupted: nothing was changed").into());
+    }
+    if args.no_deploy {
         // The hint would be the flag that was given.
         for problem in deployer_problems {
             world.ui.warning(&Problem::new(problem.message));
@@ -69,13 +78,18 @@ pub(super) fn run(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Res
     Ok(tools)
 }
 
-fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
+fn tools(
+    environment: Environment,
+    world: &World<'_>,
+    stop: &Arc<AtomicBool>,
+    problems: &mut Vec<Problem>,
+) -> Option<Tools> {
     let lock_file = world.project.service_dir().join("uv.lock");
     if environment == Environment::Prod && !lock_file.is_file() {
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
         problems.push(Problem::new(message).hint("uv lock"));
     }
-    let uv = find_uv(&world.project, &soon()).ok();
+    let uv = find_uv(&world.project, &soon(stop)).ok();
     let pyproject = match Pyproject::read(&world.project.service_dir()) {
         Ok(pyproject) => pyproject,
         Err(error) => {
@@ -83,9 +97,9 @@ fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem
             return None;
         }
     };
-    match find_python(&pyproject.requires_python, uv.as_ref(), &soon()) {
+    match find_python(&pyproject.requires_python, uv.as_ref(), &soon(stop)) {
         Ok(python) => {
-            if uv.is_none() && !can_make_environments(&python) {
+            if uv.is_none() && !can_make_environments(&python, stop) {
                 let message = format!("command not found: `uv`, and `{}` cannot install it: no `venv`", python.program);
                 let hint = "apt install python3-venv (Debian, Ubuntu), or install uv";
                 problems.push(Problem::new(message).hint(hint));
@@ -101,8 +115,8 @@ fn tools(environment: Environment, world: &World<'_>, problems: &mut Vec<Problem
 }
 
 /// Whether this Python has what uv is installed with. Debian keeps it in a package of its own.
-fn can_make_environments(python: &Python) -> bool {
-    let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(&soon());
+fn can_make_environments(python: &Python, stop: &Arc<AtomicBool>) -> bool {
+    let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(&soon(stop));
     ask.is_ok_and(|finished| finished.is_success())
 }
 
@@ -119,20 +133,26 @@ fn consent_to_uv(world: &World<'_>) -> anyhow::Result<()> {
     Err(Failure::new(Exit::NotMet, problem).into())
 }
 
-/// What is wrong with Docker, both the engine and Compose.
-fn docker() -> Vec<Problem> {
-    let ask = |args: &[&str]| Command::new("docker", args).run(&soon());
+/// This run again, but for the deploy.
+fn without_deploying(axes: Axes, args: &cli::Install, world: &World<'_>) -> String {
+    let args = cli::Install { no_deploy: true, ..args.clone() };
+    typed::install(&args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()))
+}
+
+/// What is wrong with Docker, both the engine and Compose; `otherwise` is the command that does without.
+fn docker(stop: &Arc<AtomicBool>, otherwise: &str) -> Vec<Problem> {
+    let ask = |args: &[&str]| Command::new("docker", args).run(&soon(stop));
     let engine = match ask(&["version", "--format", "{{.Server.Version}}"]) {
         Ok(finished) if finished.is_success() => None,
         Ok(finished) => Some(
             Problem::new(format!("the Docker engine does not answer: {}", finished.complaint()))
-                .hint("start the engine, or go on without deploying: cargo xtask install --no-deploy"),
+                .hint(format!("start the engine, or go on without deploying: {otherwise}")),
         ),
         Err(error) => {
             // Without the program there is no Compose to ask for either.
             return vec![
                 Problem::new(error.to_string())
-                    .hint("install Docker, or go on without deploying: cargo xtask install --no-deploy"),
+                    .hint(format!("install Docker, or go on without deploying: {otherwise}")),
             ];
         }
     };

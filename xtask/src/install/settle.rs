@@ -10,7 +10,9 @@ use envfile::EnvFile;
 
 use super::answers::Answers;
 use super::axes::Axes;
+use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
+use crate::typed;
 use crate::world::World;
 use cell::Settled;
 
@@ -85,7 +87,13 @@ impl Files<'_> {
 }
 
 /// Settles every variable: the axes first, the table's rows, then whatever else was given.
-pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Vec<Setting>> {
+pub(super) fn run(
+    axes: Axes,
+    args: &cli::Install,
+    given: &Answers,
+    files: &Files<'_>,
+    world: &World<'_>,
+) -> anyhow::Result<Vec<Setting>> {
     let mut settings = vec![
         axis(DJANGO_ENV, axes.environment.as_str(), given, files, world),
         axis(DEPLOY_METHOD, axes.method.as_str(), given, files, world),
@@ -108,7 +116,7 @@ pub(super) fn run(axes: Axes, given: &Answers, files: &Files<'_>, world: &World<
         }
     }
     if !missing.is_empty() {
-        problems.push(missing_problem(&missing, axes, world));
+        problems.push(missing_problem(&missing, axes, args, world));
     }
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Usage, problems }.into());
@@ -134,16 +142,13 @@ fn answered(variable: &str, value: String) -> Setting {
     Setting { variable: variable.to_owned(), value: Some(value), origin: Origin::Answered }
 }
 
-fn missing_problem(missing: &[&str], axes: Axes, world: &World<'_>) -> Problem {
+fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, world: &World<'_>) -> Problem {
     let names: Vec<_> = missing.iter().map(|variable| format!("`{variable}`")).collect();
     let (are, why) = (if missing.len() == 1 { "is" } else { "are" }, world.why_not_asked());
     let sets: Vec<_> = missing.iter().map(|variable| format!("--set {variable}=…")).collect();
-    Problem::new(format!("{} {are} required in {axes}, {why}", names.join(" and "))).hint(format!(
-        "cargo xtask install --env {} --method {} {}, or a file with them: --answers FILE",
-        axes.environment,
-        axes.method,
-        sets.join(" ")
-    ))
+    let again = typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
+    Problem::new(format!("{} {are} required in {axes}, {why}", names.join(" and ")))
+        .hint(format!("{again} {}, or a file with them: --answers FILE", sets.join(" ")))
 }
 
 /// Says what was changed by force, and what was kept though it is unsafe here.

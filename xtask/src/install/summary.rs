@@ -57,9 +57,11 @@ pub(super) fn print(summary: &Summary<'_>, world: &World<'_>) {
         ui.result(format_args!("  {RUNSERVER_URL}/, or: curl {RUNSERVER_URL}{path}"));
     }
     ui.result(ink.style(BOLD, "Go on from here:"));
-    ui.result("  cargo xtask health                                        whether all is well, and what mends it");
-    ui.result("  cargo xtask detect                                        what this checkout is, and how we know");
-    ui.result("  cargo xtask install --env dev|prod --method bare|docker   another combination");
+    ui.commands(&[
+        ("cargo xtask health", "whether all is well, and what mends it"),
+        ("cargo xtask detect", "what this checkout is, and how we know"),
+        ("cargo xtask install --env dev|prod --method bare|docker", "another combination"),
+    ]);
 }
 
 /// How to start the development server from the root folder.

@@ -43,7 +43,7 @@ error: `--set`: `DEPLOY_METHOD` has an unknown value `systemd`, expected `bare` 
         str![],
         str![[r#"
 error: `.env` line 2: unknown value `production` for `DJANGO_ENV`, expected `dev` or `prod`
-hint: cargo xtask install --env dev|prod
+hint: cargo xtask install --project '[ROOT]' --env dev|prod --yes
 
 "#]],
     );
@@ -66,9 +66,9 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
         str![[r#"
@@ -109,7 +109,7 @@ fn answers_that_cannot_be() {
         str![],
         str![[r#"
 error: `--set`: `DJANGO_SECRET_KEY` holds a secret, which others would see in the process list
-hint: echo "DJANGO_SECRET_KEY=$VALUE" | cargo xtask install --answers -
+hint: echo "DJANGO_SECRET_KEY=$VALUE" | cargo xtask install --project '[ROOT]' --set DJANGO_DEBUG=maybe --answers -
 error: `--set` expects KEY=VALUE, there is no `=`
 error: `--set`: `DJANGO_DEBUG` is 1 or 0, not: maybe
 
@@ -121,7 +121,7 @@ error: `--set`: `DJANGO_DEBUG` is 1 or 0, not: maybe
         str![],
         str![[r#"
 error: `--set`: `CELERY_BROKER_URL` holds a secret, which others would see in the process list
-hint: echo "CELERY_BROKER_URL=$VALUE" | cargo xtask install --answers -
+hint: echo "CELERY_BROKER_URL=$VALUE" | cargo xtask install --project '[ROOT]' --answers -
 
 "#]],
     );
@@ -197,9 +197,9 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]])
         .stderr_eq(str![[r#"
@@ -257,9 +257,9 @@ prod+bare in [ROOT]
     CELERY_TASK_ALWAYS_EAGER  0                            always so here
     EXTRA                     two words                    as answered
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]])
         .stderr_eq(str![[r#"

@@ -70,18 +70,18 @@ fn everything_that_is_wrong_at_once() {
 warning: env.mode: 644: every user of this machine can get at the secrets in it
 hint: chmod 640 .env
 error: `.env` line 2: unknown value `dokcer` for `DEPLOY_METHOD`, expected `bare` or `docker`
-hint: cargo xtask install --method docker, or mend the line by hand
+hint: cargo xtask install --project '[ROOT]' --method docker, or mend the line by hand
 error: env.portable: 1 line is read differently
   `.env` line 3: `DJANGO_SECRET_KEY`: unterminated-quote
   python-dotenv  sees no such variable
   compose        refuses the file
   bash           refuses the file
-hint: cargo xtask health
+hint: cargo xtask health --project '[ROOT]'
 error: env.matrix: 3 variables are not what prod+docker needs
   `.env`: `DJANGO_SECRET_KEY` is required, and has no value
   `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value
   `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
-hint: cargo xtask install --env prod --method docker
+hint: cargo xtask install --project '[ROOT]' --env prod --method docker
 error: Compose 2.20 or later is needed, this is 2.19.1
 hint: update the Compose plugin of Docker
 error: port 8000, which `web` publishes, is held by container `other`
@@ -112,7 +112,7 @@ hint: install the Compose plugin of Docker
         str![""],
         str![[r#"
 error: env.file: `.env` is not there
-hint: cargo xtask install
+hint: cargo xtask install --project '[ROOT]' --env dev --method docker
 error: docker.daemon: command not found: `docker`
 hint: install Docker: https://docs.docker.com/engine/install/
 
@@ -125,7 +125,7 @@ fn another_method_is_not_passed_over() {
     let sandbox = stack().file(".env", ENV.replace("=docker", "=bare"));
     sandbox.check("deploy-docker", 3, str![""], str![[r#"
 error: `.env` line 2: `DEPLOY_METHOD` is `bare`, and this deploys with `docker`: and there is no terminal to ask on: nothing was changed
-hint: cargo xtask install --method docker, or --yes
+hint: cargo xtask install --project '[ROOT]' --method docker, or cargo xtask deploy-docker --project '[ROOT]' --yes
 
 "#]]);
     assert_eq!(sandbox.read(".env"), ENV.replace("=docker", "=bare"));

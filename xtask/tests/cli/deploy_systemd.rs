@@ -26,13 +26,14 @@ fn everything_that_is_wrong_is_told_at_once() {
             "error: `.env`: `DJANGO_DEBUG` has to be `0`",
             "error: `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value",
             "error: `.env`: `CELERY_BROKER_URL` is required, and has no value",
-            "hint: cargo xtask install --env prod --method bare",
+            &format!("hint: cargo xtask install --project '{}' --env prod --method bare", sandbox.root().display()),
             "error: command not found: `uv`",
             "error: command not found: `git`",
         ] {
             assert!(told.contains(problem), "{problem:?} is not in: {told}");
         }
         assert!(!told.contains("a-secret-of-the-operators"), "{told}");
+        crate::sandbox::names_project(&told);
     }
     assert_eq!(sandbox.read(".env"), env);
 }

@@ -86,9 +86,9 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
         str![[r#"
@@ -131,9 +131,9 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
         str![[r#"
@@ -172,7 +172,7 @@ Commands in [ROOT]; what is already so is not done again
   uv run --no-sync manage.py migrate --noinput
   uv run --no-sync manage.py check --deploy
   uv run --no-sync manage.py collectstatic --noinput   (where STATIC_ROOT is set)
-Then deploy-systemd: cargo xtask deploy-systemd --dry-run shows its plan
+Then deploy-systemd; once `.env` is settled, its plan is: cargo xtask deploy-systemd --project '[ROOT]' --dry-run
 
 "#]], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
@@ -190,7 +190,7 @@ fn everything_that_is_missing_at_once() {
 warning: systemd does not run here: `deploy-systemd` will need it
   ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 error: `DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare, and there is no terminal to ask on
-hint: cargo xtask install --env prod --method bare --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
+hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
 "#]]);
     assert!(!sandbox.has(".env"));
@@ -204,7 +204,7 @@ hint: cargo xtask install --env prod --method bare --set DJANGO_ALLOWED_HOSTS=�
 warning: systemd does not run here: `deploy-systemd` will need it
   ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 error: `CELERY_BROKER_URL` is required in prod+bare, and there is no terminal to ask on
-hint: cargo xtask install --env prod --method bare --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
+hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --yes --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
 "#]],
     );
@@ -230,9 +230,9 @@ prod+bare in [ROOT]
     CELERY_BROKER_URL         redis://localhost/0  as answered
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
         str![[r#"

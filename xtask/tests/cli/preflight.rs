@@ -46,7 +46,7 @@ hint: apt install python3-venv (Debian, Ubuntu), or install uv
     let docker = Sandbox::project().shims(&["docker-down"]);
     docker.check("install --yes --method docker", 3, str![], str![[r#"
 error: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
-hint: start the engine, or go on without deploying: cargo xtask install --no-deploy
+hint: start the engine, or go on without deploying: cargo xtask install --project '[ROOT]' --env dev --method docker --no-deploy --yes
 error: Docker Compose v2 is not installed: `docker compose version` fails
 hint: install the Compose plugin of Docker
 
@@ -59,7 +59,7 @@ hint: install the Compose plugin of Docker
         str![],
         str![[r#"
 error: command not found: `docker`
-hint: install Docker, or go on without deploying: cargo xtask install --no-deploy
+hint: install Docker, or go on without deploying: cargo xtask install --project '[ROOT]' --env dev --method docker --no-deploy --yes
 
 "#]],
     );
@@ -79,9 +79,9 @@ dev+docker in [ROOT]
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]], str![[r#"
 warning: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
@@ -171,9 +171,9 @@ dev+docker in [ROOT]
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
-  cargo xtask health                                        whether all is well, and what mends it
-  cargo xtask detect                                        what this checkout is, and how we know
-  cargo xtask install --env dev|prod --method bare|docker   another combination
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
         str![[r#"
@@ -194,4 +194,40 @@ hint: docker compose -f compose.yaml config
 "#]],
     );
     assert!(sandbox.has(".env"));
+}
+
+/// A program that dies of the terminal's Ctrl-C is an interruption, also where nobody else has got the signal yet.
+#[test]
+fn a_program_that_is_interrupted_ends_the_install() {
+    let sandbox = Sandbox::project().shims(&["uv-interrupted", "python"]);
+    sandbox.check(
+        "install --yes",
+        130,
+        str![],
+        str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -DJANGO_DEBUG=
+  11 +DJANGO_DEBUG=1
+     -DJANGO_SECRET_KEY=
+  14 +DJANGO_SECRET_KEY=********
+     -DJANGO_ALLOWED_HOSTS=
+  17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+     -CELERY_TASK_ALWAYS_EAGER=
+  20 +CELERY_TASK_ALWAYS_EAGER=1
+error: interrupted during `uv sync`: the new `.env` is removed again
+
+"#]],
+    );
+    assert!(!sandbox.has(".env"));
+    let before = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\n";
+    for (shims, args) in [
+        // While a check asks uv, and before anything is changed.
+        (["uv-interrupted-asking", "python"], "install --yes"),
+        (["docker-interrupted-asking", "python"], "install --yes --method docker"),
+    ] {
+        let sandbox = Sandbox::project().file(".env", before).shims(&shims);
+        sandbox.xtask(args).assert().code(130);
+        assert_eq!(sandbox.read(".env"), before, "{shims:?}");
+    }
 }

@@ -11,6 +11,17 @@ use tempfile::TempDir;
 /// Where the committed stand-ins for other programs are, a folder a set.
 const SHIMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shims");
 
+/// Every command of ours that is printed names the project of the run that has printed it; a usage line is no command.
+#[track_caller]
+pub(crate) fn names_project(printed: &str) {
+    for line in printed.lines().filter(|line| !line.contains("Usage: ")) {
+        for command in line.split("cargo xtask ").skip(1) {
+            let options = command.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '-');
+            assert!(options.starts_with(" --project "), "a command without its project: {line}");
+        }
+    }
+}
+
 pub(crate) struct Sandbox {
     dir: TempDir,
     shims: Vec<&'static str>,
@@ -95,7 +106,12 @@ impl Sandbox {
     /// Runs it and compares exit code, standard output and standard error, whole.
     #[track_caller]
     pub(crate) fn check(&self, args: &str, code: i32, stdout: impl IntoData, stderr: impl IntoData) -> OutputAssert {
-        self.xtask(args).assert().code(code).stdout_eq(stdout).stderr_eq(stderr)
+        let assert = self.xtask(args).assert();
+        let output = assert.get_output();
+        for printed in [&output.stdout, &output.stderr] {
+            names_project(&String::from_utf8_lossy(printed));
+        }
+        assert.code(code).stdout_eq(stdout).stderr_eq(stderr)
     }
 
     fn assert(&self) -> Assert {
@@ -104,6 +120,7 @@ impl Sandbox {
         redactions.insert("[ROOT]", root.display().to_string()).expect("a placeholder");
         for (placeholder, pattern) in [
             ("[TIME]", r" in (?<redacted>\d+\.\d\d s)"),
+            ("[SHORT]", r"(?m)  (?<redacted>\d+\.\d s)$"),
             ("[FREE]", r"(?<redacted>\d+\.\d GB) free"),
             ("[MS]", r#""elapsed_ms":(?<redacted>\d+)"#),
             ("[SECONDS]", r#" time="(?<redacted>\d+\.\d+)""#),

@@ -17,6 +17,23 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Where a call is not compared by [`Sandbox::check`](crate::sandbox::Sandbox::check), its snapshot tells.
+#[test]
+fn every_command_in_a_snapshot_names_the_project() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli"), &mut files);
+    let mut commands = 0;
+    for file in files.iter().filter(|file| !file.ends_with("tidy.rs") && !file.ends_with("sandbox.rs")) {
+        let text = fs::read_to_string(file).expect("UTF-8");
+        // Snapshots are raw strings; what stands around them is code.
+        for snapshot in text.split("r#\"").skip(1).filter_map(|rest| rest.split("\"#").next()) {
+            crate::sandbox::names_project(snapshot);
+            commands += snapshot.matches("cargo xtask ").count();
+        }
+    }
+    assert!(commands > 50, "found only {commands}");
+}
+
 #[test]
 fn every_source_file_opens_with_its_purpose_and_ends_in_time() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");

@@ -72,9 +72,14 @@ impl Checkout {
 
     /// A call of the binary on this checkout.
     pub(crate) fn xtask<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Expression {
+        self.xtask_behind(None, args)
+    }
+
+    /// The same, with a folder of shims before the real programs.
+    pub(crate) fn xtask_behind<'a>(&self, shims: Option<&str>, args: impl IntoIterator<Item = &'a str>) -> Expression {
         let root = self.root.to_str().expect("UTF-8").to_owned();
         let args = args.into_iter().map(str::to_owned).chain(["--project".to_owned(), root]);
-        without_uv(cmd(env!("CARGO_BIN_EXE_xtask"), args)).dir(&self.root)
+        with_shims(shims, cmd(env!("CARGO_BIN_EXE_xtask"), args)).dir(&self.root)
     }
 
     /// Runs the binary; both outputs, and the exit code.
@@ -121,11 +126,16 @@ pub(crate) fn tells(output: &str, expected: &[&str]) {
 }
 
 /// A PATH without the folders that have a uv, and none of the variables that a test run of ours would leak.
-#[expect(clippy::disallowed_methods, reason = "the tests choose the environment of what they start")]
 pub(crate) fn without_uv(command: Expression) -> Expression {
+    with_shims(None, command)
+}
+
+/// The same, with a folder before all others.
+#[expect(clippy::disallowed_methods, reason = "the tests choose the environment of what they start")]
+fn with_shims(shims: Option<&str>, command: Expression) -> Expression {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = std::env::split_paths(&path).filter(|dir| !dir.join("uv").exists());
-    let path = std::env::join_paths(dirs).expect("they were a PATH before");
+    let path = std::env::join_paths(shims.map(PathBuf::from).into_iter().chain(dirs)).expect("they were a PATH before");
     ["DJANGO_ENV", "DEPLOY_METHOD", "DJANGO_SECRET_KEY", "CARGO_MANIFEST_DIR", "VIRTUAL_ENV"]
         .into_iter()
         .fold(command, |command, name| command.env_remove(name))

@@ -62,6 +62,11 @@ impl Machine {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    pub(crate) fn write(&self, path: &str, content: &str) {
+        let command = cmd!("docker", "exec", "-i", &self.name, "sh", "-c", format!("cat >{path}"));
+        command.stdin_bytes(content).run().expect("written");
+    }
+
     /// Runs the lines of a script, each of which must work.
     #[track_caller]
     pub(crate) fn script(&self, script: &str) -> String {

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use detect::{Detected, ENV_FILE, Environment};
+use detect::{DeployMethod, Detected, ENV_FILE, Environment};
 use envfile::EnvFile;
 
 use crate::outcome::{Finding, Outcome, Repair, Status, counted};
@@ -82,7 +82,13 @@ fn file(site: &Site) -> Outcome {
         Ok(Some(file)) => {
             Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {}", counted(file.keys().count(), "variable")))
         }
-        Ok(None) => Outcome::err(NAME, format!("`{ENV_FILE}` is not there")).hint("cargo xtask install"),
+        Ok(None) => {
+            let axes = match (site.environment.value, site.deploy_method.value) {
+                (Environment::Dev, DeployMethod::Bare) => String::new(),
+                (environment, method) => format!(" --env {environment} --method {method}"),
+            };
+            Outcome::err(NAME, format!("`{ENV_FILE}` is not there")).hint(format!("cargo xtask install{axes}"))
+        }
         Err(error) => Outcome::err(NAME, error.to_string()),
     }
 }

@@ -45,7 +45,7 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     let started = Instant::now();
     let units = match show::ask(&all(&names, &main), &site.secrets, deadline) {
         Ok(units) => units,
-        Err(reason) => return silent(&names, &reason),
+        Err(error) => return silent(&names, &error.to_string()),
     };
     let (elapsed, now) = (started.elapsed(), unit::uptime());
 

@@ -1,11 +1,11 @@
 //! Docker and Compose, asked as a person in the root folder would: the engine is wherever Docker itself looks for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use checks::command::{Command, CommandError, Finished};
+use checks::command::{Command, Finished};
 use checks::secret::Secrets;
 use checks::{Deadline, Project};
 
@@ -89,7 +89,7 @@ impl<'a> Engine<'a> {
     pub(super) fn ask(&self, args: &[&str], stdin: &[u8], allowed: Duration) -> anyhow::Result<Finished> {
         let deadline = Deadline::unless(Arc::clone(&self.stop), allowed, allowed);
         let command = Command::new("docker", args).dir(&self.project.root).envs(ENVIRONMENT).stdin(stdin);
-        command.run(&deadline).map_err(|error| self.unanswered(args, &error))
+        command.run(&deadline).map_err(|error| Failure::unfinished(shown(args), &error).into())
     }
 
     /// What is known of containers. Those that are gone are left out.
@@ -149,13 +149,6 @@ impl<'a> Engine<'a> {
         };
         let complaint = self.secrets.cover(complaint);
         Err(Failure::new(Exit::Failed, Problem::new(format!("`{}` failed: {complaint}", shown(args)))).into())
-    }
-
-    fn unanswered(&self, args: &[&str], error: &CommandError) -> anyhow::Error {
-        if self.stop.load(Ordering::Relaxed) {
-            return Failure::interrupted(format!("interrupted during `{}`", shown(args))).into();
-        }
-        Failure::new(Exit::Failed, Problem::new(format!("`{}`: {error}", shown(args)))).into()
     }
 }
 

@@ -15,10 +15,12 @@ use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Stack};
+use crate::cli;
 use crate::deploy::record::{Records, Target};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::prompt;
+use crate::typed;
 use crate::world::World;
 
 /// What of the checks is asked about.
@@ -228,7 +230,11 @@ fn unreplaceable(stack: &Stack, ours: &[Container]) -> Vec<Problem> {
 }
 
 /// Whether this is what is wanted, when `.env` says something else; writes it where `.env` says nothing.
-pub(super) fn settle_method(method: &Detected<DeployMethod>, world: &World<'_>) -> anyhow::Result<()> {
+pub(super) fn settle_method(
+    method: &Detected<DeployMethod>,
+    args: &cli::DeployDocker,
+    world: &World<'_>,
+) -> anyhow::Result<()> {
     let (ui, project) = (world.ui, &world.project);
     match (&method.source, method.value) {
         (Source::EnvFile { .. }, DeployMethod::Docker) => Ok(()),
@@ -244,7 +250,8 @@ pub(super) fn settle_method(method: &Detected<DeployMethod>, world: &World<'_>) 
             }
             let why = if world.is_interactive() { "declined" } else { world.why_not_asked() };
             let problem = Problem::new(format!("{place}: {why}: nothing was changed"));
-            Err(Failure::new(Exit::NotMet, problem.hint("cargo xtask install --method docker, or --yes")).into())
+            let hint = format!("cargo xtask install --method docker, or {} --yes", typed::deploy_docker(args));
+            Err(Failure::new(Exit::NotMet, problem.hint(hint)).into())
         }
         _ => {
             let docker = DeployMethod::Docker.as_str();

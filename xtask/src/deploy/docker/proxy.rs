@@ -119,7 +119,8 @@ impl Proxy<'_> {
         }
         let complaint = self.engine.secrets.cover(&finished.complaint());
         let problem = Problem::new(format!("`{url}` does not answer: {complaint}"));
-        Err(Failure::new(Exit::Failed, problem.hint("docker compose logs proxy")).into())
+        Err(Failure::new(Exit::Failed, problem.hint(format!("docker compose -f {} logs proxy", self.engine.file)))
+            .into())
     }
 
     fn address(&self, container: &Container) -> anyhow::Result<String> {

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use checks::Deadline;
-use checks::group::systemd::show::{self, Unit};
+use checks::group::systemd::show::{self, ShowError, Unit};
 use checks::group::systemd::unit::end;
 use checks::secret::Secrets;
 
+use super::journal;
 use super::root::{Root, Step};
-use crate::exit::{Exit, Failure, Problem};
+use crate::exit::{self, Exit, Problem};
 use crate::interrupt::Deferred;
 use crate::ui::Ui;
 
@@ -29,8 +30,10 @@ pub(super) struct Manager<'a> {
 
 /// What systemd knows of these units, in their order.
 pub(super) fn show(names: &[String], secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
-    show::ask(names, secrets, &Deadline::within(SOON))
-        .map_err(|reason| Failure::new(Exit::Failed, Problem::new(reason)).into())
+    show::ask(names, secrets, &Deadline::within(SOON)).map_err(|error| match error {
+        ShowError::NoAnswer(error) => exit::Failure::unfinished("systemctl show", &error).into(),
+        ShowError::Failed(message) => exit::Failure::new(Exit::Failed, Problem::new(message)).into(),
+    })
 }
 
 impl Manager<'_> {
@@ -56,8 +59,8 @@ impl Manager<'_> {
             if is_new && unit.is_active() {
                 return Ok(unit);
             }
-            if let Some(ailment) = ailment(&unit, is_new) {
-                return Err(self.sick(&unit, &ailment));
+            if let Some(failure) = failure(&unit, is_new) {
+                return Err(self.failed(&unit, failure));
             }
             if is_new && !is_starting {
                 is_starting = true;
@@ -79,8 +82,8 @@ impl Manager<'_> {
             if unit.is_active() {
                 return Ok(unit);
             }
-            if let Some(ailment) = ailment(&unit, true) {
-                return Err(self.sick(&unit, &ailment));
+            if let Some(failure) = failure(&unit, true) {
+                return Err(self.failed(&unit, failure));
             }
             self.deferred.pause(POLL);
         }
@@ -89,14 +92,53 @@ impl Manager<'_> {
     /// Whether the same process is still up that was before, without a restart.
     pub(super) fn check_same(&self, first: &Unit) -> anyhow::Result<()> {
         let now = self.one(&first.name)?;
-        if let Some(ailment) = ailment(&now, true) {
-            return Err(self.sick(&now, &ailment));
-        }
         let is_same = |property| now.get(property) == first.get(property);
-        if !["InvocationID", "NRestarts", "MainPID"].into_iter().all(is_same) {
+        // A unit that is not even remembered any more has none.
+        if !is_same("InvocationID") && !now.get("InvocationID").is_empty() {
+            return Err(self.ended(first.get("InvocationID"), &now));
+        }
+        if let Some(failure) = failure(&now, true) {
+            return Err(self.failed(&now, failure));
+        }
+        if !["NRestarts", "MainPID"].into_iter().all(is_same) {
             return Err(self.sick(&now, "was restarted"));
         }
         Ok(())
+    }
+
+    /// The error for a unit that has failed, or is back after a restart: what counts is how it failed first.
+    fn failed(&self, unit: &Unit, failure: Failure) -> anyhow::Error {
+        match failure {
+            Failure::Is(reason) => self.sick(unit, &reason),
+            Failure::Restarted => match self.first_restarted(unit) {
+                Some(invocation) => self.ended(&invocation, unit),
+                None => self.sick(unit, "was restarted"),
+            },
+        }
+    }
+
+    /// The error for an invocation that is over; by now the unit itself tells of another one.
+    fn ended(&self, invocation: &str, unit: &Unit) -> anyhow::Error {
+        let ids = [journal::PROCESS_EXITED, journal::UNIT_FAILED].map(|id| format!("MESSAGE_ID={id}"));
+        let entries = self.entries([format!("INVOCATION_ID={invocation}")].into_iter().chain(ids));
+        self.show_last_lines(&unit.name, invocation, &journal::how_it_ended(&entries))
+    }
+
+    /// The first invocation that systemd has restarted since the unit was last told to start: it counts the restarts from
+    /// then on, and notes each one in the journal.
+    fn first_restarted(&self, unit: &Unit) -> Option<String> {
+        let restarts = unit.number("NRestarts").to_string();
+        let of_unit = [format!("UNIT={}", unit.name), format!("MESSAGE_ID={}", journal::RESTART_SCHEDULED)];
+        let entries = self.entries(["--lines".to_owned(), restarts].into_iter().chain(of_unit));
+        entries.into_iter().map(|entry| entry.invocation).find(|invocation| !invocation.is_empty())
+    }
+
+    /// Entries of systemd's own in the journal, the oldest first; none where it cannot be read.
+    fn entries(&self, matches: impl IntoIterator<Item = String>) -> Vec<journal::Entry> {
+        // What was said until now is in it then.
+        let _ = self.root.attempt(&Step::new("journalctl --sync", [""; 0]));
+        let told = self.root.run(&Step::new("journalctl --no-pager --output json", matches));
+        told.map(|told| journal::parse(&told)).unwrap_or_default()
     }
 
     /// How long a unit may take to stop, which systemd sees to.
@@ -105,12 +147,15 @@ impl Manager<'_> {
         Ok(humantime::parse_duration(unit.get("TimeoutStopUSec")).unwrap_or_default())
     }
 
-    /// Shows a unit's last words, and makes an error of what is wrong with it.
-    pub(super) fn sick(&self, unit: &Unit, ailment: &str) -> anyhow::Error {
-        let (name, ailment) = (&unit.name, self.secrets.cover(ailment));
-        let invocation = unit.get("InvocationID");
+    /// Shows a unit's last lines, and makes an error of what is wrong with it.
+    pub(super) fn sick(&self, unit: &Unit, reason: &str) -> anyhow::Error {
+        self.show_last_lines(&unit.name, unit.get("InvocationID"), reason)
+    }
+
+    fn show_last_lines(&self, name: &str, invocation: &str, reason: &str) -> anyhow::Error {
+        let reason = self.secrets.cover(reason);
         if !invocation.is_empty() {
-            self.ui.note(format_args!("     `{name}` {ailment}; its last lines:"));
+            self.ui.note(format_args!("     `{name}` {reason}; its last lines:"));
             // Those of its processes, and those of systemd about it. Without them the error is told all the same.
             let matches =
                 [format!("_SYSTEMD_INVOCATION_ID={invocation}"), "+".into(), format!("INVOCATION_ID={invocation}")];
@@ -122,27 +167,36 @@ impl Manager<'_> {
                 self.ui.last_words(&self.secrets.cover(&lines));
             }
         }
-        Failure::new(Exit::Failed, Problem::new(format!("`{name}` {ailment}"))).into()
+        exit::Failure::new(Exit::Failed, Problem::new(format!("`{name}` {reason}"))).into()
     }
 }
 
-/// What is wrong with a unit that should be on its way up, or be there.
-fn ailment(unit: &Unit, is_new: bool) -> Option<String> {
+/// What is wrong with a unit that should be on its way up, or be up.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    /// The reason, of its present invocation.
+    Is(String),
+    /// An earlier invocation has failed, and systemd has started another one since.
+    Restarted,
+}
+
+fn failure(unit: &Unit, is_new: bool) -> Option<Failure> {
+    let is = |reason: String| Some(Failure::Is(reason));
     let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
     match unit.get("LoadState") {
         "loaded" => {}
-        state => return Some(format!("cannot be loaded: `{state}`")),
+        state => return is(format!("cannot be loaded: `{state}`")),
     }
     // What has happened before this start, or is still to be done about it, is no news.
     if !is_new && unit.number("Job") != 0 {
         return None;
     }
+    let is_failed = active == "failed" || (active == "activating" && sub.starts_with("auto-restart"));
     match active {
-        "failed" => Some(format!("failed: {}", end(unit))),
-        "activating" if sub.starts_with("auto-restart") => Some(format!("failed: {}", end(unit))),
-        _ if is_new && unit.number("NRestarts") > 0 => Some(format!("was restarted: {}", end(unit))),
-        "inactive" if is_new => Some(format!("has ended: {}", end(unit))),
-        "inactive" => Some("was not started: something that it requires is missing".to_owned()),
+        _ if is_new && unit.number("NRestarts") > 0 => Some(Failure::Restarted),
+        _ if is_failed => is(format!("failed: {}", end(unit))),
+        "inactive" if is_new => is(format!("has ended: {}", end(unit))),
+        "inactive" => is("was not started: something that it requires is missing".to_owned()),
         _ => None,
     }
 }

@@ -63,8 +63,9 @@ pub(super) struct Tools {
     pub(super) pyproject: Pyproject,
 }
 
-fn soon() -> Deadline {
-    Deadline::within(TIMEOUT)
+/// The time for one answer; a signal ends the wait.
+fn soon(deferred: &Deferred) -> Deadline {
+    Deadline::unless(deferred.flag(), TIMEOUT, TIMEOUT)
 }
 
 /// Looks at everything.
@@ -87,16 +88,16 @@ pub(super) fn check(args: &cli::DeploySystemd, world: &World<'_>, deferred: &Def
     if let Ok((env, _)) = &env {
         judge(env, &layout, world, &mut problems);
     }
-    let group = group_of(&world.project.settings.user, &mut problems);
-    let tools = tools(world, &mut problems);
-    let source = keep(Source::of(&world.project.root), &mut problems);
+    let group = group_of(&world.project.settings.user, deferred, &mut problems);
+    let tools = tools(world, deferred, &mut problems);
+    let source = keep(Source::of(&world.project.root, &deferred.flag()), &mut problems);
     let units = units(&layout, world, &mut problems);
     let broker = env.as_ref().ok().and_then(|(env, _)| env.value(checks::matrix::CELERY_BROKER_URL));
     let shown = if world.host.machine.has_systemd {
         let shown = keep(shown(&units, &layout, &site.secrets), &mut problems).unwrap_or_default();
-        problems.extend(verify::units(&units, source.as_ref(), &layout, &world.project.root, &soon()));
+        problems.extend(verify::units(&units, source.as_ref(), &layout, &world.project.root, &soon(deferred)));
         problems.extend(verify::addresses(&units, &shown, &layout));
-        let outcome = redis::outcome(broker, &shown, &soon());
+        let outcome = redis::outcome(broker, &shown, &soon(deferred));
         problems.extend((outcome.status == Status::Err).then(|| told(&outcome)));
         shown
     } else {
@@ -248,8 +249,8 @@ fn judge(env: &EnvPlan, layout: &Layout, world: &World<'_>, problems: &mut Vec<P
 }
 
 /// The group of the user that the units run as.
-fn group_of(user: &str, problems: &mut Vec<Problem>) -> Option<String> {
-    match Command::new("id", ["-gn", user]).run(&soon()) {
+fn group_of(user: &str, deferred: &Deferred, problems: &mut Vec<Problem>) -> Option<String> {
+    match Command::new("id", ["-gn", user]).run(&soon(deferred)) {
         Ok(finished) if finished.is_success() => Some(finished.stdout().trim().to_owned()),
         Ok(_) => {
             let hint =
@@ -264,9 +265,9 @@ fn group_of(user: &str, problems: &mut Vec<Problem>) -> Option<String> {
     }
 }
 
-fn tools(world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
+fn tools(world: &World<'_>, deferred: &Deferred, problems: &mut Vec<Problem>) -> Option<Tools> {
     let service = world.project.service_dir();
-    let uv = find_uv(&world.project, &soon()).map_err(|error| {
+    let uv = find_uv(&world.project, &soon(deferred)).map_err(|error| {
         let hint = "cargo xtask install --env prod --method bare --no-deploy, which installs it";
         problems.push(Problem::new(error.to_string()).hint(hint));
     });
@@ -276,7 +277,7 @@ fn tools(world: &World<'_>, problems: &mut Vec<Problem>) -> Option<Tools> {
         problems.push(Problem::new(message).hint("uv lock"));
     }
     let pyproject = Pyproject::read(&service).map_err(|error| problems.push(Problem::new(error.to_string()))).ok()?;
-    let python = find_system_python(&pyproject.requires_python, &soon()).map_err(|error| {
+    let python = find_system_python(&pyproject.requires_python, &soon(deferred)).map_err(|error| {
         let message = format!("{error} for the whole machine: the units cannot start one in somebody's home");
         problems.push(Problem::new(message).hint("sudo apt install python3"));
     });

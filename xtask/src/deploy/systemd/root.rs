@@ -87,14 +87,13 @@ impl Root {
 
     /// Does a step; its end, whatever it was.
     pub(super) fn attempt(&self, step: &Step) -> anyhow::Result<Finished> {
-        let failed = |error| Failure::new(Exit::Failed, Problem::new(format!("`{step}`: {error}")));
         let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
         let finished = if self.is_root {
             Command::new(words[0], words[1..].to_vec()).stdin(step.stdin.as_slice()).run(&Deadline::within(SOON))
         } else {
             sudo(&[&["-n", "--"], words.as_slice()].concat(), &step.stdin)
         };
-        Ok(finished.map_err(failed)?)
+        Ok(finished.map_err(|error| Failure::unfinished(step, &error))?)
     }
 
     /// Does a step, which has to work; what it printed.

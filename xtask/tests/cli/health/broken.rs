@@ -25,12 +25,12 @@ env
  err   env.axes           unknown value for `DJANGO_ENV` and `DEPLOY_METHOD`
        `.env` line 1: unknown value `production` for `DJANGO_ENV`, expected `dev` or `prod`
        `.env` line 2: unknown value `systemd` for `DEPLOY_METHOD`, expected `bare` or `docker`
-       hint: cargo xtask install --env dev|prod --method bare|docker --project '[ROOT]'
+       hint: cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker
   ok   env.file           `.env` is there, 5 variables
 warn   env.mode           644: every user of this machine can get at the secrets in it
        hint: chmod 640 .env
 warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY_TASK_ALWAYS_EAGER`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask health --fix --project '[ROOT]'
+       hint: cargo xtask health --project '[ROOT]' --fix
  err   env.portable       2 lines are read differently by its readers, or not at all
        warn: `.env` line 3: `DJANGO_SECRET_KEY`: blank-inside
          python-dotenv  ********
@@ -41,7 +41,7 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
          bash           refuses the file
  err   env.matrix         1 variable is not what dev+bare needs
        `.env` line 4: `DJANGO_DEBUG` is neither `1` nor `0`
-       hint: cargo xtask install --env dev --method bare --project '[ROOT]'
+       hint: cargo xtask install --project '[ROOT]' --env dev --method bare
 
 core
  err   core.python        no Python >=3.13 found: `python3` is 3.12.1
@@ -85,7 +85,7 @@ env
   ok   env.file      `.env` is there, 5 variables
   ok   env.mode      640: nobody else can read it
 warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask health --fix --project '[ROOT]'
+       hint: cargo xtask health --project '[ROOT]' --fix
   ok   env.portable  python-dotenv and bash read every line alike
  err   env.matrix    5 variables are not what prod+bare needs
        err: `.env` line 3: `DJANGO_DEBUG` has to be `0`
@@ -93,7 +93,7 @@ warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_
        warn: `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that nobody else is answered
        err: `.env`: `CELERY_BROKER_URL` is required, and has no value
        err: `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
-       hint: cargo xtask install --env prod --method bare --project '[ROOT]'
+       hint: cargo xtask install --project '[ROOT]' --env prod --method bare
 
 4 ok, 1 warn, 1 err, 0 skip in [TIME]
 

@@ -36,7 +36,7 @@ For more information, try '--help'.
         str![],
         str![[r#"
 error: `--only` and `--skip` leave nothing to check
-hint: cargo xtask health --list
+hint: cargo xtask health --project '[ROOT]' --list
 
 "#]],
     );
@@ -326,7 +326,7 @@ mode           dev      .env:1
 
 env
 warn   env.axes  `bare` is a guess, as `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
-       hint: cargo xtask install --method bare|docker --project '[ROOT]'
+       hint: cargo xtask install --project '[ROOT]' --method bare|docker
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 

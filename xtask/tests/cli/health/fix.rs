@@ -36,7 +36,7 @@ env
 warn   env.mode      664: every user of this machine can get at the secrets in it
        hint: chmod 660 .env
 warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
-       hint: cargo xtask health --fix --project '[ROOT]'
+       hint: cargo xtask health --project '[ROOT]' --fix
   ok   env.portable  python-dotenv and bash read every line alike
   ok   env.matrix    holds what dev+bare needs
 
@@ -76,7 +76,7 @@ warn   env.mode  664: every user of this machine can get at the secrets in it
 warn   env.mode  664: every user of this machine can get at the secrets in it
 fix: chmod 660 .env
 warning: not done, and there is no terminal to ask on
-hint: cargo xtask health --fix --yes
+hint: cargo xtask health --project '[ROOT]' --fix --yes --only env.mode
 
 "#]],
     );
@@ -164,7 +164,7 @@ env
  err   env.mode  644: every user of this machine can get at the secrets in it
 fix: chmod 640 .env
 warning: nothing is mended in prod without `--yes`
-hint: cargo xtask health --fix --yes
+hint: cargo xtask health --project '[ROOT]' --fix --yes --only env.mode
 
 "#]],
     );
@@ -218,12 +218,12 @@ django
  err   core.lock  `.venv` is not in step with `uv.lock`
        | error: no way: uv sync --check --all-extras --dev
 fix: uv sync
- err   uv sync  0.0 s
+ err   uv sync  [SHORT]
      | error: no way: uv sync --all-extras --dev
 error: `uv sync` failed: exit status: 2
  err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
 fix: manage.py migrate
- err   manage.py migrate  0.0 s
+ err   manage.py migrate  [SHORT]
      | error: no way: uv run --no-sync manage.py migrate --noinput
 error: `manage.py migrate` failed: exit status: 2
 
@@ -289,7 +289,7 @@ warn   env.mode  644: every user of this machine can get at the secrets in it
 warn   env.mode  644: every user of this machine can get at the secrets in it
 fix: chmod 640 .env
 warning: nothing is mended before the axes in `.env` are words that we know
-hint: cargo xtask install --env dev|prod --method bare|docker
+hint: cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker
 
 "#]],
     );

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::checkout::tells;
-use crate::deploy::stack::{QUICK, Stack};
+use crate::deploy::stack::{QUICK, Stack, finish};
 use crate::deploy::watch::{Deploy, Events};
 use crate::load::Load;
 
@@ -37,7 +37,35 @@ pub(crate) fn interrupted() {
     assert_eq!(tally.bodies.into_keys().collect::<Vec<_>>(), ["release 1"]);
     stack.ends_with_rows(rows + tally.accepted);
 
+    interrupted_program(&stack);
     killed(&stack);
+}
+
+/// The calls of Docker that Ctrl-C ends before the deployer hears of it: the words of the call, as a pattern.
+const CALLS: [&str; 6] =
+    ["^compose .* config", " build ", " run --rm", " up --no-start", "^exec -i", "^network connect"];
+
+/// A program that dies of the terminal's signal is an interruption, also where the deployer itself has not got one.
+fn interrupted_program(stack: &Stack) {
+    stack.checkout.edit("service/monitoring/views.py", UNHEALTHY, "");
+    stack.code("never to be seen");
+    let containers = stack.containers();
+    let call = stack.checkout.root.join(".xtask/call");
+    let shims = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shims/docker-interrupted");
+    for pattern in CALLS {
+        stack.checkout.write(".xtask/call", pattern);
+        let deploy = stack.xtask_behind(shims, ["deploy-docker", "--stability", "1s"]);
+        let (output, code) = finish(&deploy.env("INTERRUPTED_CALL", &call));
+        assert_eq!(code, 130, "{pattern}: {output}");
+        tells(&output, &["interrupted during `"]);
+        assert!(!call.exists(), "{pattern}: {output}");
+        assert_eq!(stack.containers(), containers, "{pattern}: {output}");
+    }
+    stack.code("release 1");
+    stack.checkout.write(
+        "service/monitoring/views.py",
+        &format!("{}{UNHEALTHY}", stack.checkout.read("service/monitoring/views.py")),
+    );
 }
 
 /// A deployer that is killed leaves two releases; the next run has to put it right.

@@ -73,6 +73,11 @@ impl Stack {
         self.with_variables(self.checkout.xtask(args)).stdin_null()
     }
 
+    /// The same, with a folder of shims before the real programs.
+    pub(crate) fn xtask_behind<'a>(&self, shims: &str, args: impl IntoIterator<Item = &'a str>) -> Expression {
+        self.with_variables(self.checkout.xtask_behind(Some(shims), args)).stdin_null()
+    }
+
     /// What somebody does with Compose by hand.
     #[track_caller]
     pub(crate) fn compose(&self, args: &[&str]) {

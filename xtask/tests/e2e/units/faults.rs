@@ -15,6 +15,7 @@ pub(crate) fn put_right() {
     server.deployed(SOON);
     server.machine.script("basename $(readlink /opt/server-monitoring) >/srv/first");
     at_once(&server);
+    interrupted_program(&server);
     full_disk(&server);
     let before = server.machine.script("readlink /opt/server-monitoring");
     server.under_load("systemd_killed", || {
@@ -52,6 +53,30 @@ fn at_once(server: &Server) {
     assert_eq!(code, Some(130), "{output}");
     tells(&output, &["rolled back: what served before serves again"]);
     assert_eq!(server.state(), before);
+}
+
+/// The calls of `systemctl` that Ctrl-C ends before the deployer hears of it.
+const CALLS: [&str; 4] = [
+    "show --property*server-monitoring-migrate.service",
+    "start --no-block server-monitoring-celery-proof.service",
+    "daemon-reload",
+    "restart --no-block*",
+];
+
+/// A program that dies of the terminal's signal is an interruption, also where the deployer itself has not got one.
+fn interrupted_program(server: &Server) {
+    for call in CALLS {
+        server.systemctl(&format!(
+            "[ -e $once ] && case \"$*\" in {}) rm $once; kill -INT $$;; esac",
+            call.replace(' ', "\\ ")
+        ));
+        let (output, code) = server.deploy("--stability 1s");
+        assert_eq!(code, 130, "{call}: {output}");
+        tells(&output, &["interrupted during `", "rolled back: what served before serves again"]);
+        server.machine.script("rm /usr/local/bin/systemctl && ! ls /run/once/*");
+        assert_eq!(server.serving(), "release 1", "{call}");
+        assert_eq!(server.machine.script("ls /run/systemd/system"), "", "{call}");
+    }
 }
 
 /// There is room for bytes, and none for so many files.

@@ -120,6 +120,14 @@ impl Server {
         cmd!("docker", "exec", &self.machine.name, "bash", "-c", script).stderr_null().run().is_ok()
     }
 
+    /// Puts a script before the real `systemctl`: what it does with the arguments of a call, and with `$once`, a file that
+    /// is there until it is removed; the call itself follows.
+    pub(crate) fn systemctl(&self, script: &str) {
+        let script = format!("#!/bin/sh\nonce=/run/once/it real=/usr/bin/systemctl\n{script}\nexec $real \"$@\"\n");
+        self.machine.write("/usr/local/bin/systemctl", &script);
+        self.machine.script("install -d -m 777 /run/once && touch /run/once/it && chmod 755 /usr/local/bin/systemctl");
+    }
+
     /// Runs a deploy under load, with the figures of a case of which no request may fail.
     #[track_caller]
     pub(crate) fn under_load(&self, case: &str, deploy: impl FnOnce()) -> Tally {

@@ -1,7 +1,9 @@
 //! `systemctl show`: what systemd knows of units.
 
+use std::fmt;
+
 use crate::Deadline;
-use crate::command::Command;
+use crate::command::{Command, CommandError};
 use crate::secret::Secrets;
 
 /// What is asked for; systemd leaves out what a unit of this kind does not have.
@@ -62,15 +64,35 @@ pub fn socket_of(service: &str) -> String {
 /// Asks for all units in one go.
 ///
 /// # Errors
-/// The reason, if systemd does not tell.
-pub fn ask(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, String> {
+/// When systemd does not tell.
+pub fn ask(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, ShowError> {
     let args = ["show", PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
-    match Command::new("systemctl", args).run(deadline) {
-        Ok(finished) if finished.is_success() => parse(names, finished.stdout()),
-        Ok(finished) => Err(format!("`systemctl` fails: {}", secrets.cover(&finished.complaint()))),
-        Err(error) => Err(error.to_string()),
+    let finished = Command::new("systemctl", args).run(deadline).map_err(ShowError::NoAnswer)?;
+    if finished.is_success() {
+        return parse(names, finished.stdout()).map_err(ShowError::Failed);
+    }
+    Err(ShowError::Failed(format!("`systemctl` fails: {}", secrets.cover(&finished.complaint()))))
+}
+
+/// Why systemd does not tell of units.
+#[derive(Debug)]
+pub enum ShowError {
+    /// `systemctl` was not run to its end.
+    NoAnswer(CommandError),
+    /// `systemctl` fails, or its output is not understood.
+    Failed(String),
+}
+
+impl fmt::Display for ShowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ShowError::NoAnswer(error) => error.fmt(f),
+            ShowError::Failed(message) => f.write_str(message),
+        }
     }
 }
+
+impl std::error::Error for ShowError {}
 
 /// The units, in the order in which they were asked for. They are separated by blank lines; but a command line in
 /// `ExecStart` can have blank lines in it as well, and comes before the `Id`, which every unit has once.

@@ -1,0 +1,75 @@
+//! systemd's own entries in the journal: how an invocation of a unit ended, also when the unit runs again by now.
+//!
+//! `systemctl show` knows the present invocation alone. The ids are those of `sd-messages.h`, which are stable.
+
+use serde::Deserialize;
+
+/// A process of the unit has exited, and not well.
+pub(super) const PROCESS_EXITED: &str = "98e322203f7a4ed290d09fe03c09fe15";
+/// The unit has failed, with a result.
+pub(super) const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+/// The unit is going to be restarted; the invocation is the one that has ended.
+pub(super) const RESTART_SCHEDULED: &str = "5eb03494b6584870a536b337290809b3";
+
+/// What is used of an entry; empty where it has no such field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Entry {
+    #[serde(rename = "INVOCATION_ID")]
+    pub(super) invocation: String,
+    /// `exited`, `killed` or `dumped`.
+    #[serde(rename = "EXIT_CODE")]
+    exit_code: String,
+    /// The exit status, or the name of the signal.
+    #[serde(rename = "EXIT_STATUS")]
+    exit_status: String,
+    /// Such as `exit-code`, `signal` or `timeout`.
+    #[serde(rename = "UNIT_RESULT")]
+    result: String,
+}
+
+/// The entries of `journalctl --output json`: one JSON object per line. What is none is left out.
+pub(super) fn parse(printed: &str) -> Vec<Entry> {
+    printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// How an invocation ended, from its entries. systemd notes a process that exits with status 0 only when it debugs.
+pub(super) fn how_it_ended(entries: &[Entry]) -> String {
+    let exited = entries.iter().find(|entry| !entry.exit_code.is_empty());
+    let result = entries.iter().map(|entry| entry.result.as_str()).find(|result| !result.is_empty());
+    let status = exited.map(|Entry { exit_code, exit_status, .. }| match exit_code.as_str() {
+        "exited" => format!("exit status {exit_status}"),
+        _ => format!("signal {exit_status}"),
+    });
+    match (result, status) {
+        (Some(result), Some(status)) => format!("failed: `{result}`, {status}"),
+        (Some(result), None) => format!("failed: `{result}`"),
+        (None, Some(status)) => format!("failed: {status}"),
+        (None, None) => "has ended with exit status 0, and was restarted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As systemd 252 writes them, most fields left out.
+    const ENTRIES: &str = r#"{"MESSAGE":"shop.service: Main process exited, code=exited, status=7/NOTRUNNING","INVOCATION_ID":"a1","EXIT_CODE":"exited","EXIT_STATUS":"7","PRIORITY":"5"}
+-- no entry --
+{"MESSAGE":"shop.service: Failed with result 'exit-code'.","INVOCATION_ID":"a1","UNIT_RESULT":"exit-code"}
+"#;
+
+    #[track_caller]
+    fn check(printed: &str, expected: &str) {
+        assert_eq!(how_it_ended(&parse(printed)), expected);
+    }
+
+    #[test]
+    fn how_invocations_end() {
+        assert_eq!(parse(ENTRIES).iter().map(|entry| entry.invocation.as_str()).collect::<Vec<_>>(), ["a1", "a1"]);
+        check(ENTRIES, "failed: `exit-code`, exit status 7");
+        check(r#"{"EXIT_CODE":"killed","EXIT_STATUS":"KILL"}"#, "failed: signal KILL");
+        check(r#"{"UNIT_RESULT":"timeout"}"#, "failed: `timeout`");
+        check("", "has ended with exit status 0, and was restarted");
+    }
+}
