@@ -32,10 +32,11 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     let World { ui, project, .. } = world;
     let existing = envfile::read(&project.env_file())?;
     let sample = envfile::read(&project.sample_file())?.unwrap_or_default();
-    let files = Files { existing: existing.as_ref(), sample: &sample };
     let given = answers::collect(args)?;
 
     let axes = axes::ask(args, &given, existing.as_ref(), world)?;
+    let previous = existing.as_ref().map(|file| axes::of(file, world)).filter(|previous| *previous != axes);
+    let files = Files { existing: existing.as_ref(), sample: &sample, previous };
     let tools = preflight::run(axes, args, world)?;
     let settings = settle::run(axes, args, &given, &files, world)?;
     let preview = Preview::of(&settings, &files)?;

@@ -2,6 +2,8 @@
 
 use detect::{DeployMethod, Environment};
 
+use crate::secret::is_secret;
+
 /// Shows tracebacks to whoever asks.
 pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
 /// Signs sessions.
@@ -61,6 +63,57 @@ pub fn policies(environment: Environment, method: DeployMethod) -> impl Iterator
         (Environment::Prod, DeployMethod::Docker) => 3,
     };
     MATRIX.into_iter().map(move |(variable, policies)| (variable, policies[column]))
+}
+
+impl Policy {
+    /// The value that the table itself gives, where it gives one.
+    #[must_use]
+    pub const fn value(self) -> Option<&'static str> {
+        match self {
+            Policy::Force(value) | Policy::Prompt(value) | Policy::Default(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The policy of a variable for this combination; none for a variable that is not in the table.
+#[must_use]
+pub fn policy(variable: &str, environment: Environment, method: DeployMethod) -> Option<Policy> {
+    policies(environment, method).find(|(known, _)| *known == variable).map(|(_, policy)| policy)
+}
+
+/// Whether two values of a variable mean the same: `True` and `1`, `a, b` and `a,b`.
+#[must_use]
+pub fn is_same(variable: &str, a: &str, b: &str) -> bool {
+    if is_switch(variable) && parse_switch(a).is_some() {
+        return parse_switch(a) == parse_switch(b);
+    }
+    a == b || hosts(a).eq(hosts(b))
+}
+
+/// Whether tasks have no broker to go to, on a machine where nothing else provides one.
+#[must_use]
+pub fn lacks_broker(method: DeployMethod, always_eager: Option<&str>, broker_url: Option<&str>) -> bool {
+    let is_off = always_eager.and_then(parse_switch) == Some(false);
+    method == DeployMethod::Bare && is_off && broker_url.is_none_or(is_empty)
+}
+
+/// The command that gives other values to variables whose present ones are wrong or unsafe; `axes` are its first options.
+/// What the table forces or generates by itself is not named.
+#[must_use]
+pub fn remedy<'a>(axes: &str, variables: impl IntoIterator<Item = (&'a str, Policy, Option<&'a str>)>) -> String {
+    let (mut sets, mut key) = (String::new(), None);
+    for (variable, policy, value) in variables {
+        match (policy, value) {
+            (Policy::Force(_) | Policy::Skip, _) | (Policy::RequiredGenerate, None) => {}
+            (_, Some(_)) if is_secret(variable) => key = Some(variable),
+            (policy, _) => sets += &format!(" --set {variable}={}", policy.value().unwrap_or("…")),
+        }
+    }
+    let install = format!("cargo xtask install{axes}{sets}");
+    // Not on the command line, where others would see it.
+    let Some(key) = key else { return install };
+    format!("python3 -c 'import secrets; print(\"{key}=\" + secrets.token_urlsafe(50))' | {install} --answers -")
 }
 
 /// On or off, from the words that Django's settings take for it.
@@ -184,6 +237,54 @@ mod tests {
     #[track_caller]
     fn check_problem(variable: &str, policy: Policy, value: Option<&str>, expected: Option<&str>) {
         assert_eq!(problem(variable, policy, value).as_deref(), expected, "{variable} {policy:?} {value:?}");
+    }
+
+    #[test]
+    fn values_that_mean_the_same() {
+        for (variable, a, b, expected) in [
+            (DJANGO_DEBUG, "True", "1", true),
+            (DJANGO_DEBUG, "off", "1", false),
+            (DJANGO_DEBUG, "maybe", "1", false),
+            (DJANGO_ALLOWED_HOSTS, "localhost, 127.0.0.1", LOOPBACK, true),
+            (DJANGO_ALLOWED_HOSTS, "localhost", LOOPBACK, false),
+        ] {
+            assert_eq!(is_same(variable, a, b), expected, "{variable}: {a}, {b}");
+        }
+    }
+
+    #[test]
+    fn commands_that_change_values() {
+        let debug = (DJANGO_DEBUG, Prompt("0"), Some("1"));
+        let hosts = (DJANGO_ALLOWED_HOSTS, Required, Some("localhost"));
+        assert_eq!(remedy("", [debug, hosts]), "cargo xtask install --set DJANGO_DEBUG=0 --set DJANGO_ALLOWED_HOSTS=…");
+        assert_eq!(
+            remedy(" --env prod", [(DJANGO_DEBUG, Force("0"), Some("1")), (DJANGO_SECRET_KEY, RequiredGenerate, None)]),
+            "cargo xtask install --env prod"
+        );
+        assert_eq!(
+            remedy("", [(DJANGO_SECRET_KEY, RequiredGenerate, Some("changeme")), debug]),
+            "python3 -c 'import secrets; print(\"DJANGO_SECRET_KEY=\" + secrets.token_urlsafe(50))' | \
+             cargo xtask install --set DJANGO_DEBUG=0 --answers -"
+        );
+    }
+
+    #[test]
+    fn tasks_need_a_broker_or_none() {
+        use DeployMethod::{Bare, Docker};
+        for (method, always_eager, broker_url, expected) in [
+            (Bare, Some("0"), None, true),
+            (Bare, Some("off"), Some(" "), true),
+            (Bare, Some("0"), Some("redis://localhost"), false),
+            (Bare, Some("1"), None, false),
+            (Bare, None, None, false),
+            (Docker, Some("0"), None, false),
+        ] {
+            assert_eq!(
+                lacks_broker(method, always_eager, broker_url),
+                expected,
+                "{method} {always_eager:?} {broker_url:?}"
+            );
+        }
     }
 
     #[test]

@@ -68,6 +68,11 @@ pub(super) fn ask(
     Ok(Axes { environment, method })
 }
 
+/// The combination that a `.env` is for.
+pub(super) fn of(file: &EnvFile, world: &World<'_>) -> Axes {
+    Axes { environment: environment(file).value, method: deploy_method(file, &world.probes()).value }
+}
+
 /// The given answer, else the detected one. A word in `.env` that means nothing is refused, not passed over; `again` is
 /// this run with words of which the operator chooses one.
 fn settle<T: std::fmt::Display>(

@@ -4,7 +4,7 @@ mod cell;
 
 use std::fmt;
 
-use checks::matrix::{self, policies, unsafe_reason};
+use checks::matrix::{self, Policy, policies, unsafe_reason};
 use detect::{DEPLOY_METHOD, DJANGO_ENV};
 use envfile::EnvFile;
 
@@ -71,13 +71,29 @@ pub(super) struct Files<'a> {
     pub(super) existing: Option<&'a EnvFile>,
     /// What a fresh `.env` starts as.
     pub(super) sample: &'a EnvFile,
+    /// The combination that the operator's `.env` was for, if this run changes it.
+    pub(super) previous: Option<Axes>,
 }
 
 impl Files<'_> {
-    /// What the operator has said of this variable before.
-    fn said(&self, variable: &str) -> Option<String> {
+    /// The value that stands in the operator's `.env`.
+    fn value(&self, variable: &str) -> Option<String> {
         let entry = self.existing?.get(variable)?;
         Some(entry.value).filter(|value| !matrix::is_empty(value))
+    }
+
+    /// What the operator has chosen for this variable before. A value that the table gives the previous combination is
+    /// this tool's own, and is settled again.
+    fn said(&self, variable: &str) -> Option<String> {
+        self.value(variable).filter(|_| self.was(variable).is_none())
+    }
+
+    /// The value that this variable had by the table, and for which combination, if that has changed.
+    fn was(&self, variable: &str) -> Option<(String, Axes)> {
+        let previous = self.previous?;
+        let given = matrix::policy(variable, previous.environment, previous.method)?.value()?;
+        let value = self.value(variable).filter(|value| matrix::is_same(variable, value, given))?;
+        Some((value, previous))
     }
 
     /// Leaves a variable unset. A fresh `.env` must not have the sample's example in its place.
@@ -102,8 +118,15 @@ pub(super) fn run(
     let mut problems = Vec::new();
     for (variable, policy) in policies(axes.environment, axes.method) {
         let given = given.get(variable);
-        match cell::settle(variable, policy, given, files, world)? {
+        match cell::settle(variable, policy, given, axes, files, world)? {
             Settled::As(value, origin) => {
+                // The line stays as it is where the new combination has the same value.
+                let before = files.value(variable).filter(|_| origin == Origin::Default);
+                let is_same = |before: &String| value.as_ref().is_some_and(|it| matrix::is_same(variable, it, before));
+                let (value, origin) = match before.filter(is_same) {
+                    Some(before) => (Some(before), Origin::Kept),
+                    None => (value, origin),
+                };
                 settings.push(Setting { variable: variable.to_owned(), value, origin });
             }
             Settled::Missing => missing.push(variable),
@@ -116,7 +139,7 @@ pub(super) fn run(
         }
     }
     if !missing.is_empty() {
-        problems.push(missing_problem(&missing, axes, args, world));
+        problems.push(missing_problem(&missing, axes, args, files, world));
     }
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Usage, problems }.into());
@@ -129,7 +152,7 @@ pub(super) fn run(
 }
 
 fn axis(variable: &str, chosen: &str, given: &Answers, files: &Files<'_>, world: &World<'_>) -> Setting {
-    let is_kept = files.said(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(chosen));
+    let is_kept = files.value(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(chosen));
     let origin = match (is_kept, given.contains_key(variable) || world.is_interactive()) {
         (true, _) => Origin::Kept,
         (false, true) => Origin::Answered,
@@ -142,12 +165,14 @@ fn answered(variable: &str, value: String) -> Setting {
     Setting { variable: variable.to_owned(), value: Some(value), origin: Origin::Answered }
 }
 
-fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, world: &World<'_>) -> Problem {
+fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) -> Problem {
     let names: Vec<_> = missing.iter().map(|variable| format!("`{variable}`")).collect();
     let (are, why) = (if missing.len() == 1 { "is" } else { "are" }, world.why_not_asked());
     let sets: Vec<_> = missing.iter().map(|variable| format!("--set {variable}=…")).collect();
     let again = typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
-    Problem::new(format!("{} {are} required in {axes}, {why}", names.join(" and ")))
+    let was = missing.iter().filter_map(|variable| Some((variable, files.was(variable)?)));
+    let was = was.map(|(variable, (value, previous))| format!("; `{variable}` was {value} in {previous}"));
+    Problem::new(format!("{} {are} required in {axes}, {why}{}", names.join(" and "), was.collect::<String>()))
         .hint(format!("{again} {}, or a file with them: --answers FILE", sets.join(" ")))
 }
 
@@ -155,14 +180,22 @@ fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, world: &Wo
 fn warn(settings: &[Setting], axes: Axes, files: &Files<'_>, world: &World<'_>) {
     for Setting { variable, value, origin } in settings {
         let Some(value) = value else { continue };
-        let before = files.said(variable);
-        if *origin == Origin::Forced
-            && let Some(before) = before.filter(|before| before != value)
-        {
-            world.ui.warning(&Problem::new(format!("`{variable}` is always {value} in {axes}: was {before}")));
+        let before = files.value(variable).filter(|before| !matrix::is_same(variable, before, value));
+        match (*origin, before, files.was(variable)) {
+            (Origin::Forced, Some(before), _) => {
+                world.ui.warning(&Problem::new(format!("`{variable}` is always {value} in {axes}: was {before}")));
+            }
+            (Origin::Default, Some(_), Some((before, previous))) => {
+                world
+                    .ui
+                    .warning(&Problem::new(format!("`{variable}` is {value} in {axes}: was {before} in {previous}")));
+            }
+            _ => {}
         }
         if let Some(reason) = unsafe_reason(variable, value, axes.environment) {
-            world.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")));
+            let policy = matrix::policy(variable, axes.environment, axes.method).unwrap_or(Policy::Optional);
+            let hint = matrix::remedy("", [(variable.as_str(), policy, Some(value.as_str()))]);
+            world.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")).hint(hint));
         }
     }
 }

@@ -167,7 +167,7 @@ prod+bare
     CELERY_TASK_ALWAYS_EAGER=0
 prod+docker
     INSTALL_MODE=prod
-    DJANGO_DEBUG=1
+    DJANGO_DEBUG=0
     DJANGO_SECRET_KEY=an-old-key-of-the-operator
     DJANGO_ENV=prod
     DEPLOY_METHOD=docker
@@ -213,7 +213,7 @@ prod+docker
     DJANGO_ENV=prod<CR>
     DEPLOY_METHOD=docker<CR>
     DJANGO_ALLOWED_HOSTS=example.org<CR>
-    DJANGO_DEBUG=True<CR>
+    DJANGO_DEBUG=0<CR>
     OTHER = kept  as it is<CR>
     DJANGO_SECRET_KEY=<64 random characters><CR>
     CELERY_TASK_ALWAYS_EAGER=0<CR>

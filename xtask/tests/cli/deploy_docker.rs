@@ -81,7 +81,7 @@ error: env.matrix: 3 variables are not what prod+docker needs
   `.env`: `DJANGO_SECRET_KEY` is required, and has no value
   `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value
   `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
-hint: cargo xtask install --project '[ROOT]' --env prod --method docker
+hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJANGO_ALLOWED_HOSTS=…
 error: Compose 2.20 or later is needed, this is 2.19.1
 hint: update the Compose plugin of Docker
 error: port 8000, which `web` publishes, is held by container `other`

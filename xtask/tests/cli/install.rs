@@ -211,24 +211,31 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJAN
     assert!(!sandbox.has(".env"));
 }
 
-/// Switching later forces what the table forces, and says what is unsafe.
+/// What the table gave the combination of before is not the operator's choice: it is settled again, in each direction.
 #[test]
-fn from_dev_to_prod() {
-    let sandbox = Sandbox::project();
+fn another_combination_settles_again_what_the_table_gave_the_one_before() {
+    let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
     sandbox.xtask("install --yes").assert().success();
+    let before = sandbox.read(".env");
+    sandbox.check("install --yes --env prod --method docker --no-deploy", 2, str![], str![[r#"
+error: `DJANGO_ALLOWED_HOSTS` is required in prod+docker, and there is no terminal to ask on; `DJANGO_ALLOWED_HOSTS` was localhost,127.0.0.1 in dev+bare
+hint: cargo xtask install --project '[ROOT]' --env prod --method docker --no-deploy --yes --set DJANGO_ALLOWED_HOSTS=…, or a file with them: --answers FILE
+
+"#]]);
+    assert_eq!(sandbox.read(".env"), before);
     sandbox.check(
-        "install --yes --env prod --method bare --no-deploy --set CELERY_BROKER_URL=redis://localhost/0",
+        "install --yes --env prod --method docker --no-deploy --set DJANGO_ALLOWED_HOSTS=example.org",
         0,
         str![[r#"
-prod+bare in [ROOT]
-  .env: 4 changes
-    DJANGO_ENV                prod                 as answered
-    DEPLOY_METHOD             bare                 kept
-    DJANGO_DEBUG              0                    always so here
-    DJANGO_SECRET_KEY         ********             kept
-    DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  kept
-    CELERY_BROKER_URL         redis://localhost/0  as answered
-    CELERY_TASK_ALWAYS_EAGER  0                    always so here
+prod+docker in [ROOT]
+  .env: 5 changes
+    DJANGO_ENV                prod         as answered
+    DEPLOY_METHOD             docker       as answered
+    DJANGO_DEBUG              0            default
+    DJANGO_SECRET_KEY         ********     kept
+    DJANGO_ALLOWED_HOSTS      example.org  as answered
+    CELERY_BROKER_URL                      Compose provides it
+    CELERY_TASK_ALWAYS_EAGER  0            always so here
 Go on from here:
   cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
   cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
@@ -236,25 +243,86 @@ Go on from here:
 
 "#]],
         str![[r#"
-warning: systemd does not run here: `deploy-systemd` will need it
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
-warning: `DJANGO_DEBUG` is always 0 in prod+bare: was 1
-warning: `DJANGO_ALLOWED_HOSTS` in prod+bare has only loopback hosts, so that nobody else is answered
-warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+bare: was 1
+warning: `DJANGO_DEBUG` is 0 in prod+docker: was 1 in dev+bare
+warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+docker: was 1
 .env
      -DJANGO_ENV=dev
    5 +DJANGO_ENV=prod
+     -DEPLOY_METHOD=bare
+   8 +DEPLOY_METHOD=docker
      -DJANGO_DEBUG=1
   11 +DJANGO_DEBUG=0
+     -DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+  17 +DJANGO_ALLOWED_HOSTS=example.org
      -CELERY_TASK_ALWAYS_EAGER=1
   20 +CELERY_TASK_ALWAYS_EAGER=0
-     -CELERY_BROKER_URL=
-  23 +CELERY_BROKER_URL=redis://localhost/0
+
+"#]],
+    );
+    sandbox.check("install --yes --env dev --method bare", 0, str![[r#"
+dev+bare in [ROOT]
+  .env: 4 changes
+    DJANGO_ENV                dev          as answered
+    DEPLOY_METHOD             bare         as answered
+    DJANGO_DEBUG              1            default
+    DJANGO_SECRET_KEY         ********     kept
+    DJANGO_ALLOWED_HOSTS      example.org  kept
+    CELERY_BROKER_URL                      not set
+    CELERY_TASK_ALWAYS_EAGER  1            default
+Start it:
+  uv run manage.py runserver
+Look at it:
+  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
+Go on from here:
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+"#]], str![[r#"
+  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+warning: `DJANGO_DEBUG` is 1 in dev+bare: was 0 in prod+docker
+warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
+.env
+     -DJANGO_ENV=prod
+   5 +DJANGO_ENV=dev
+     -DEPLOY_METHOD=docker
+   8 +DEPLOY_METHOD=bare
+     -DJANGO_DEBUG=0
+  11 +DJANGO_DEBUG=1
+     -CELERY_TASK_ALWAYS_EAGER=0
+  20 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
   ok   django.migrations  all applied
   ok   django.database  answers
 
-"#]],
-    );
+"#]]);
+}
+
+/// A value that says the same in other words, and one that the operator has chosen.
+#[test]
+fn other_spellings_are_settled_again_and_choices_are_kept() {
+    let value = |env: &str, args: &str, variable: &str| {
+        let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]).file(".env", env);
+        sandbox.xtask(&format!("install --yes --no-deploy {args}")).assert().success();
+        let file = envfile::EnvFile::parse(sandbox.read(".env").as_bytes());
+        file.get(variable).map(|entry| entry.value).unwrap_or_default()
+    };
+    let dev = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_ALLOWED_HOSTS=example.org\n";
+    let to_prod = "--env prod --method docker";
+    assert_eq!(value(&format!("{dev}DJANGO_DEBUG=yes\n"), to_prod, "DJANGO_DEBUG"), "0");
+    assert_eq!(value(&format!("{dev}DJANGO_DEBUG=off\n"), to_prod, "DJANGO_DEBUG"), "off");
+    assert_eq!(value(dev, to_prod, "DJANGO_ALLOWED_HOSTS"), "example.org");
+    // Without a word about the axes, it is what detection takes it for: dev and bare.
+    assert_eq!(value("DJANGO_DEBUG=1\n", &format!("{to_prod} --set DJANGO_ALLOWED_HOSTS=a"), "DJANGO_DEBUG"), "0");
+    // Nothing changes, and so nothing is settled again.
+    let prod = "DJANGO_ENV=prod\nDEPLOY_METHOD=docker\nDJANGO_ALLOWED_HOSTS=example.org\nDJANGO_DEBUG=1\n";
+    assert_eq!(value(prod, "", "DJANGO_DEBUG"), "1");
+    let docker = "DJANGO_ENV=dev\nDEPLOY_METHOD=docker\nCELERY_TASK_ALWAYS_EAGER=0\n";
+    assert_eq!(value(docker, "--method bare", "CELERY_TASK_ALWAYS_EAGER"), "1");
+    // The hosts that both combinations have by the table stay as they are written.
+    let spelled = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_ALLOWED_HOSTS=\"localhost, 127.0.0.1\" # mine\n";
+    let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]).file(".env", spelled);
+    sandbox.xtask("install --yes --no-deploy --method docker").assert().success();
+    assert!(sandbox.read(".env").contains("DJANGO_ALLOWED_HOSTS=\"localhost, 127.0.0.1\" # mine\n"));
 }

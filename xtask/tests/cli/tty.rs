@@ -142,11 +142,20 @@ fn prod_and_bare() {
     check_value(&sandbox, "DJANGO_SECRET_KEY", Some("short"));
     check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("0"));
 
+    // A weak key is asked for again; what is declined is kept.
     let mut again = Terminal::run(&sandbox, "install");
-    again.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
-    again.at("CELERY_BROKER_URL:", ENTER).at("Go on with deploy-systemd?", ENTER);
+    again.at("Environment:", ENTER).at("Deployment method:", ENTER);
+    again.sees("DJANGO_SECRET_KEY is weak").at("Generate another one?", "n\r").at("DJANGO_SECRET_KEY:", ENTER);
+    again.at("DJANGO_ALLOWED_HOSTS:", ENTER);
+    again.at("CELERY_BROKER_URL:", ENTER).sees("is weak").at("Go on with deploy-systemd?", ENTER);
     assert!(again.ends(3).contains("systemd does not run here"));
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
+    check_value(&sandbox, "DJANGO_SECRET_KEY", Some("short"));
+
+    let mut replaced = Terminal::run(&sandbox, "install");
+    replaced.at("Environment:", ENTER).at("Deployment method:", ENTER).at("Generate another one?", ENTER);
+    replaced.at("DJANGO_ALLOWED_HOSTS:", ENTER).at("CELERY_BROKER_URL:", ENTER).at("deploy-systemd?", "n\r");
+    assert!(!replaced.ends(0).contains("is weak"));
 
     let mut left = Terminal::run(&sandbox, "install");
     left.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
@@ -173,6 +182,20 @@ fn prod_and_docker() {
     let mut empty = Terminal::run(&sandbox, "install --no-deploy");
     empty.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG:", ENTER);
     empty.at("DJANGO_ALLOWED_HOSTS:", ",\r").ends(0);
+    check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
+    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
+}
+
+/// What the table gave the combination of before is told, and not what Enter takes.
+#[test]
+fn another_environment_says_what_was() {
+    let sandbox = docker();
+    sandbox.xtask("install --yes").assert().success();
+    let mut terminal = Terminal::run(&sandbox, "install --no-deploy");
+    terminal.at("Environment:", "prod\r").at("Deployment method:", "docker\r");
+    terminal.sees("was 1 in dev").at("DJANGO_DEBUG:", ENTER);
+    terminal.sees("was localhost,127.0.0.1 in dev").at("DJANGO_ALLOWED_HOSTS:", ENTER);
+    terminal.at("an answer is required", "example.org\r").ends(0);
     check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
 }

@@ -5,6 +5,7 @@ use checks::secret;
 
 use super::{Files, Origin};
 use crate::install::answers::Answer;
+use crate::install::axes::Axes;
 use crate::install::key;
 use crate::prompt;
 use crate::world::World;
@@ -26,6 +27,7 @@ pub(super) fn settle<'a>(
     variable: &str,
     policy: Policy,
     given: Option<&'a Answer>,
+    axes: Axes,
     files: &Files<'_>,
     world: &World<'_>,
 ) -> anyhow::Result<Settled<'a>> {
@@ -42,8 +44,10 @@ pub(super) fn settle<'a>(
         (_, Some(answer)) if is_required && matrix::is_empty(&answer.value) => Ok(Settled::Empty(answer)),
         (_, Some(answer)) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
         (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, world),
-        (Policy::OptionalGenerate, _) => generated(variable, None, files, world),
-        (Policy::PromptGenerate | Policy::RequiredGenerate, _) => generated(variable, Some(is_required), files, world),
+        (Policy::OptionalGenerate, _) => generated(variable, None, axes, files, world),
+        (Policy::PromptGenerate | Policy::RequiredGenerate, _) => {
+            generated(variable, Some(is_required), axes, files, world)
+        }
         (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, world),
     }
 }
@@ -72,27 +76,38 @@ fn default_or_asked<'a>(
 }
 
 /// A secret that is there, or generated, or asked for: `ask` says whether to ask when the offer is declined, and
-/// whether there has to be an answer.
+/// whether there has to be an answer. One that is there and unsafe in this environment is offered for change.
 fn generated<'a>(
     variable: &str,
     ask: Option<bool>,
+    axes: Axes,
     files: &Files<'_>,
     world: &World<'_>,
 ) -> anyhow::Result<Settled<'a>> {
-    if let Some(existing) = files.said(variable) {
-        return Ok(Settled::As(Some(existing), Origin::Kept));
-    }
+    let existing = files.said(variable);
+    let weakness = existing.as_deref().and_then(|key| matrix::unsafe_reason(variable, key, axes.environment));
+    let question = match (&existing, weakness) {
+        (Some(_), Some(reason)) if world.is_interactive() => {
+            world.ui.note(format_args!("{variable} {reason}; what it has signed, such as sessions, ends with it"));
+            format!("{variable}: Generate another one?")
+        }
+        (Some(existing), _) => return Ok(Settled::As(Some(existing.clone()), Origin::Kept)),
+        (None, _) => format!("{variable} is not set. Generate one?"),
+    };
     if world.is_interactive() {
         explain(variable, files, world);
     }
-    if !world.is_interactive() || prompt::confirm(&format!("{variable} is not set. Generate one?"))? {
+    if !world.is_interactive() || prompt::confirm(&question)? {
         return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
     }
     let answer = match ask {
-        Some(is_required) => prompt::secret(&format!("{variable}:"), is_required)?,
+        Some(is_required) => prompt::secret(&format!("{variable}:"), is_required && existing.is_none())?,
         None => String::new(),
     };
-    Ok(answered_or_unset(answer, files))
+    match existing.filter(|_| answer.is_empty()) {
+        Some(existing) => Ok(Settled::As(Some(existing), Origin::Kept)),
+        None => Ok(answered_or_unset(answer, files)),
+    }
 }
 
 fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Settled<'a>> {
@@ -117,6 +132,9 @@ fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World
 fn explain(variable: &str, files: &Files<'_>, world: &World<'_>) {
     if let Some(meaning) = files.sample.comment(variable) {
         world.ui.note(world.ui.err().style(DIM, meaning));
+    }
+    if let Some((value, previous)) = files.was(variable) {
+        world.ui.note(world.ui.err().style(DIM, format_args!("was {value} in {previous}")));
     }
 }
 

@@ -41,7 +41,7 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
          bash           refuses the file
  err   env.matrix         1 variable is not what dev+bare needs
        `.env` line 4: `DJANGO_DEBUG` is neither `1` nor `0`
-       hint: cargo xtask install --project '[ROOT]' --env dev --method bare
+       hint: cargo xtask install --project '[ROOT]' --env dev --method bare --set DJANGO_DEBUG=1
 
 core
  err   core.python        no Python >=3.13 found: `python3` is 3.12.1
@@ -93,7 +93,7 @@ warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_
        warn: `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that nobody else is answered
        err: `.env`: `CELERY_BROKER_URL` is required, and has no value
        err: `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
-       hint: cargo xtask install --project '[ROOT]' --env prod --method bare
+       hint: python3 -c 'import secrets; print("DJANGO_SECRET_KEY=" + secrets.token_urlsafe(50))' | cargo xtask install --project '[ROOT]' --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=… --answers -
 
 4 ok, 1 warn, 1 err, 0 skip in [TIME]
 

@@ -1,27 +1,38 @@
 //! `env.matrix`: whether `.env` holds what `install` settles for this combination.
 
-use detect::ENV_FILE;
+use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE};
 use envfile::EnvFile;
 
 use crate::Site;
-use crate::matrix::{is_empty, policies, problem, unsafe_reason};
+use crate::matrix::{
+    CELERY_BROKER_URL, CELERY_TASK_ALWAYS_EAGER, Policy, is_empty, lacks_broker, policies, problem, remedy,
+    unsafe_reason,
+};
 use crate::outcome::{Finding, Outcome, Status};
 
 pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
     let (environment, method) = (site.environment.value, site.deploy_method.value);
-    let findings: Vec<Finding> = policies(environment, method)
-        .filter_map(|(variable, policy)| {
-            let entry = file.get(variable);
-            let line = entry.as_ref().map(|entry| entry.line);
-            let value = entry.map(|entry| entry.value).filter(|value| !is_empty(value));
-            let (status, problem) = match problem(variable, policy, value.as_deref()) {
-                Some(problem) => (Status::Err, problem),
-                None => (Status::Warn, unsafe_reason(variable, value.as_deref()?, environment)?.to_owned()),
-            };
-            let place = line.map(|line| format!(" line {line}")).unwrap_or_default();
-            Some(Finding { status, line, message: format!("`{ENV_FILE}`{place}: `{variable}` {problem}"), hint: None })
-        })
-        .collect();
+    let value = |variable: &str| file.get(variable).map(|entry| entry.value).filter(|value| !is_empty(value));
+    let (eager, broker) = (value(CELERY_TASK_ALWAYS_EAGER), value(CELERY_BROKER_URL));
+    let lacks_broker = lacks_broker(method, eager.as_deref(), broker.as_deref());
+    let mut findings = Vec::new();
+    let mut wrong: Vec<(&str, Policy, Option<String>)> = Vec::new();
+    for (variable, policy) in policies(environment, method) {
+        let value = value(variable);
+        let warning = value.as_deref().and_then(|value| unsafe_reason(variable, value, environment));
+        let no_broker = (lacks_broker && variable == CELERY_TASK_ALWAYS_EAGER)
+            .then_some("is off, and there is no `CELERY_BROKER_URL` that tasks could go to");
+        let (status, problem) = match (problem(variable, policy, value.as_deref()), warning.or(no_broker)) {
+            (Some(problem), _) => (Status::Err, problem),
+            (None, Some(reason)) => (Status::Warn, reason.to_owned()),
+            (None, None) => continue,
+        };
+        let line = file.get(variable).map(|entry| entry.line);
+        let place = line.map(|line| format!(" line {line}")).unwrap_or_default();
+        let message = format!("`{ENV_FILE}`{place}: `{variable}` {problem}");
+        findings.push(Finding { status, line, message, hint: None });
+        wrong.push((variable, policy, value));
+    }
     let axes = format!("{environment}+{method}");
     let message = match findings.len() {
         0 => return Outcome::ok(name, format!("holds what {axes} needs")),
@@ -29,7 +40,20 @@ pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome 
         many => format!("{many} variables are not what {axes} needs"),
     };
     let has_err = findings.iter().any(|finding| finding.status == Status::Err);
+    let wrong = wrong.iter().map(|(variable, policy, value)| (*variable, *policy, value.as_deref()));
     Outcome::new(name, if has_err { Status::Err } else { Status::Warn }, message)
         .findings(findings)
-        .hint(format!("cargo xtask install --env {environment} --method {method}"))
+        .hint(remedy(&options(file, site), wrong))
+}
+
+/// The axes as options of `install`, where `.env` does not say them itself.
+fn options(file: &EnvFile, site: &Site) -> String {
+    let says = |variable: &str, word: &str| {
+        file.get(variable).is_some_and(|entry| entry.value.trim().eq_ignore_ascii_case(word))
+    };
+    let (environment, method) = (site.environment.value.as_str(), site.deploy_method.value.as_str());
+    if says(DJANGO_ENV, environment) && says(DEPLOY_METHOD, method) {
+        return String::new();
+    }
+    format!(" --env {environment} --method {method}")
 }
