@@ -23,7 +23,7 @@ use crate::world::World;
 use axes::Axes;
 use checks::report::BOLD;
 use env_file::Preview;
-use preflight::Tools;
+use preflight::{Found, Tools};
 use settle::Files;
 use steps::Bench;
 use summary::Summary;
@@ -37,9 +37,9 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     let axes = axes::ask(args, &given, existing.as_ref(), world)?;
     let previous = existing.as_ref().map(|file| axes::of(file, world)).filter(|previous| *previous != axes);
     let files = Files { existing: existing.as_ref(), sample: &sample, previous };
-    let tools = preflight::run(axes, args, world)?;
+    let Found { tools, is_private } = preflight::run(axes, args, world)?;
     let settings = settle::run(axes, args, &given, &files, world)?;
-    let preview = Preview::of(&settings, &files)?;
+    let preview = Preview::of(&settings, &files, is_private)?;
     if world.common.dry_run {
         print_plan(axes, tools.as_ref(), &preview, &files, args.no_deploy, world);
         return Ok(Exit::Done);

@@ -78,10 +78,11 @@ const PLACEHOLDER: &str = ".<name>";
 
 /// Every check, in the order of a report: its name, and what it looks at.
 #[rustfmt::skip]
-pub const CATALOGUE: [(&str, &str); 24] = [
+pub const CATALOGUE: [(&str, &str); 25] = [
     ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` are words that we know"),
     ("env.file",              "`.env` is there and can be read"),
     ("env.mode",              "`.env` can be read by nobody else; an error in prod"),
+    ("env.ignored",           "Git neither tracks `.env` nor would take it; tracked is an error in prod"),
     ("env.sample",            "every variable of `.env.sample` is in `.env`"),
     ("env.portable",          "no line of `.env` is read differently by the programs that read it here"),
     ("env.matrix",            "`.env` holds what this environment and method need"),

@@ -239,6 +239,12 @@ impl Finished {
         self.status.success()
     }
 
+    /// The exit status; none where a signal has ended it.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// What it printed.
     #[must_use]
     pub fn stdout(&self) -> &str {

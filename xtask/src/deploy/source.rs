@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use checks::Deadline;
 use checks::command::Command;
+use detect::ENV_FILE;
 
 use crate::exit::{Exit, Failure, Problem};
 
@@ -41,9 +42,10 @@ impl Source {
     /// Looks at the checkout, and changes nothing in it; a signal sets `stop`.
     pub(super) fn of(root: &Path, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
         let listed = git(root, &["ls-files", "-z", "--recurse-submodules"], b"", stop)?;
-        // What is deleted in the working tree is not deployed.
+        // What is deleted in the working tree is not deployed, and secrets never are, even where Git tracks them.
         let mut files: Vec<PathBuf> = words(&listed).map(PathBuf::from).collect();
         files.retain(|file| root.join(file).symlink_metadata().is_ok_and(|it| !it.is_dir()));
+        files.retain(|file| file.file_name().is_none_or(|name| name != ENV_FILE));
         files.sort();
         files.dedup();
         let commit = commit(root, stop).ok_or_else(|| {
@@ -153,7 +155,14 @@ mod tests {
     fn repository() -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a folder");
         let root = dir.path();
-        for (file, text) in [("a", "one"), ("sub/b c", "two"), (".gitignore", "ignored\n"), ("ignored", "")] {
+        for (file, text) in [
+            ("a", "one"),
+            ("sub/b c", "two"),
+            (".gitignore", "ignored\n"),
+            ("ignored", ""),
+            (".env", ""),
+            ("sub/.env", ""),
+        ] {
             fs::create_dir_all(root.join(file).parent().expect("inside")).expect("a folder");
             fs::write(root.join(file), text).expect("written");
         }
@@ -176,7 +185,7 @@ mod tests {
         source.copy_to(to.path()).expect("copied");
         assert_eq!(fs::read_to_string(to.path().join("sub/b c")).expect("copied"), "two");
         assert_eq!(fs::read_link(to.path().join("link")).expect("copied"), Path::new("nowhere"));
-        for name in ["a", "new", "ignored", ".git"] {
+        for name in ["a", "new", "ignored", ".git", ".env", "sub/.env"] {
             assert!(!to.path().join(name).exists(), "{name}");
         }
     }

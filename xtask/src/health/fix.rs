@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use anyhow::Context;
+use checks::command::Command;
 use checks::group::core::sync_args;
 use checks::group::env::{missing_keys, private};
 use checks::matrix::{Policy, policies};
@@ -40,9 +41,15 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
             tried.push(repair);
             let site = doctor.survey();
             world.ui.outcome(&Outcome { hint: None, ..outcome.clone() });
-            world.ui.note(format_args!("fix: {}", told(repair, &site)));
-            let is_mended = is_wanted(&site, args, world)
-                .and_then(|is_wanted| if is_wanted { mend(repair, &site, doctor).map(|()| true) } else { Ok(false) });
+            let additions = if repair == Repair::SampleKeys { additions(&site, doctor) } else { Vec::new() };
+            if repair == Repair::SampleKeys && additions.is_empty() {
+                world.ui.note("fix: nothing, as any of them may change something: they are the operator's to decide");
+                continue;
+            }
+            world.ui.note(format_args!("fix: {}", told(repair, &site, &additions)));
+            let is_mended = is_wanted(&site, args, world).and_then(|is_wanted| {
+                if is_wanted { mend(repair, &site, &additions, doctor).map(|()| true) } else { Ok(false) }
+            });
             match is_mended {
                 Ok(is_mended) => done += usize::from(is_mended),
                 Err(error) if Exit::of(&error) == Exit::Interrupted && done > 0 => {
@@ -89,14 +96,14 @@ fn is_wanted(site: &Site, args: &cli::Health, world: &World<'_>) -> anyhow::Resu
 }
 
 /// What would be done, as it would be typed where it can be.
-fn told(repair: Repair, site: &Site) -> String {
+fn told(repair: Repair, site: &Site, additions: &[(String, String)]) -> String {
     match repair {
         Repair::EnvMode => match fs::metadata(site.project.env_file()) {
             Ok(metadata) => format!("chmod {:03o} {ENV_FILE}", private(metadata.permissions().mode())),
             Err(_) => format!("chmod o= {ENV_FILE}"),
         },
         Repair::SampleKeys => {
-            let added = additions(site).into_iter().map(|(key, value)| format!("{key}={}", shown(&key, &value)));
+            let added = additions.iter().map(|(key, value)| format!("{key}={}", shown(key, value)));
             format!("add to {ENV_FILE}: {}", added.collect::<Vec<_>>().join(", "))
         }
         Repair::Sync => "uv sync".to_owned(),
@@ -104,7 +111,7 @@ fn told(repair: Repair, site: &Site) -> String {
     }
 }
 
-fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
+fn mend(repair: Repair, site: &Site, additions: &[(String, String)], doctor: &Doctor<'_>) -> anyhow::Result<()> {
     let _lock = Lock::take(&site.project, "health --fix")?;
     let ui = doctor.world.ui;
     let path = site.project.env_file();
@@ -117,8 +124,7 @@ fn mend(repair: Repair, site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> 
         }
         Repair::SampleKeys => {
             let sample = site.sample.as_ref().ok().and_then(Option::as_ref).cloned().unwrap_or_default();
-            let additions = additions(site);
-            let (added, _saved) = envfile::update(&path, &sample, |file| add(&additions, file, &sample))
+            let (added, _saved) = envfile::update(&path, &sample, |file| add(additions, file, &sample))
                 .with_context(|| format!("`{ENV_FILE}` is as it was"))?;
             ui.done(ENV_FILE, format_args!("{added} added"));
         }
@@ -138,9 +144,10 @@ fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyh
     Ok(())
 }
 
-/// The keys that only the sample has, with the values that they get. A sample's value answers none of the questions
-/// that `install` asks, and no secret is taken from it: the axes stay, and the rest is what Enter would take there.
-fn additions(site: &Site) -> Vec<(String, String)> {
+/// The keys that only the sample has and that are added, with the values that they get. A sample's value answers none of
+/// the questions that `install` asks, and no secret is taken from it, nor a value that is made of others: the axes stay,
+/// and the rest is what Enter would take there. In prod, only an empty value is taken, of a key that nothing mentions.
+fn additions(site: &Site, doctor: &Doctor<'_>) -> Vec<(String, String)> {
     let nothing = EnvFile::default();
     let sample = site.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
     let (environment, method) = (site.environment.value, site.deploy_method.value);
@@ -155,7 +162,41 @@ fn additions(site: &Site) -> Vec<(String, String)> {
     let missing = site.env().map(|file| missing_keys(file, sample)).unwrap_or_default();
     // A guess is not made a fact.
     let is_known = |key: &&str| *key != DEPLOY_METHOD || site.deploy_method.unanswered.is_none();
-    missing.into_iter().filter(is_known).map(|key| (key.to_owned(), value(key))).collect()
+    let is_made_of_others =
+        |key: &str| sample.lines().any(|line| line.key() == Some(key) && line.text().contains("${"));
+    let is_empty = |key: &str| sample.get(key).is_some_and(|entry| entry.value.trim().is_empty());
+    let may_be_added = |key: &&str| match environment {
+        Environment::Dev => !is_made_of_others(key),
+        Environment::Prod => !is_made_of_others(key) && is_empty(key) && !is_mentioned(key, site, doctor),
+    };
+    let added = missing.into_iter().filter(is_known).filter(may_be_added);
+    added
+        .map(|key| match environment {
+            Environment::Dev => (key.to_owned(), value(key)),
+            Environment::Prod => (key.to_owned(), String::new()),
+        })
+        .collect()
+}
+
+/// Where a key is mentioned that has not to do with its value: the sample, what people read, and others' code.
+const NO_MENTION: [&str; 6] = [
+    ":(exclude,glob)**/.env.sample",
+    ":(exclude,glob)**/*.md",
+    ":(exclude,glob)**/.xtask/**",
+    ":(exclude,glob)**/.git/**",
+    ":(exclude,glob)**/.venv/**",
+    ":(exclude,glob)**/node_modules/**",
+];
+
+/// Whether the key stands anywhere in the project: code with a default of its own, a Compose file or another line of
+/// `.env` can tell an empty value from none. Where nobody can look, it may.
+fn is_mentioned(key: &str, site: &Site, doctor: &Doctor<'_>) -> bool {
+    let search = ["grep", "--no-index", "--quiet", "--word-regexp", "--fixed-strings", "-e", key, "--", "."];
+    let command = Command::new("git", search.into_iter().chain(NO_MENTION)).dir(&site.project.root);
+    let timeout = doctor.args.timeout;
+    let found = command.run(&Deadline::unless(doctor.deferred.flag(), timeout, timeout));
+    // 1: it stands nowhere.
+    found.map_or(true, |finished| finished.code() != Some(1))
 }
 
 /// Adds the keys that nobody else has added meanwhile; how many.

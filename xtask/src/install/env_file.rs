@@ -16,14 +16,16 @@ pub(super) struct Preview {
     pub(super) after: EnvFile,
     changes: Vec<Change>,
     is_new: bool,
+    /// Whether Git leaves the file alone.
+    is_private: bool,
 }
 
 impl Preview {
     /// Tries all edits. A value that no line can hold is an error here, before anything is written.
-    pub(super) fn of(settings: &[Setting], files: &Files<'_>) -> anyhow::Result<Self> {
+    pub(super) fn of(settings: &[Setting], files: &Files<'_>, is_private: bool) -> anyhow::Result<Self> {
         let mut after = files.existing.unwrap_or(files.sample).clone();
         let changes = apply(settings, &mut after, files.sample)?;
-        Ok(Preview { after, changes, is_new: files.existing.is_none() })
+        Ok(Preview { after, changes, is_new: files.existing.is_none(), is_private })
     }
 
     /// Whether the file already says all this.
@@ -34,11 +36,16 @@ impl Preview {
     /// What happens to the file, in a few words.
     pub(super) fn summary(&self) -> String {
         match (self.is_new, self.changes.len()) {
-            (true, _) => "created, only you can read it".to_owned(),
+            (true, _) => format!("created, {}", self.readers()),
             (false, 0) => "unchanged".to_owned(),
             (false, 1) => "1 change".to_owned(),
             (false, changes) => format!("{changes} changes"),
         }
+    }
+
+    /// Who reads a new file: its mode is 600, and the repository may have it as well.
+    fn readers(&self) -> &'static str {
+        if self.is_private { "only you can read it" } else { "its mode is 600" }
     }
 
     /// Every change as lines that go and lines that come, secrets covered.
@@ -47,9 +54,9 @@ impl Preview {
         let title = match (self.is_new, files.sample.lines().next().is_some()) {
             (false, _) => ENV_FILE.to_owned(),
             (true, true) => {
-                format!("{ENV_FILE} (new, only you can read it; a copy of {SAMPLE_FILE} with these changes)")
+                format!("{ENV_FILE} (new, {}; a copy of {SAMPLE_FILE} with these changes)", self.readers())
             }
-            (true, false) => format!("{ENV_FILE} (new, only you can read it)"),
+            (true, false) => format!("{ENV_FILE} (new, {})", self.readers()),
         };
         let mut lines = vec![ink.style(BOLD, title)];
         // The assignment is the last of its lines, and its number is the one that is known.

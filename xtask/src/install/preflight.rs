@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use checks::command::Command;
 use checks::compose::is_v2;
-use checks::{Deadline, Pyproject, Python, Uv, find_python, find_uv};
-use detect::{DeployMethod, Environment};
+use checks::group::env::{not_ignored, tracked};
+use checks::{Deadline, IGNORE, InGit, Pyproject, Python, Uv, find_python, find_uv, in_git};
+use detect::{DeployMethod, ENV_FILE, Environment};
 
 use super::axes::Axes;
 use crate::cli;
@@ -21,6 +22,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The uv that is installed where there is none: a version known to work with this tool.
 pub(super) const UV_VERSION: &str = "0.13.9";
+
+/// What was found.
+pub(super) struct Found {
+    /// None with `docker`.
+    pub(super) tools: Option<Tools>,
+    /// Whether `.env` stays out of Git.
+    pub(super) is_private: bool,
+}
 
 /// What the steps on this machine are done with.
 pub(super) struct Tools {
@@ -37,13 +46,24 @@ fn soon(stop: &Arc<AtomicBool>) -> Deadline {
 
 /// Looks for everything that this combination needs. With `docker` there are no tools: everything is done in
 /// containers.
-pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow::Result<Option<Tools>> {
+pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow::Result<Found> {
     let mut problems = Vec::new();
     let stop = Arc::default();
     let tools = match axes.method {
         DeployMethod::Bare => tools(axes.environment, world, &stop, &mut problems),
         DeployMethod::Docker => None,
     };
+    let in_git = in_git(&world.project, &soon(&stop)).unwrap_or_else(|error| InGit::Unknown(error.to_string()));
+    match (&in_git, axes.environment) {
+        (InGit::Tracked, Environment::Prod) => {
+            problems.push(Problem::new(tracked()).hint(format!("git rm --cached {ENV_FILE} && {IGNORE}")));
+        }
+        (InGit::Tracked, Environment::Dev) => {
+            world.ui.warning(&Problem::new(tracked()).hint(format!("git rm --cached {ENV_FILE} && {IGNORE}")));
+        }
+        (InGit::NotIgnored, _) => world.ui.warning(&Problem::new(not_ignored()).hint(IGNORE)),
+        (InGit::Ignored | InGit::Unknown(_), _) => {}
+    }
     let deployer_problems = match (axes.method, axes.environment) {
         (DeployMethod::Docker, _) => docker(&stop, &without_deploying(axes, args, world)),
         // Only the offer to deploy needs it, and that can be declined.
@@ -75,7 +95,8 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
     if !world.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
         consent_to_uv(world)?;
     }
-    Ok(tools)
+    let is_private = !matches!(in_git, InGit::Tracked | InGit::NotIgnored);
+    Ok(Found { tools, is_private })
 }
 
 fn tools(

@@ -259,7 +259,10 @@ warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+docker: was 1
 
 "#]],
     );
-    sandbox.check("install --yes --env dev --method bare", 0, str![[r#"
+    sandbox.check(
+        "install --yes --env dev --method bare",
+        0,
+        str![[r#"
 dev+bare in [ROOT]
   .env: 4 changes
     DJANGO_ENV                dev          as answered
@@ -278,7 +281,8 @@ Go on from here:
   cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
-"#]], str![[r#"
+"#]],
+        str![[r#"
   ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 warning: `DJANGO_DEBUG` is 1 in dev+bare: was 0 in prod+docker
 warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
@@ -296,7 +300,8 @@ warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
   ok   django.migrations  all applied
   ok   django.database  answers
 
-"#]]);
+"#]],
+    );
 }
 
 /// A value that says the same in other words, and one that the operator has chosen.

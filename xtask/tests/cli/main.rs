@@ -6,6 +6,7 @@ mod deploy_docker;
 mod deploy_systemd;
 mod detect;
 mod health;
+mod in_git;
 mod install;
 mod preflight;
 mod sandbox;

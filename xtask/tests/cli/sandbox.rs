@@ -25,13 +25,15 @@ pub(crate) fn names_project(printed: &str) {
 pub(crate) struct Sandbox {
     dir: TempDir,
     shims: Vec<&'static str>,
+    /// A folder with the real Git alone, where there is to be one.
+    git: Option<TempDir>,
 }
 
 impl Sandbox {
     /// An empty folder, and the shims of uv and Python.
     pub(crate) fn empty() -> Self {
         let dir = tempfile::Builder::new().prefix("xtask test é ").tempdir().expect("a temporary folder");
-        Sandbox { dir, shims: vec!["uv", "python"] }
+        Sandbox { dir, shims: vec!["uv", "python"], git: None }
     }
 
     /// The smallest project that can be installed, with a sample like ours.
@@ -68,6 +70,23 @@ impl Sandbox {
         self
     }
 
+    /// Makes it a Git checkout, with the real Git on PATH, in which everything there is so far is committed.
+    #[expect(clippy::disallowed_methods, reason = "the tests choose the environment of what they start")]
+    pub(crate) fn git(mut self) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let real = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.is_file()).expect("Git");
+        symlink(real, dir.path().join("git")).expect("linked");
+        self.git = Some(dir);
+        let who = ["-c", "user.name=me", "-c", "user.email=me@here"];
+        for args in
+            [&["init", "--quiet"][..], &["add", "--all"], &[&who[..], &["commit", "--quiet", "-m", "1"]].concat()]
+        {
+            duct::cmd("git", args).dir(self.root()).run().expect("Git answers");
+        }
+        self
+    }
+
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.root().join(name);
         fs::create_dir_all(path.parent().expect("inside the sandbox")).expect("a folder");
@@ -87,7 +106,8 @@ impl Sandbox {
     }
 
     pub(crate) fn path(&self) -> String {
-        let dirs: Vec<PathBuf> = self.shims.iter().map(|shims| Path::new(SHIMS).join(shims)).collect();
+        let shims = self.shims.iter().map(|shims| Path::new(SHIMS).join(shims));
+        let dirs: Vec<PathBuf> = shims.chain(self.git.iter().map(|dir| dir.path().to_owned())).collect();
         dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(":")
     }
 

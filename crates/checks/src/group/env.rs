@@ -1,4 +1,4 @@
-//! `env`: the axes and the `.env` that holds them. Nothing is started for it.
+//! `env`: the axes and the `.env` that holds them. Nothing is started for it but Git.
 
 mod matrix;
 mod portable;
@@ -9,18 +9,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use detect::{DeployMethod, Detected, ENV_FILE, Environment};
-use envfile::EnvFile;
+use envfile::{EnvFile, LineKind};
 
 use crate::outcome::{Finding, Outcome, Repair, Status, counted};
 use crate::run::Probe;
-use crate::{SAMPLE_FILE, Site};
+use crate::secret::is_secret;
+use crate::{Deadline, IGNORE, InGit, SAMPLE_FILE, Site, in_git};
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let for_file = Arc::clone(site);
+    let for_git = Arc::clone(site);
     let for_lines = Arc::clone(site);
     let of_file = ["env.axes", "env.file", "env.mode", "env.sample", "env.matrix"];
     vec![
         Probe::new(of_file, move |_| outcomes(&for_file)),
+        Probe::new(["env.ignored"], move |deadline| vec![ignored(&for_git, deadline)]),
         // Comparing what the readers make of a file takes long if that is megabytes of something else.
         Probe::new(["env.portable"], move |_| vec![of_lines("env.portable", portable::check, &for_lines)]),
     ]
@@ -127,6 +130,38 @@ pub fn private(mode: u32) -> u32 {
     mode & 0o777 & !OTHERS
 }
 
+fn ignored(site: &Site, deadline: &Deadline) -> Outcome {
+    const NAME: &str = "env.ignored";
+    match in_git(&site.project, deadline) {
+        Ok(InGit::Ignored) => Outcome::ok(NAME, format!("Git ignores `{ENV_FILE}`")),
+        Ok(InGit::Tracked) => {
+            let status = match site.environment.value {
+                Environment::Dev => Status::Warn,
+                Environment::Prod => Status::Err,
+            };
+            Outcome::new(NAME, status, tracked()).hint(format!("git rm --cached {ENV_FILE} && {IGNORE}"))
+        }
+        Ok(InGit::NotIgnored) => Outcome::warn(NAME, not_ignored()).hint(IGNORE),
+        Ok(InGit::Unknown(reason)) => {
+            Outcome::skip(NAME, format!("Git does not tell: {}", site.secrets.cover(&reason)))
+        }
+        Err(error) if error.is_not_found() => Outcome::skip(NAME, error.to_string()),
+        Err(error) => Outcome::warn(NAME, error.to_string()),
+    }
+}
+
+/// What is said of a `.env` in a repository.
+#[must_use]
+pub fn tracked() -> String {
+    format!("Git tracks `{ENV_FILE}`: everybody who has the repository has its secrets; replace them when it is out")
+}
+
+/// What is said of a `.env` that is on its way into a repository.
+#[must_use]
+pub fn not_ignored() -> String {
+    format!("Git does not ignore `{ENV_FILE}`: the next `git add` takes its secrets")
+}
+
 fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
     let sample = match &site.sample {
         Ok(Some(sample)) => sample,
@@ -138,19 +173,57 @@ fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
         return Outcome::ok(name, format!("every variable of `{SAMPLE_FILE}` is there"));
     }
     let names: Vec<_> = missing.iter().map(|key| format!("`{key}`")).collect();
-    Outcome::warn(name, format!("only `{SAMPLE_FILE}` has {}", names.join(", ")))
-        .hint("cargo xtask health --fix")
-        .repair(Repair::SampleKeys)
+    let hint = match site.environment.value {
+        Environment::Dev => "cargo xtask health --fix".to_owned(),
+        // There the operator decides about values.
+        Environment::Prod => format!("{}; or write `# KEY=` where there is to be none", given(&missing)),
+    };
+    Outcome::warn(name, format!("only `{SAMPLE_FILE}` has {}", names.join(", "))).hint(hint).repair(Repair::SampleKeys)
 }
 
-/// The variables that only the sample has, in its order.
+/// The command that gives values to variables; secrets come from a file.
+fn given(variables: &[&str]) -> String {
+    let (secrets, open): (Vec<&str>, Vec<&str>) = variables.iter().partition(|variable| is_secret(variable));
+    let sets = open.iter().map(|variable| format!(" --set {variable}=…")).collect::<String>();
+    let file = if secrets.is_empty() { "" } else { " --answers FILE" };
+    format!("cargo xtask install{sets}{file}")
+}
+
+/// The variables that only the sample has, in its order. One that the operator has commented out is not missed.
 #[must_use]
 pub fn missing_keys<'a>(file: &EnvFile, sample: &'a EnvFile) -> Vec<&'a str> {
     let mut missing: Vec<&str> = Vec::new();
     for key in sample.keys() {
-        if !missing.contains(&key) && !file.keys().any(|known| known == key) {
+        if !missing.contains(&key) && !file.keys().any(|known| known == key) && !is_commented_out(file, key) {
             missing.push(key);
         }
     }
     missing
+}
+
+/// Whether an assignment to this variable stands in a comment.
+fn is_commented_out(file: &EnvFile, key: &str) -> bool {
+    let comments = file.lines().filter(|line| line.kind() == LineKind::Comment);
+    comments.map(|line| line.text().trim_start_matches(['#', ' ', '\t']).to_owned()).any(|text| {
+        let assignment = EnvFile::parse(text.as_bytes());
+        assignment.lines().any(|line| line.kind() == LineKind::Assignment && line.key() == Some(key))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_commented_out_is_not_missed() {
+        let sample = EnvFile::parse(b"A=1\nB=2\nC=3\nD=4\nE=5\nF=6\n");
+        let file = EnvFile::parse(b"A=1\n#B=x\n  ## export C = 'y' # no\n# D is not wanted\n# EE=1\n#F\n");
+        assert_eq!(missing_keys(&file, &sample), ["D", "E", "F"]);
+    }
+
+    #[test]
+    fn commands_that_give_values() {
+        assert_eq!(given(&["A", "B"]), "cargo xtask install --set A=… --set B=…");
+        assert_eq!(given(&["A", "A_TOKEN"]), "cargo xtask install --set A=… --answers FILE");
+    }
 }

@@ -30,7 +30,7 @@ use crate::interrupt::Deferred;
 use crate::world::World;
 
 /// What of the checks is asked about.
-const ASKED: [&str; 4] = ["env.axes", "env.file", "env.mode", "env.sample"];
+const ASKED: [&str; 5] = ["env.axes", "env.file", "env.mode", "env.ignored", "env.sample"];
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was found.

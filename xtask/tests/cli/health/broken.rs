@@ -29,6 +29,7 @@ env
   ok   env.file           `.env` is there, 5 variables
 warn   env.mode           644: every user of this machine can get at the secrets in it
        hint: chmod 640 .env
+skip   env.ignored        command not found: `git`
 warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY_TASK_ALWAYS_EAGER`, `DATABASE_PATH`, `MONITORING_TOKEN`
        hint: cargo xtask health --project '[ROOT]' --fix
  err   env.portable       2 lines are read differently by its readers, or not at all
@@ -62,7 +63,7 @@ django
 dev
 skip   dev.hooks          the project has no hook configuration
 
-7 ok, 2 warn, 6 err, 1 skip in [TIME]
+7 ok, 2 warn, 6 err, 2 skip in [TIME]
 
 "#]], str![]);
 }
@@ -84,8 +85,9 @@ env
   ok   env.axes      prod (.env:1), bare (.env:2)
   ok   env.file      `.env` is there, 5 variables
   ok   env.mode      640: nobody else can read it
+skip   env.ignored   command not found: `git`
 warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask health --project '[ROOT]' --fix
+       hint: cargo xtask install --project '[ROOT]' --set CELERY_TASK_ALWAYS_EAGER=… --set CELERY_BROKER_URL=… --set DATABASE_PATH=… --answers FILE; or write `# KEY=` where there is to be none
   ok   env.portable  python-dotenv and bash read every line alike
  err   env.matrix    5 variables are not what prod+bare needs
        err: `.env` line 3: `DJANGO_DEBUG` has to be `0`
@@ -95,7 +97,7 @@ warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_
        err: `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
        hint: python3 -c 'import secrets; print("DJANGO_SECRET_KEY=" + secrets.token_urlsafe(50))' | cargo xtask install --project '[ROOT]' --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=… --answers -
 
-4 ok, 1 warn, 1 err, 0 skip in [TIME]
+4 ok, 1 warn, 1 err, 1 skip in [TIME]
 
 "#]], str![]);
     mode(&sandbox, ".env", 0o604);
@@ -134,11 +136,12 @@ env
  err   env.file      `.env` is not there
        hint: cargo xtask install --project '[ROOT]'
 skip   env.mode      `.env` is not there
+skip   env.ignored   command not found: `git`
 skip   env.sample    `.env` is not there
 skip   env.portable  `.env` is not there
 skip   env.matrix    `.env` is not there
 
-1 ok, 0 warn, 1 err, 4 skip in [TIME]
+1 ok, 0 warn, 1 err, 5 skip in [TIME]
 
 "#]],
         str![],
@@ -156,11 +159,12 @@ env
 skip   env.axes      `.env` cannot be read
  err   env.file      `[ROOT]/.env` is not a file
 skip   env.mode      `.env` is not a file
+skip   env.ignored   command not found: `git`
 skip   env.sample    `.env` cannot be read
 skip   env.portable  `.env` cannot be read
 skip   env.matrix    `.env` cannot be read
 
-0 ok, 0 warn, 1 err, 5 skip in [TIME]
+0 ok, 0 warn, 1 err, 6 skip in [TIME]
 
 "#]],
         str![],

@@ -25,7 +25,7 @@ env
         str![],
     );
     sandbox.check("health --only djang", 2, str![], str![[r#"
-error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
+error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
 
 For more information, try '--help'.
 
@@ -116,6 +116,7 @@ dev+bare in [ROOT]
   run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
   run   env.file               `.env` is there and can be read
   run   env.mode               `.env` can be read by nobody else; an error in prod
+  run   env.ignored            Git neither tracks `.env` nor would take it; tracked is an error in prod
   run   env.sample             every variable of `.env.sample` is in `.env`
   run   env.portable           no line of `.env` is read differently by the programs that read it here
   run   env.matrix             `.env` holds what this environment and method need
@@ -145,6 +146,7 @@ prod+docker in [ROOT]
   run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
   run   env.file               `.env` is there and can be read
   run   env.mode               `.env` can be read by nobody else; an error in prod
+  run   env.ignored            Git neither tracks `.env` nor would take it; tracked is an error in prod
   run   env.sample             every variable of `.env.sample` is in `.env`
   run   env.portable           no line of `.env` is read differently by the programs that read it here
   run   env.matrix             `.env` holds what this environment and method need

@@ -35,12 +35,13 @@ env
   ok   env.file      `.env` is there, 1 variable
 warn   env.mode      664: every user of this machine can get at the secrets in it
        hint: chmod 660 .env
+skip   env.ignored   command not found: `git`
 warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
        hint: cargo xtask health --project '[ROOT]' --fix
   ok   env.portable  python-dotenv and bash read every line alike
   ok   env.matrix    holds what dev+bare needs
 
-4 ok, 2 warn, 0 err, 0 skip in [TIME]
+4 ok, 2 warn, 0 err, 1 skip in [TIME]
 
 "#]],
         str![[r#"
@@ -99,11 +100,12 @@ env
   ok   env.axes      dev (.env:4), bare (.env:1)
   ok   env.file      `.env` is there, 5 variables
   ok   env.mode      660: nobody else can read it
+skip   env.ignored   command not found: `git`
   ok   env.sample    every variable of `.env.sample` is there
   ok   env.portable  python-dotenv and bash read every line alike
   ok   env.matrix    holds what dev+bare needs
 
-6 ok, 0 warn, 0 err, 0 skip in [TIME]
+6 ok, 0 warn, 0 err, 1 skip in [TIME]
 
 "#]],
         str![[r#"
@@ -229,6 +231,65 @@ error: `manage.py migrate` failed: exit status: 2
 
 "#]],
     );
+}
+
+/// In prod, only what changes nothing is added: an empty value, of a key that nothing mentions. What the operator has
+/// commented out is not missed.
+#[test]
+fn no_example_value_in_prod() {
+    let sample = "POSTGRES_USER=app\nPOSTGRES_PASSWORD=changeme\nDATABASE_URL=postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db/app\n\
+                  EMPTY=\nIN_COMPOSE=\nIN_CODE=\nIN_ENV=\nNOT_WANTED=1\nNOT_WANTED_EITHER=\n";
+    let env = "DJANGO_ENV=prod\nDEPLOY_METHOD=docker\nPOSTGRES_PASSWORD=the-operators-own\n# NOT_WANTED=2\n#NOT_WANTED_EITHER=\nX=a${IN_ENV-b}\n";
+    let sandbox = Sandbox::project()
+        .file(".env.sample", sample)
+        .file("compose.yaml", "services: {web: {environment: {A: '${IN_COMPOSE-default}'}}}\n")
+        .file("app/settings.py", "import os\nCODE = os.environ.get('IN_CODE', 'default')\n")
+        .file("README.md", "EMPTY is mentioned here.\n")
+        .file(".env", env)
+        .git();
+    mode(&sandbox, ".env", 0o600);
+    sandbox.check("health --fix --yes --only env.sample", 0, str![[r#"
+environment    prod     .env:1
+deploy method  docker   .env:2
+mode           docker   .env:2
+
+env
+warn   env.sample  only `.env.sample` has `POSTGRES_USER`, `DATABASE_URL`, `IN_COMPOSE`, `IN_CODE`, `IN_ENV`
+       hint: cargo xtask install --project '[ROOT]' --set POSTGRES_USER=… --set DATABASE_URL=… --set IN_COMPOSE=… --set IN_CODE=… --set IN_ENV=…; or write `# KEY=` where there is to be none
+
+0 ok, 1 warn, 0 err, 0 skip in [TIME]
+
+"#]], str![[r#"
+warn   env.sample  only `.env.sample` has `POSTGRES_USER`, `DATABASE_URL`, `EMPTY`, `IN_COMPOSE`, `IN_CODE`, `IN_ENV`
+fix: add to .env: EMPTY=
+  ok   .env  1 added
+
+"#]]);
+    assert_eq!(sandbox.read(".env"), format!("{env}EMPTY=\n"));
+    // There is nothing left that it may add.
+    sandbox.check("health --fix --yes --only env.sample", 0, str![[r#"
+environment    prod     .env:1
+deploy method  docker   .env:2
+mode           docker   .env:2
+
+env
+warn   env.sample  only `.env.sample` has `POSTGRES_USER`, `DATABASE_URL`, `IN_COMPOSE`, `IN_CODE`, `IN_ENV`
+       hint: cargo xtask install --project '[ROOT]' --set POSTGRES_USER=… --set DATABASE_URL=… --set IN_COMPOSE=… --set IN_CODE=… --set IN_ENV=…; or write `# KEY=` where there is to be none
+
+0 ok, 1 warn, 0 err, 0 skip in [TIME]
+
+"#]], str![[r#"
+warn   env.sample  only `.env.sample` has `POSTGRES_USER`, `DATABASE_URL`, `IN_COMPOSE`, `IN_CODE`, `IN_ENV`
+fix: nothing, as any of them may change something: they are the operator's to decide
+
+"#]]);
+    // In dev, a value that is made of others would be made of the sample's.
+    sandbox.write(".env", env.replace("=prod", "=dev"));
+    sandbox.xtask("health --fix --yes --only env.sample").assert().code(0);
+    let fixed = sandbox.read(".env");
+    assert!(fixed.contains("POSTGRES_USER=app\n") && !fixed.contains("DATABASE_URL"), "{fixed}");
+    assert!(fixed.contains("POSTGRES_PASSWORD=the-operators-own\n") && !fixed.contains("changeme"), "{fixed}");
+    assert!(!fixed.contains("\nNOT_WANTED"), "{fixed}");
 }
 
 /// Waits until somebody has mended it.

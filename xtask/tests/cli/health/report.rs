@@ -108,6 +108,7 @@ env
   ok   env.axes           dev (.env:1), bare (.env:2)
   ok   env.file           `.env` is there, 9 variables
   ok   env.mode           600: nobody else can read it
+skip   env.ignored        command not found: `git`
   ok   env.sample         every variable of `.env.sample` is there
   ok   env.portable       python-dotenv and bash read every line alike
   ok   env.matrix         holds what dev+bare needs
@@ -128,7 +129,7 @@ django
 dev
 skip   dev.hooks          the project has no hook configuration
 
-15 ok, 0 warn, 0 err, 1 skip in [TIME]
+15 ok, 0 warn, 0 err, 2 skip in [TIME]
 
 "#]],
         str![],
@@ -140,7 +141,7 @@ fn every_form() {
     let sandbox = well();
     sandbox.write(".env", format!("{WELL}GREETING=hello world\n"));
     sandbox.check("health --only env,dev --format json", 0, str![[r#"
-{"schema":1,"environment":{"value":"dev","source":".env:1"},"deploy_method":{"value":"bare","source":".env:2"},"mode":"dev","summary":{"ok":5,"warn":1,"err":0,"skip":1},"elapsed_ms":[MS],"checks":[{"group":"env","check":"axes","status":"ok","message":"dev (.env:1), bare (.env:2)","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"file","status":"ok","message":"`.env` is there, 10 variables","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"mode","status":"ok","message":"600: nobody else can read it","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"sample","status":"ok","message":"every variable of `.env.sample` is there","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"portable","status":"warn","message":"1 line is read differently by bash/n`.env` line 10: `GREETING`: blank-inside/npython-dotenv  hello world/nbash           executes a part of it","hint":"GREETING='hello world'","elapsed_ms":[MS]},{"group":"env","check":"matrix","status":"ok","message":"holds what dev+bare needs","hint":null,"elapsed_ms":[MS]},{"group":"dev","check":"hooks","status":"skip","message":"the project has no hook configuration","hint":null,"elapsed_ms":[MS]}]}
+{"schema":1,"environment":{"value":"dev","source":".env:1"},"deploy_method":{"value":"bare","source":".env:2"},"mode":"dev","summary":{"ok":5,"warn":1,"err":0,"skip":2},"elapsed_ms":[MS],"checks":[{"group":"env","check":"axes","status":"ok","message":"dev (.env:1), bare (.env:2)","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"file","status":"ok","message":"`.env` is there, 10 variables","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"mode","status":"ok","message":"600: nobody else can read it","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"ignored","status":"skip","message":"command not found: `git`","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"sample","status":"ok","message":"every variable of `.env.sample` is there","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"portable","status":"warn","message":"1 line is read differently by bash/n`.env` line 10: `GREETING`: blank-inside/npython-dotenv  hello world/nbash           executes a part of it","hint":"GREETING='hello world'","elapsed_ms":[MS]},{"group":"env","check":"matrix","status":"ok","message":"holds what dev+bare needs","hint":null,"elapsed_ms":[MS]},{"group":"dev","check":"hooks","status":"skip","message":"the project has no hook configuration","hint":null,"elapsed_ms":[MS]}]}
 
 "#]], str![]);
     sandbox.check(
@@ -148,8 +149,8 @@ fn every_form() {
         0,
         str![[r#"
 <?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="health" tests="7" failures="0" errors="0" time="[SECONDS]">
-  <testsuite name="env" tests="6" failures="0" errors="0" skipped="0" time="[SECONDS]">
+<testsuites name="health" tests="8" failures="0" errors="0" time="[SECONDS]">
+  <testsuite name="env" tests="7" failures="0" errors="0" skipped="1" time="[SECONDS]">
     <properties>
       <property name="environment" value="dev"/>
       <property name="deploy_method" value="bare"/>
@@ -158,6 +159,9 @@ fn every_form() {
     <testcase classname="env" name="axes" time="[SECONDS]"/>
     <testcase classname="env" name="file" time="[SECONDS]"/>
     <testcase classname="env" name="mode" time="[SECONDS]"/>
+    <testcase classname="env" name="ignored" time="[SECONDS]">
+      <skipped message="command not found: `git`"/>
+    </testcase>
     <testcase classname="env" name="sample" time="[SECONDS]"/>
     <testcase classname="env" name="portable" time="[SECONDS]">
       <system-out>1 line is read differently by bash
@@ -185,7 +189,7 @@ hint: GREETING=&apos;hello world&apos;</system-out>
     );
     sandbox.check("health --only env,dev --format github", 0, str![[r#"
 ::warning file=.env,line=10,title=env.portable::`.env` line 10: `GREETING`: blank-inside%0Apython-dotenv  hello world%0Abash           executes a part of it%0Ahint: GREETING='hello world'
-5 ok, 1 warn, 0 err, 1 skip in [TIME]
+5 ok, 1 warn, 0 err, 2 skip in [TIME]
 
 "#]], str![]);
     sandbox.check(
@@ -200,6 +204,7 @@ mode           [1mdev     [0m [2m.env:1[0m
 [32m  ok[0m   env.axes      [2mdev (.env:1), bare (.env:2)[0m
 [32m  ok[0m   env.file      [2m`.env` is there, 10 variables[0m
 [32m  ok[0m   env.mode      [2m600: nobody else can read it[0m
+[2mskip[0m   env.ignored   command not found: `git`
 [32m  ok[0m   env.sample    [2mevery variable of `.env.sample` is there[0m
 [33mwarn[0m   env.portable  1 line is read differently by bash
        `.env` line 10: `GREETING`: blank-inside
@@ -211,7 +216,7 @@ mode           [1mdev     [0m [2m.env:1[0m
 [1mdev[0m
 [2mskip[0m   dev.hooks     the project has no hook configuration
 
-[32m5 ok[0m, [33m1 warn[0m, [2m0 err[0m, [2m1 skip[0m in [TIME]
+[32m5 ok[0m, [33m1 warn[0m, [2m0 err[0m, [2m2 skip[0m in [TIME]
 
 "#]],
         str![],
