@@ -170,6 +170,13 @@ pub(crate) struct DeployDocker {
     /// Build nothing: take the images as they are
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) no_build: bool,
+    /// Replace the containers of the same Compose project that were brought up from this folder, or for another
+    /// `DJANGO_ENV`; `--yes` alone does not
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) replace: Vec<PathBuf>,
+    /// Go on although containers that are replaced hold data in no named volume: it goes with them
+    #[arg(long)]
+    pub(crate) abandon_data: bool,
     /// Go back to the images of the last good release before this one; the database stays as it is
     #[arg(long)]
     pub(crate) rollback: bool,
@@ -178,7 +185,7 @@ pub(crate) struct DeployDocker {
 impl Default for DeployDocker {
     fn default() -> Self {
         let (timeout, stability) = (Duration::from_secs(60), Duration::from_secs(5));
-        DeployDocker { timeout, stability, no_build: false, rollback: false }
+        DeployDocker { timeout, stability, no_build: false, replace: Vec::new(), abandon_data: false, rollback: false }
     }
 }
 
@@ -204,6 +211,9 @@ pub(crate) struct DeploySystemd {
     /// Take over what `.env` says where the system env file says something else
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) sync_env: bool,
+    /// Go on although the folder that serves holds files that no release has, such as uploads: they stay in it
+    #[arg(long)]
+    pub(crate) abandon_data: bool,
     /// Go back to the last good release before this one; database and system env file stay as they are
     #[arg(long)]
     pub(crate) rollback: bool,
@@ -212,7 +222,7 @@ pub(crate) struct DeploySystemd {
 impl Default for DeploySystemd {
     fn default() -> Self {
         let DeployDocker { timeout, stability, .. } = DeployDocker::default();
-        DeploySystemd { timeout, stability, sync_env: false, rollback: false }
+        DeploySystemd { timeout, stability, sync_env: false, abandon_data: false, rollback: false }
     }
 }
 

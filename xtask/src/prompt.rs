@@ -35,6 +35,11 @@ pub(crate) fn confirm(message: &str) -> anyhow::Result<bool> {
     answered(Confirm::new(message).with_default(true).prompt())
 }
 
+/// Yes or no, about something that can cost somebody's data; Enter is no.
+pub(crate) fn confirm_danger(message: &str) -> anyhow::Result<bool> {
+    answered(Confirm::new(message).with_default(false).prompt())
+}
+
 /// On or off, as `1` or `0`; `default`, which Enter takes, is shown and given back as it stands.
 pub(crate) fn switch(message: &str, default: &str) -> anyhow::Result<String> {
     let validator = |text: &str| match matrix::parse_switch(text) {

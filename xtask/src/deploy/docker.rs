@@ -2,8 +2,10 @@
 
 mod changes;
 mod container;
+mod data;
 mod ending;
 mod engine;
+mod foreign;
 mod images;
 mod migrate;
 mod plan;
@@ -38,13 +40,14 @@ use crate::world::World;
 pub(crate) fn run(args: &cli::DeployDocker, world: &World<'_>) -> anyhow::Result<Exit> {
     if world.common.dry_run {
         let deferred = Deferred::begin()?;
-        let ground = preflight::check(world, &deferred)?;
+        let ground = preflight::check(args, world, &deferred)?;
         plan::print(args, &ground, world)?;
         return Ok(Exit::Done);
     }
     let _lock = Lock::take(&world.project, "deploy-docker")?;
     let deferred = Deferred::begin()?;
-    let ground = preflight::check(world, &deferred)?;
+    let ground = preflight::check(args, world, &deferred)?;
+    foreign::consent(&ground.foreign, args, &ground.engine, world)?;
     preflight::settle_method(&ground.method, args, world)?;
     world.ui.done("pre-flight", &ground.versions);
     let Ground { engine, stack, records, .. } = ground;
@@ -106,6 +109,12 @@ impl Deploy<'_> {
             return self.unchanged(record, started);
         }
         self.tell(&changes);
+        if let Err(error) =
+            data::find(self.engine, self.stack, &changes).and_then(|data| data::consent(&data, self.args, self.world))
+        {
+            self.forget_images()?;
+            return Err(error);
+        }
         record.before = release::before(self.engine, self.stack, &changes)?;
         self.records.write(&record)?;
 

@@ -40,6 +40,9 @@ pub(crate) struct Record {
     /// Where its files are, with systemd.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) folder: Option<PathBuf>,
+    /// Whether that folder was there before the first deploy, and is the operator's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_adopted: bool,
     /// The migrations that were applied.
     pub(crate) migrations: Vec<String>,
     /// Where the database was copied to, before it was migrated.
@@ -91,6 +94,9 @@ pub(crate) struct Standing {
     pub(crate) files: BTreeMap<String, bool>,
     /// Whether the system env file is changed, and if so, whether there was one.
     pub(crate) env_file: Option<bool>,
+    /// The folders that the deploy makes around the release.
+    #[serde(default)]
+    pub(crate) made: Vec<PathBuf>,
     /// The invocation ids of the units that were up.
     pub(crate) invocations: BTreeMap<String, String>,
     /// Whether any of this may have been changed already.
@@ -127,10 +133,16 @@ impl Record {
             rollback_to: None,
             contents: BTreeMap::new(),
             folder: None,
+            is_adopted: false,
             migrations: Vec::new(),
             database_copy: None,
             before: Before::default(),
         }
+    }
+
+    /// Whether its folder is the operator's. Earlier versions noted it in the id alone.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.is_adopted || self.id.ends_with("-adopted")
     }
 
     /// The release whose images these are: for a rollback, the one that it went back to.

@@ -67,6 +67,11 @@ impl Source {
         self.commit.replace('+', "-dirty")
     }
 
+    /// From the root folder.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter()
+    }
+
     pub(super) fn has(&self, file: &Path) -> bool {
         self.files.iter().any(|tracked| tracked == file)
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask deploy-systemd`: one transaction, at whose end the new release serves, or the one from before.
 
 mod build;
+mod data;
 mod draft;
 mod env_file;
 mod journal;
@@ -115,8 +116,9 @@ impl Deploy<'_> {
             None => news.iter().for_each(|news| ui.note(format_args!("     {news}"))),
         }
         plan::tell(&draft, ground, ui);
+        data::consent(ground.data.as_ref(), args, &ground.layout, self.world)?;
         self.may_adopt(&draft)?;
-        draft.dropped = draft::dropped(records, &record)?;
+        draft.dropped = draft::dropped(records, &record, self.root)?;
         records.write(&record)?;
 
         let committed = self.transact(&mut record, &draft).and_then(|()| {
@@ -297,6 +299,7 @@ impl Deploy<'_> {
         adopted.id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         adopted.contents = BTreeMap::from([("tree".to_owned(), adopted.id.clone())]);
         adopted.folder = Some(folder);
+        adopted.is_adopted = true;
         self.ground.records.write(&adopted.ended(Outcome::Deployed))
     }
 

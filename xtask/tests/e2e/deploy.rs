@@ -1,6 +1,7 @@
 //! `cargo xtask deploy-docker` on a real engine, with users who keep asking.
 
 pub(crate) mod broken;
+pub(crate) mod data;
 pub(crate) mod faults;
 pub(crate) mod first;
 pub(crate) mod foreign;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use detect::{DJANGO_ENV, Environment};
 use serde::Deserialize;
 
 use super::stack::{Role, STATE};
@@ -16,6 +17,10 @@ pub(super) struct Container {
     /// The Compose project that it belongs to, and the service; empty for one that Compose has not made.
     pub(super) project: String,
     pub(super) service: String,
+    /// The project folder that Compose was called with; empty if it has not made it.
+    pub(super) folder: String,
+    /// The environment that it was deployed for, where its variables say so.
+    pub(super) environment: Option<Environment>,
     /// Whether Compose has made it for its service; not so that of a `docker compose run`, or of a plain `docker run` of
     /// an image that Compose has built, which has the labels of the image.
     pub(super) is_of_service: bool,
@@ -101,7 +106,7 @@ impl fmt::Display for Container {
     }
 }
 
-/// What is used of `docker inspect`. The rest, and with it the environment, is dropped.
+/// What is used of `docker inspect`. The rest, and with it the secrets in the environment, is dropped.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Inspected {
@@ -146,6 +151,7 @@ struct HealthLog {
 struct Config {
     labels: Option<BTreeMap<String, String>>,
     stop_timeout: Option<u64>,
+    env: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -220,6 +226,11 @@ impl From<Inspected> for Container {
             name: name.trim_start_matches('/').to_owned(),
             project: label("com.docker.compose.project"),
             service: label("com.docker.compose.service"),
+            folder: label("com.docker.compose.project.working_dir"),
+            environment: config.env.iter().flatten().find_map(|variable| {
+                let (name, word) = variable.split_once('=')?;
+                word.parse().ok().filter(|_| name == DJANGO_ENV)
+            }),
             is_of_service: label("com.docker.compose.oneoff") == "False",
             image,
             state: state.status,
@@ -249,16 +260,17 @@ impl From<Inspected> for Container {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// As Docker 20.10 tells of a container that Compose 2.26 has made, most of it left out.
     const TOLD: &str = r#"{"Id": "e9c2", "Name": "/shop-web-1", "Image": "sha256:1", "RestartCount": 2,
         "State": {"Status": "running", "ExitCode": 0, "OOMKilled": false, "StartedAt": "2026-11-23T04:48:46Z",
                   "Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "no\nway\n"}]}},
-        "Config": {"StopTimeout": 40, "Env": ["A_TOKEN=hunter2"],
+        "Config": {"StopTimeout": 40, "Env": ["A_TOKEN=hunter2", "DJANGO_ENV=prod"],
                    "Labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "web",
-                              "com.docker.compose.oneoff": "False"}},
+                              "com.docker.compose.oneoff": "False",
+                              "com.docker.compose.project.working_dir": "/srv/shop"}},
         "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8000"}], "81/tcp": null}},
         "NetworkSettings": {"Networks": {"shop_front": {"IPAddress": "172.21.0.4"}}},
         "Mounts": [{"Type": "volume", "Name": "shop_data", "Destination": "/data"},
@@ -266,7 +278,7 @@ mod tests {
                    {"Type": "volume", "Destination": "/media",
                     "Name": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]}"#;
 
-    fn container() -> Container {
+    pub(in crate::deploy::docker) fn container() -> Container {
         serde_json::from_str::<Inspected>(TOLD).expect("as Docker writes it").into()
     }
 
@@ -275,6 +287,7 @@ mod tests {
         let container = container();
         assert_eq!((container.to_string().as_str(), container.service.as_str()), ("`shop-web-1`", "web"));
         assert_eq!((container.stop_timeout, container.is_of_service), (40, true));
+        assert_eq!((container.folder.as_str(), container.environment), ("/srv/shop", Some(Environment::Prod)));
         assert_eq!(container.addresses["shop_front"], "172.21.0.4");
         assert_eq!((container.anonymous_volumes.join(" ").as_str(), container.host_ports), ("/media", vec![8000]));
         assert_eq!(container.health, Health::Unhealthy("no\nway\n".to_owned()));

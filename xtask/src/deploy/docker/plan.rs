@@ -4,6 +4,7 @@ use checks::report::BOLD;
 
 use super::changes::{self, Cause, Change};
 use super::container::Container;
+use super::data;
 use super::engine::Engine;
 use super::preflight::Ground;
 use super::stack::{Role, Stack};
@@ -52,6 +53,19 @@ pub(super) fn print(args: &cli::DeployDocker, ground: &Ground<'_>, world: &World
         "  watch the new containers for {} s; go back if anything is not well, else end the old ones",
         args.stability.as_secs_f32()
     ));
+    // Whether an image is new is known after the build: any container may be replaced.
+    let containers = ground.engine.containers(stack.name())?;
+    let all: Vec<Change<'_>> = stack
+        .services
+        .iter()
+        .map(|service| {
+            let old = containers.iter().filter(|it| it.service == service.name).cloned().collect();
+            Change { service, cause: Cause::Image, old }
+        })
+        .collect();
+    for data in data::find(&ground.engine, stack, &all)? {
+        ui.warning(&data.problem(args));
+    }
     for problem in outages(stack, &changes).into_iter().chain(left_over(&ground.engine, stack)?) {
         ui.warning(&problem);
     }

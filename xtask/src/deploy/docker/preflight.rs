@@ -14,6 +14,7 @@ use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 
 use super::container::Container;
 use super::engine::{Engine, SOON};
+use super::foreign::{self, Foreign};
 use super::stack::{Role, Stack};
 use crate::cli;
 use crate::deploy::record::{Records, Target};
@@ -34,6 +35,8 @@ pub(super) struct Ground<'a> {
     pub(super) engine: Engine<'a>,
     pub(super) stack: Stack,
     pub(super) records: Records,
+    /// What another checkout has deployed under the same name.
+    pub(super) foreign: Vec<Foreign>,
     /// What `.env` says of the deployment method.
     pub(super) method: Detected<DeployMethod>,
     /// The versions, for the report.
@@ -41,7 +44,11 @@ pub(super) struct Ground<'a> {
 }
 
 /// Looks at everything.
-pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Result<Ground<'a>> {
+pub(super) fn check<'a>(
+    args: &cli::DeployDocker,
+    world: &'a World<'_>,
+    deferred: &Deferred,
+) -> anyhow::Result<Ground<'a>> {
     let spinner = world.ui.spinner("pre-flight");
     let mut problems = Vec::new();
     let (site, method) = survey(world, deferred);
@@ -50,7 +57,7 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     }));
     let file = world.project.compose_file();
     let file = file.map(|file| world.project.relative(&file).display().to_string()).unwrap_or_default();
-    let secrets = site.secrets.clone();
+    let (secrets, environment) = (site.secrets.clone(), site.environment.value);
     let is_here = engine_host(&Deadline::within(TIMEOUT)).is_none();
     let outcomes = outcomes(site, deferred);
     deferred.check("pre-flight")?;
@@ -72,6 +79,7 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
     let mut stack = None;
     let mut versions = String::new();
     let mut engine_id = String::new();
+    let mut foreign = Vec::new();
     if is_ok("docker.compose") {
         let version = engine.docker(["compose", "version", "--short"], SOON)?;
         versions = format!("Compose {}", version.trim());
@@ -93,7 +101,11 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
         let everybody = engine.everybody()?;
         let (ours, others): (Vec<_>, Vec<_>) = everybody.into_iter().partition(|it| it.project == stack.name());
         problems.extend(ports(stack, &ours, &others, is_here));
-        problems.extend(unreplaceable(stack, &ours));
+        // Those that are stopped have data as well.
+        let ours = engine.containers(stack.name())?;
+        problems.extend(unreplaceable(stack, &ours, args));
+        foreign = foreign::find(&ours, stack, &engine, environment);
+        problems.extend(foreign::problems(&foreign, args, &engine, world));
         if is_here {
             problems.extend(disk(&engine)?);
         }
@@ -107,7 +119,7 @@ pub(super) fn check<'a>(world: &'a World<'_>, deferred: &Deferred) -> anyhow::Re
             let target =
                 Target { command: "deploy-docker".to_owned(), engine: engine_id, project: stack.name().to_owned() };
             let records = Records::of(&world.project, target);
-            Ok(Ground { engine, stack, records, method, versions })
+            Ok(Ground { engine, stack, records, foreign, method, versions })
         }
         _ => Err(Failure { exit: Exit::NotMet, problems }.into()),
     }
@@ -201,7 +213,7 @@ fn is_in_use(error: std::io::Error) -> bool {
 }
 
 /// What no second container can be made beside.
-fn unreplaceable(stack: &Stack, ours: &[Container]) -> Vec<Problem> {
+fn unreplaceable(stack: &Stack, ours: &[Container], args: &cli::DeployDocker) -> Vec<Problem> {
     let mut problems = Vec::new();
     for service in &stack.services {
         // What the others rest on is left alone as long as it does not change, and if it does, that is told then.
@@ -217,11 +229,15 @@ fn unreplaceable(stack: &Stack, ours: &[Container]) -> Vec<Problem> {
                 .hint("take `container_name` out of the Compose file: Compose gives names by itself"),
             );
         }
-        for container in ours.iter().filter(|it| it.service == *name) {
+        for container in ours.iter().filter(|it| it.service == *name && !args.abandon_data) {
             for place in &container.anonymous_volumes {
                 problems.push(
                     Problem::new(format!("`{name}` keeps data in a volume without a name (`{place}`), which a new container would not find"))
-                        .hint(format!("name it in the Compose file: volumes: [\"{name}-data:{place}\"], and copy the data")),
+                        .hint(format!(
+                        "name it in the Compose file: volumes: [\"{name}-data:{place}\"], and copy the data; or, to give it \
+                         up: {} --abandon-data",
+                        typed::deploy_docker(args)
+                    )),
                 );
             }
         }

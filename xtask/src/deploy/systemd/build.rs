@@ -9,6 +9,7 @@ use checks::group::django::SET_UP;
 use detect::Environment;
 use xshell::Shell;
 
+use super::data;
 use super::layout::Layout;
 use super::preflight::{Ground, Tools};
 use crate::deploy::migrated;
@@ -16,7 +17,7 @@ use crate::interrupt::Deferred;
 use crate::ui::Ui;
 
 /// Where the scripts are in a release that are run beside Django.
-const SCRIPTS: &str = ".xtask";
+pub(super) const SCRIPTS: &str = ".xtask";
 
 /// The interpreter of a release.
 pub(super) fn python(service_dir: &Path) -> PathBuf {
@@ -59,5 +60,5 @@ pub(super) fn fill(folder: &Path, ground: &Ground, ui: &Ui, deferred: &Deferred)
     // As systemd says it; whoever deploys has no business there.
     let cmd = cmd.envs(variables).env("STATE_DIRECTORY", format!("/var/lib/{}", layout.name));
     ui.step("static files", cmd, secrets, deferred)?;
-    Ok(())
+    data::write_manifest(folder)
 }

@@ -9,8 +9,10 @@ use anyhow::Context;
 use checks::group::systemd::show::Unit;
 use checks::group::systemd::unit::uptime;
 
+use super::data;
 use super::layout::{Layout, UNITS};
 use super::preflight::Ground;
+use super::root::Root;
 use super::steps::Draft;
 use super::unit::{Role, UnitFile};
 use crate::deploy::record::{Record, Records, Standing, serving};
@@ -87,6 +89,11 @@ fn standing(units: &[UnitFile], ground: &Ground, record: &Record) -> anyhow::Res
         files,
         env_file: ground.env.content.is_some().then_some(ground.env.is_there),
         invocations: up.map(|unit| (unit.name.clone(), unit.get("InvocationID").to_owned())).collect(),
+        made: [Some(layout.releases()), layout.env_file.parent().map(Path::to_owned)]
+            .into_iter()
+            .flatten()
+            .filter(|folder| !folder.is_dir())
+            .collect(),
         // Set by whoever begins with it.
         is_switched: record.before.standing.as_ref().is_some_and(|standing| standing.is_switched),
     })
@@ -195,11 +202,24 @@ fn is_older_than(unit: &Unit, file: &Path) -> bool {
     changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age < since))
 }
 
-/// The folders that go with the records that are going to go.
-pub(super) fn dropped(records: &Records, record: &Record) -> anyhow::Result<Vec<PathBuf>> {
+/// The folders that go with the records that are going to go: those that a deploy has made, and that hold nothing else.
+pub(super) fn dropped(records: &Records, record: &Record, root: &Root) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = candidates(records, record)?;
+    let mut removable = Vec::new();
+    for folder in folders.drain(..) {
+        if data::is_removable(&folder, root)? {
+            removable.push(folder);
+        }
+    }
+    Ok(removable)
+}
+
+/// The folders of releases whose records are too old, and that nothing refers to any more. One that was adopted is never
+/// among them: it is the operator's.
+pub(super) fn candidates(records: &Records, record: &Record) -> anyhow::Result<Vec<PathBuf>> {
     let (left, dropped) = records.kept_with(record)?;
     let is_used = |folder: &PathBuf| left.iter().any(|record| record.folder.as_ref() == Some(folder));
-    let folders = dropped.into_iter().filter_map(|record| record.folder);
+    let folders = dropped.into_iter().filter(|record| !record.is_adopted()).filter_map(|record| record.folder);
     let mut folders: Vec<PathBuf> = folders.filter(|folder| !is_used(folder) && folder.is_dir()).collect();
     folders.dedup();
     Ok(folders)

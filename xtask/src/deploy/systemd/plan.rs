@@ -40,7 +40,10 @@ pub(super) fn print(args: &cli::DeploySystemd, ground: &Ground, world: &World<'_
     let records = ground.records.all()?;
     let to = target(args, &records)?;
     let (record, mut draft) = begin(args, ground, world, to)?;
-    draft.dropped = draft::dropped(&ground.records, &record)?;
+    draft.dropped = match &ground.root {
+        Some(root) => draft::dropped(&ground.records, &record, root)?,
+        None => draft::candidates(&ground.records, &record)?,
+    };
     let bold = |line: String| ui.result(ui.out().style(BOLD, line));
     bold(format!("Plan for `{}` in {}", layout.name, world.project.root.display()));
     for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
@@ -74,6 +77,9 @@ pub(super) fn print(args: &cli::DeploySystemd, ground: &Ground, world: &World<'_
         ui.result(format_args!("  {prefix}{step}"));
     }
     tell(&draft, ground, ui);
+    if let Some(data) = &ground.data {
+        ui.warning(&data.problem(args, layout));
+    }
     Ok(())
 }
 

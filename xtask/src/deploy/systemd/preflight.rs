@@ -16,6 +16,7 @@ use checks::{Deadline, Limits, Pyproject, Python, Site, Status, Uv, find_system_
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
 use envfile::EnvFile;
 
+use super::data::{self, Data};
 use super::env_file::EnvPlan;
 use super::layout::Layout;
 use super::manager;
@@ -47,8 +48,10 @@ pub(super) struct Ground {
     /// What systemd knows of them by now, and of Redis.
     pub(super) shown: Vec<Unit>,
     pub(super) env: EnvPlan,
-    /// The step that has read the system env file, where it took root's rights.
-    pub(super) read: Option<Step>,
+    /// The steps that have read what only root can read.
+    pub(super) read: Vec<Step>,
+    /// What the folder that serves holds beside the files of a release.
+    pub(super) data: Option<Data>,
     pub(super) secrets: Secrets,
     /// The group that may read the system env file.
     pub(super) group: String,
@@ -106,6 +109,8 @@ pub(super) fn check(args: &cli::DeploySystemd, world: &World<'_>, deferred: &Def
         Vec::new()
     };
     problems.extend(places(&layout));
+    let data = source.as_ref().map(|source| data::find(&layout, source, root.as_ref(), deferred));
+    let data = data.and_then(|data| keep(data, &mut problems));
     deferred.check("pre-flight")?;
     drop(spinner);
     match (env, group, tools, source) {
@@ -114,7 +119,9 @@ pub(super) fn check(args: &cli::DeploySystemd, world: &World<'_>, deferred: &Def
             let target = Target { command: "deploy-systemd".into(), engine: machine, project: layout.name.clone() };
             let records = Records::of(&world.project, target);
             let secrets = site.secrets.clone().and(env.secrets());
-            Ok(Ground { layout, root, tools, source, records, units, shown, env, read, secrets, group, method })
+            let (data, listed) = data.unwrap_or_default();
+            let read = read.into_iter().chain(listed).collect();
+            Ok(Ground { layout, root, tools, source, records, units, shown, env, read, data, secrets, group, method })
         }
         _ => Err(Failure { exit: Exit::NotMet, problems }.into()),
     }
@@ -315,6 +322,12 @@ fn places(layout: &Layout) -> Vec<Problem> {
     let install_dir = &layout.install_dir;
     if install_dir.symlink_metadata().is_ok_and(|it| !it.is_dir() && !it.is_symlink()) {
         let message = format!("`{}` is there, and neither a link nor a folder", install_dir.display());
+        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
+    }
+    // The link is made there before it takes its place, over what is there.
+    let new_link = layout.new_link();
+    if new_link.symlink_metadata().is_ok_and(|it| !it.is_symlink()) {
+        let message = format!("`{}` is there, where the new link is made first", new_link.display());
         problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
     }
     problems

@@ -7,6 +7,7 @@ use std::path::Path;
 use checks::group::systemd::show::Unit;
 use checks::http::Address;
 
+use super::data;
 use super::layout::{Layout, UNITS};
 use super::manager::Manager;
 use super::prove::Proof;
@@ -132,7 +133,14 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     end_left_trials(layout, manager)?;
     let mut gone = vec![layout.before(&record.id), layout.staged_env(&record.id), layout.new_link()];
     // With a rollback, the folder is that of a good release.
-    if let Some(folder) = record.folder.as_ref().filter(|_| record.rollback_to.is_none()) {
+    let own = record.folder.as_ref().filter(|_| record.rollback_to.is_none());
+    let is_switched = record.before.standing.as_ref().is_some_and(|standing| standing.is_switched);
+    // One that has served may hold what the service has been given meanwhile.
+    let is_kept = |folder: &Path| is_switched && folder.is_dir() && !data::is_removable(folder, root).unwrap_or(false);
+    if let Some(folder) = own.filter(|folder| is_kept(folder)) {
+        let folder = folder.display();
+        manager.ui.note(format_args!("     `{folder}` stays: the service has written into it while it served"));
+    } else if let Some(folder) = own {
         // uv outlives a deployer that is killed, and would go on to write into what is being removed.
         let doomed = Layout::doomed(folder);
         if folder.is_dir() && !doomed.exists() {
@@ -144,10 +152,9 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     if !gone.is_empty() {
         root.run(&Step::new("rm -rf", gone.iter().map(|path| path.display())))?;
     }
-    let is_first = record.before.standing.as_ref().is_none_or(|standing| standing.link.is_none());
-    if is_first {
-        let folders = [Some(layout.releases()), layout.env_file.parent().map(Path::to_owned)];
-        let folders = folders.iter().flatten().filter(|folder| folder.is_dir()).map(|folder| folder.display());
+    let made = record.before.standing.iter().flat_map(|standing| &standing.made);
+    let folders: Vec<_> = made.filter(|folder| folder.is_dir()).map(|folder| folder.display()).collect();
+    if !folders.is_empty() {
         root.attempt(&Step::new("rmdir --ignore-fail-on-non-empty", folders))?;
     }
     Ok(())

@@ -33,7 +33,11 @@ http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 "#;
 
 /// The stack with this Compose file and this server, not deployed yet.
-fn foreign(case: &str, compose: &str, server: &str) -> Stack {
+pub(super) fn foreign(case: &str, compose: &str, server: &str) -> Stack {
+    Stack::of(checkout(compose, server), case)
+}
+
+pub(super) fn checkout(compose: &str, server: &str) -> Checkout {
     let checkout = Checkout::empty();
     let dockerfile = format!(
         "FROM {IMAGE}\nWORKDIR /srv\nCOPY server.py answer ./\n\
@@ -45,7 +49,7 @@ fn foreign(case: &str, compose: &str, server: &str) -> Stack {
     {
         checkout.write(name, content);
     }
-    Stack::of(checkout, case)
+    checkout
 }
 
 pub(crate) fn without_a_proxy() {

@@ -63,15 +63,26 @@ pub(crate) fn in_place() {
         "useradd --system --user-group shop && mkdir /opt/shop && cp /srv/app/web.py /opt/shop && \
          python3 -m venv /opt/shop/.venv && mkdir /etc/shop && cp /srv/app/.env /etc/shop/env && \
          cp /srv/app/deploy/systemd/shop.service /etc/systemd/system && systemctl daemon-reload && \
-         systemctl enable --now --quiet shop.service",
+         systemctl enable --now --quiet shop.service && \
+         install -d -o shop -m 700 /opt/shop/media /opt/shop/media/2026 && echo upload >/opt/shop/media/2026/a.png && \
+         echo rows >/opt/shop/db.sqlite3 && mkdir /opt/shop/__pycache__ && echo x >/opt/shop/__pycache__/web.pyc",
     );
-    let (output, code) = server.deploy(SOON);
+    for args in [SOON.to_owned(), format!("--yes {SOON}"), "--dry-run".to_owned()] {
+        let (output, code) = server.deploy(&args);
+        assert_eq!(code, if args == "--dry-run" { 0 } else { 3 }, "{output}");
+        tells(&output, &["`/opt/shop` holds files that Git does not track", "--abandon-data"]);
+        tells(&output, &["`media/` (1 file: uploads or other data): belongs in `/var/lib/shop/media`"]);
+        tells(&output, &["`db.sqlite3` (a database): belongs in `/var/lib/shop`"]);
+        assert!(!output.contains("web.py"), "{output}");
+        assert_eq!(server.machine.script("ls /opt"), "shop\nuv\n");
+    }
+    let (output, code) = server.deploy(&format!("--abandon-data {SOON}"));
     assert_eq!(code, 3, "{output}");
     tells(&output, &["`/opt/shop` is a folder: it becomes the first release", "nothing was changed"]);
     assert_eq!(server.machine.script("ls /opt"), "shop\nuv\n");
 
     server.edit_web("release 1", "release 2");
-    let output = server.deployed(&format!("--yes {SOON}"));
+    let output = server.deployed(&format!("--yes --abandon-data {SOON}"));
     tells(&output, &["`shop.service` has no socket unit: restarting it costs a moment", "is deployed"]);
     assert_eq!(server.site.get("/").1, "release 2\n");
 
@@ -86,6 +97,29 @@ pub(crate) fn in_place() {
     let output = server.deployed(&format!("--rollback {SOON}"));
     tells(&output, &["-adopted again"]);
     assert_eq!(server.site.get("/").1, "release 1\n");
+    // What it serves from now on is the folder with the uploads again: the question is the same.
+    let (output, code) = server.deploy(SOON);
+    assert_eq!(code, 3, "{output}");
+    tells(&output, &["`/opt/shop` holds files that Git does not track"]);
+
+    // However many releases follow, what no deploy has made is never removed.
+    server.edit_web("raise SystemExit(5)\n", "");
+    server.deployed(&format!("--abandon-data {SOON}"));
+    for number in 3..8 {
+        server.edit_web(&format!("release {}", number - 1), &format!("release {number}"));
+        server.deployed(SOON);
+    }
+    let adopted = server
+        .machine
+        .script("cat /opt/shop-releases/*-adopted/media/2026/a.png /opt/shop-releases/*-adopted/db.sqlite3");
+    assert_eq!(adopted, "upload\nrows\n");
+    // The release that serves holds something by now: it is not left unasked, nor removed when it is old.
+    server.machine.script("echo more >/opt/shop/written.json");
+    server.edit_web("release 7", "release 8");
+    let (output, code) = server.deploy(SOON);
+    assert_eq!(code, 3, "{output}");
+    tells(&output, &["`written.json` (uploads or other data)"]);
+    assert_eq!(server.site.get("/").1, "release 7\n");
 }
 
 impl Server {

@@ -1,0 +1,209 @@
+//! Data that goes with a container: files in its writable layer, which no other container has.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use checks::group::django::SET_UP;
+use serde::Deserialize;
+
+use super::changes::Change;
+use super::container::Container;
+use super::engine::{Engine, SOON};
+use super::stack::{Role, Service, Stack};
+use crate::cli;
+use crate::deploy::left::{self, Entry, Kind};
+use crate::exit::{Exit, Failure, Problem};
+use crate::prompt;
+use crate::typed;
+use crate::world::World;
+
+/// Finds out which of a container's new files are kept for good, from within.
+const SCRIPT: &str = include_str!("data.py");
+
+/// The data of one container.
+pub(super) struct Data {
+    container: String,
+    service: String,
+    entries: Vec<Entry>,
+}
+
+/// What the script answers.
+#[derive(Deserialize)]
+struct Kept {
+    kept: Vec<PathBuf>,
+    databases: Vec<PathBuf>,
+}
+
+/// The data of the containers that are replaced.
+pub(super) fn find(engine: &Engine<'_>, stack: &Stack, changes: &[Change<'_>]) -> anyhow::Result<Vec<Data>> {
+    let mut found = Vec::new();
+    for change in changes {
+        for container in &change.old {
+            found.extend(of(engine, stack, change.service, container)?);
+        }
+    }
+    Ok(found)
+}
+
+fn of(engine: &Engine<'_>, stack: &Stack, service: &Service, container: &Container) -> anyhow::Result<Option<Data>> {
+    let changed = Changed::parse(&engine.docker(["diff", &container.id], SOON)?);
+    // What others' images write is theirs to know, unless it is a database.
+    let is_ours = stack.built_images().contains(&service.image.as_str()) && service.role != Role::Proxy;
+    let paths: Vec<PathBuf> = changed.files.iter().filter(|path| is_ours || is_database(path)).cloned().collect();
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let kept = match ask(engine, container, &paths)? {
+        Some(Kept { kept, databases }) => {
+            let kind = |path: &PathBuf| if databases.contains(path) { Kind::Database } else { Kind::of(path) };
+            kept.iter().map(|path| (path.clone(), kind(path))).collect()
+        }
+        // Where nobody can look, names have to do.
+        None => {
+            paths.into_iter().map(|path| (path.clone(), Kind::of(&path))).filter(is_data_by_name).collect::<Vec<_>>()
+        }
+    };
+    // The engine takes what is written to standard output; a log file is the image's own choice.
+    let kept: Vec<_> = kept.into_iter().filter(|(_, kind)| *kind != Kind::Log).collect();
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let entries = left::entries(&kept, |dir| !changed.folders.iter().any(|added| added == dir));
+    Ok(Some(Data { container: container.name.clone(), service: service.name.clone(), entries }))
+}
+
+fn is_database(path: &Path) -> bool {
+    Kind::of(path) == Kind::Database
+}
+
+fn is_data_by_name((path, kind): &(PathBuf, Kind)) -> bool {
+    let is_upload = |part: &std::path::Component<'_>| {
+        ["media", "upload", "uploads"].iter().any(|word| part.as_os_str().eq_ignore_ascii_case(word))
+    };
+    *kind == Kind::Database || path.components().any(|part| is_upload(&part))
+}
+
+/// Asks within the container; none where it does not run, or has no Python.
+fn ask(engine: &Engine<'_>, container: &Container, paths: &[PathBuf]) -> anyhow::Result<Option<Kept>> {
+    if !container.runs() {
+        return Ok(None);
+    }
+    // A string of Python's that holds JSON.
+    let paths = serde_json::to_string(&serde_json::to_string(paths)?)?;
+    let script = [SET_UP, "\n\nPATHS = ", &paths, "\n\n", SCRIPT].concat();
+    let args = ["exec", "-i", "--user", "0", &container.id, "python3", "-B", "-"];
+    let finished = engine.ask(&args, script.as_bytes(), SOON)?;
+    Ok(finished.stdout().lines().find_map(|line| serde_json::from_str(line).ok()))
+}
+
+/// What `docker diff` tells of a container, against its image.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Changed {
+    /// New or changed, and not to be made again by itself.
+    files: Vec<PathBuf>,
+    /// The folders that are not in the image.
+    folders: Vec<PathBuf>,
+}
+
+impl Changed {
+    fn parse(told: &str) -> Self {
+        let entries: Vec<(char, &str)> = told
+            .lines()
+            .filter_map(|line| Some((line.chars().next()?, line.get(2..)?)))
+            .filter(|(change, _)| matches!(change, 'A' | 'C'))
+            .collect();
+        // What has something in it is a folder.
+        let folders: HashSet<&Path> =
+            entries.iter().flat_map(|(_, path)| Path::new(path).ancestors().skip(1)).collect();
+        let mut changed = Changed::default();
+        for (change, path) in &entries {
+            match (folders.contains(Path::new(path)), change) {
+                (true, 'A') => changed.folders.push(path.into()),
+                (true, _) => {}
+                (false, _) if is_made_again(Path::new(path)) => {}
+                (false, _) => changed.files.push(path.into()),
+            }
+        }
+        changed
+    }
+}
+
+/// Folders whose content is made anew by whatever starts.
+const MADE_AGAIN: [&str; 9] =
+    ["/dev", "/etc", "/proc", "/root/.cache", "/run", "/sys", "/var/cache", "/var/lib/apt", "/var/run"];
+
+/// Whether this is something that a program makes again when it misses it.
+fn is_made_again(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_cache = |part: std::path::Component<'_>| {
+        matches!(part.as_os_str().to_str(), Some("__pycache__" | ".cache" | ".pytest_cache"))
+    };
+    let is_history = name.starts_with('.') && name.ends_with("_history");
+    let has_end = |end: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end));
+    MADE_AGAIN.iter().any(|dir| path.starts_with(dir))
+        || path.components().any(is_cache)
+        || name.starts_with("celerybeat-schedule")
+        || is_history
+        || ["pyc", "pid", "sock", "lock"].into_iter().any(has_end)
+}
+
+impl Data {
+    pub(super) fn problem(&self, args: &cli::DeployDocker) -> Problem {
+        let Data { container, service, entries } = self;
+        let listed = left::listed(entries, |_| String::new());
+        let place = entries.first().map(|entry| entry.path.as_path()).unwrap_or(Path::new("/data"));
+        let folder = if entries.first().is_some_and(|entry| entry.count == 0) { place.parent() } else { Some(place) };
+        let folder = folder.unwrap_or(Path::new("/data")).display();
+        let message = format!("`{container}` keeps data in no volume, which goes with it when it is replaced:{listed}");
+        Problem::new(message).hint(format!(
+            "name a volume for it in the Compose file, such as volumes: [\"{service}-data:{folder}\"], and copy the data \
+             (docker cp {container}:{} .); or, to give it up: {} --abandon-data",
+            place.display(),
+            typed::deploy_docker(args)
+        ))
+    }
+}
+
+/// Whether the operator gives the data up. `--yes` is no consent: Enter is no.
+pub(super) fn consent(data: &[Data], args: &cli::DeployDocker, world: &World<'_>) -> anyhow::Result<()> {
+    if data.is_empty() {
+        return Ok(());
+    }
+    let problems: Vec<Problem> = data.iter().map(|data| data.problem(args)).collect();
+    if args.abandon_data || world.is_interactive() {
+        for problem in &problems {
+            world.ui.warning(&Problem { hint: problem.hint.clone().filter(|_| !args.abandon_data), ..problem.clone() });
+        }
+        if args.abandon_data || prompt::confirm_danger("Give this data up?")? {
+            return Ok(());
+        }
+        return Err(Failure::new(Exit::NotMet, Problem::new("declined: nothing was changed")).into());
+    }
+    Err(Failure { exit: Exit::NotMet, problems }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_docker_diff_tells() {
+        let told = "C /app\nA /app/db.sqlite3\nA /app/media\nA /app/media/a\nA /app/media.txt\nA /app/media/a/1.png\nA /app/empty\n\
+                    A /app/__pycache__\nA /app/__pycache__/x.pyc\nC /tmp\nA /tmp/hold\nD /app/old\nC /etc\nC /etc/hosts\n\
+                    A /app/gunicorn.pid\nC /run\nA /run/x\nA /app/a b\n";
+        let changed = Changed::parse(told);
+        let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            paths(&changed.files),
+            ["/app/db.sqlite3", "/app/media.txt", "/app/media/a/1.png", "/app/empty", "/tmp/hold", "/app/a b"]
+        );
+        assert_eq!(paths(&changed.folders), ["/app/media", "/app/media/a", "/app/__pycache__"]);
+    }
+
+    #[test]
+    fn where_nobody_can_look_names_have_to_do() {
+        let is_data = |path: &str| is_data_by_name(&(path.into(), Kind::of(Path::new(path))));
+        assert!(is_data("/app/db.sqlite3") && is_data("/app/media/a.png") && is_data("/srv/Uploads/a"));
+        assert!(!is_data("/app/static/a.css") && !is_data("/app/x.log"));
+    }
+}
