@@ -59,7 +59,7 @@ impl Caller {
         for part in parts {
             let end = part.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(part.len());
             let (command, rest) = part.split_at(end);
-            typed += &format!("{US}{command} --project {project}{rest}");
+            typed.extend([US, command, " --project ", project, rest]);
         }
         typed
     }

@@ -102,15 +102,15 @@ pub fn lacks_broker(method: DeployMethod, always_eager: Option<&str>, broker_url
 /// What the table forces or generates by itself is not named.
 #[must_use]
 pub fn remedy<'a>(axes: &str, variables: impl IntoIterator<Item = (&'a str, Policy, Option<&'a str>)>) -> String {
-    let (mut sets, mut key) = (String::new(), None);
+    let (mut words, mut key) = (vec![format!("cargo xtask install{axes}")], None);
     for (variable, policy, value) in variables {
         match (policy, value) {
             (Policy::Force(_) | Policy::Skip, _) | (Policy::RequiredGenerate, None) => {}
             (_, Some(_)) if is_secret(variable) => key = Some(variable),
-            (policy, _) => sets += &format!(" --set {variable}={}", policy.value().unwrap_or("…")),
+            (policy, _) => words.push(format!("--set {variable}={}", policy.value().unwrap_or("…"))),
         }
     }
-    let install = format!("cargo xtask install{axes}{sets}");
+    let install = words.join(" ");
     // Not on the command line, where others would see it.
     let Some(key) = key else { return install };
     format!("python3 -c 'import secrets; print(\"{key}=\" + secrets.token_urlsafe(50))' | {install} --answers -")

@@ -36,8 +36,8 @@ pub(super) fn ask(
     let env_file = existing.unwrap_or(&none);
     let (env, method) = (answers::axis(given, DJANGO_ENV)?, answers::axis(given, DEPLOY_METHOD)?);
     let is_yes = world.common.yes;
-    let word = |method: &Option<DeployMethod>| method.map(DeployMethod::as_str);
-    let again = |words: &str| typed::install(args, is_yes, Some(words), word(&method));
+    let given_method = method.map(DeployMethod::as_str);
+    let again = |words: &str| typed::install(args, is_yes, Some(words), given_method);
     let environment = settle(env, world, again, || environment(env_file))?;
     let again = |words: &str| typed::install(args, is_yes, Some(environment.as_str()), Some(words));
     let method = settle(method, world, again, || deploy_method(env_file, &world.probes()))?;

@@ -184,9 +184,10 @@ fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
 /// The command that gives values to variables; secrets come from a file.
 fn given(variables: &[&str]) -> String {
     let (secrets, open): (Vec<&str>, Vec<&str>) = variables.iter().partition(|variable| is_secret(variable));
-    let sets = open.iter().map(|variable| format!(" --set {variable}=…")).collect::<String>();
-    let file = if secrets.is_empty() { "" } else { " --answers FILE" };
-    format!("cargo xtask install{sets}{file}")
+    let sets = open.iter().map(|variable| format!("--set {variable}=…"));
+    let file = (!secrets.is_empty()).then(|| "--answers FILE".to_owned());
+    let words: Vec<_> = ["cargo xtask install".to_owned()].into_iter().chain(sets).chain(file).collect();
+    words.join(" ")
 }
 
 /// The variables that only the sample has, in its order. One that the operator has commented out is not missed.

@@ -151,9 +151,10 @@ impl Data {
     pub(super) fn problem(&self, args: &cli::DeployDocker) -> Problem {
         let Data { container, service, entries } = self;
         let listed = left::listed(entries, |_| String::new());
-        let place = entries.first().map(|entry| entry.path.as_path()).unwrap_or(Path::new("/data"));
-        let folder = if entries.first().is_some_and(|entry| entry.count == 0) { place.parent() } else { Some(place) };
-        let folder = folder.unwrap_or(Path::new("/data")).display();
+        let place = entries.first().map_or(Path::new("/data"), |entry| &entry.path);
+        // A volume is a folder.
+        let is_file = entries.first().is_some_and(|entry| entry.count == 0);
+        let folder = place.parent().filter(|_| is_file).unwrap_or(place).display();
         let message = format!("`{container}` keeps data in no volume, which goes with it when it is replaced:{listed}");
         Problem::new(message).hint(format!(
             "name a volume for it in the Compose file, such as volumes: [\"{service}-data:{folder}\"], and copy the data \

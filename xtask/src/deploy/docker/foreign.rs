@@ -159,7 +159,7 @@ mod tests {
         let (file, secrets, stop) = ("deploy/docker/compose.yaml".to_owned(), Secrets::default(), Arc::default());
         let engine = Engine { project: &project, file, secrets, stop };
         let config = format!(r#"{{"name": "shop", "services": {{"web": {{"environment": {{{declared}}}}}}}}}"#);
-        let stack = Stack::of(serde_json::from_str(&config).expect("JSON")).ok().expect("a stack");
+        let stack = Stack::of(serde_json::from_str(&config).expect("JSON")).expect("a stack");
         let container = Container { folder: folder.to_owned(), environment, ..container::tests::container() };
         let found = find(&[container], &stack, &engine, ours);
         let told = found.first().map(|foreign| foreign.message.as_str());
