@@ -244,11 +244,12 @@ impl Draft<'_> {
     /// What is left to be taken away when it serves.
     pub(super) fn finish(&self) -> Vec<Step> {
         let names: Vec<String> = self.trials().into_iter().map(|(name, _)| name).collect();
-        if names.is_empty() {
-            return Vec::new();
+        let mut steps = Vec::new();
+        // A rollback of a project with neither socket unit nor worker has none, and releases to remove all the same.
+        if !names.is_empty() {
+            steps.push(Step::new("systemctl stop", &names));
+            steps.extend(forget_trials(self.layout, &names));
         }
-        let mut steps = vec![Step::new("systemctl stop", &names)];
-        steps.extend(forget_trials(self.layout, &names));
         let before = Some(self.layout.before(&self.id)).filter(|_| !self.back_up().is_empty());
         let gone: Vec<String> = before.iter().chain(&self.dropped).map(|folder| folder.display().to_string()).collect();
         if !gone.is_empty() {
@@ -300,4 +301,53 @@ pub(super) fn left_trials(layout: &Layout) -> Vec<String> {
     let units = [".service", ".socket", "-celery.service", "-worker.service"].map(|kind| format!("{name}{kind}"));
     let trials = units.iter().map(|unit| proof_of(unit)).chain([layout.migrate_unit()]);
     trials.filter(|trial| Path::new(RUNTIME).join(trial).exists()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout {
+            name: "shop".into(),
+            install_dir: "/opt/shop".into(),
+            env_file: "/etc/shop/env".into(),
+            service_dir: PathBuf::new(),
+            unit_dir: "units".into(),
+        }
+    }
+
+    /// A rollback to a release of a project with a web service alone.
+    fn rollback(layout: &Layout) -> Draft<'_> {
+        Draft {
+            layout,
+            id: "2".into(),
+            folder: layout.release("1"),
+            is_new: false,
+            units: vec![UnitFile { name: "shop.service".into(), text: "[Service]\nExecStart=/opt/shop/run\n".into() }],
+            drop_ins: BTreeMap::new(),
+            env: EnvPlan::unchanged(None),
+            standing: Standing::default(),
+            services: vec!["shop.service".into()],
+            group: "shop".into(),
+            owner: (1000, 1000),
+            dropped: vec![layout.release("0")],
+        }
+    }
+
+    fn told(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_rollback_without_canaries_removes_what_is_too_old() {
+        let layout = layout();
+        let mut draft = rollback(&layout);
+        assert_eq!(told(&draft.finish()), ["rm -rf /opt/shop-releases/0"]);
+        draft.standing.files.insert("shop.service".into(), true);
+        assert_eq!(told(&draft.finish()), ["rm -rf /opt/shop-releases/2.before /opt/shop-releases/0"]);
+        draft.dropped.clear();
+        draft.standing.files.clear();
+        assert!(draft.finish().is_empty());
+    }
 }
