@@ -1,7 +1,7 @@
 """Which of these paths are files that a service keeps, and which of those are databases, as a line of JSON.
 
-PATHS is put before this. What is empty, temporary or collected again from the code is not kept; an SQLite file is known
-by its first bytes.
+PATHS is put before this. What is empty, temporary, collected again from the code or mounted from outside is not kept; an
+SQLite file is known by its first bytes.
 """
 
 SQLITE = b"SQLite format 3\0"
@@ -22,6 +22,13 @@ def known_to_django():
     return None, set()
 
 
+def mounted():
+    """What is mounted in the container, such as a single file; its place shows as a new file of the container's."""
+    with open("/proc/self/mountinfo") as lines:
+        places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return [place for place in places if place != "/"]
+
+
 def is_database(path):
     with contextlib.suppress(OSError), open(path, "rb") as file:
         return file.read(len(SQLITE)) == SQLITE
@@ -30,10 +37,13 @@ def is_database(path):
 
 def main(paths):
     static_root, used = known_to_django()
+    mounts = mounted()
 
     def is_kept(path):
         real = os.path.realpath(path)
         if not os.path.isfile(path) or not os.path.getsize(path):
+            return False
+        if any(path == place or path.startswith(place + os.sep) for place in mounts):
             return False
         if real in used:
             return True

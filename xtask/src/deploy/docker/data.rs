@@ -129,8 +129,12 @@ impl Changed {
 }
 
 /// Folders whose content is made anew by whatever starts.
-const MADE_AGAIN: [&str; 9] =
-    ["/dev", "/etc", "/proc", "/root/.cache", "/run", "/sys", "/var/cache", "/var/lib/apt", "/var/run"];
+#[rustfmt::skip]
+const MADE_AGAIN: [&str; 18] = [
+    "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys",
+    "/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/local/lib", "/usr/sbin", "/usr/share",
+    "/var/cache", "/var/lib/apt", "/var/run",
+];
 
 /// Whether this is something that a program makes again when it misses it.
 fn is_made_again(path: &Path) -> bool {
@@ -138,12 +142,14 @@ fn is_made_again(path: &Path) -> bool {
     let is_cache = |part: std::path::Component<'_>| {
         matches!(part.as_os_str().to_str(), Some("__pycache__" | ".cache" | ".pytest_cache"))
     };
-    let is_history = name.starts_with('.') && name.ends_with("_history");
+    // A user's caches, histories and configuration.
+    let is_hidden = |part: std::path::Component<'_>| part.as_os_str().to_string_lossy().starts_with('.');
+    let is_of_home = ["/root", "/home"].iter().any(|home| path.starts_with(home)) && path.components().any(is_hidden);
     let has_end = |end: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end));
     MADE_AGAIN.iter().any(|dir| path.starts_with(dir))
         || path.components().any(is_cache)
         || name.starts_with("celerybeat-schedule")
-        || is_history
+        || (is_of_home && !is_database(path))
         || ["pyc", "pid", "sock", "lock"].into_iter().any(has_end)
 }
 
@@ -191,7 +197,7 @@ mod tests {
     fn what_docker_diff_tells() {
         let told = "C /app\nA /app/db.sqlite3\nA /app/media\nA /app/media/a\nA /app/media.txt\nA /app/media/a/1.png\nA /app/empty\n\
                     A /app/__pycache__\nA /app/__pycache__/x.pyc\nC /tmp\nA /tmp/hold\nD /app/old\nC /etc\nC /etc/hosts\n\
-                    A /app/gunicorn.pid\nC /run\nA /run/x\nA /app/a b\n";
+                    A /app/gunicorn.pid\nA /usr/sbin/docker-init\nA /root/.bash_history\nC /run\nA /run/x\nA /app/a b\n";
         let changed = Changed::parse(told);
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         assert_eq!(
