@@ -67,6 +67,11 @@ impl Source {
         self.commit.replace('+', "-dirty")
     }
 
+    /// The folder of the checkout.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// From the root folder.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.iter()

@@ -167,7 +167,7 @@ pub(crate) fn health() {
     let units = "deploy/systemd/shop-new.socket deploy/systemd/shop-worker.service";
     let drift = format!(
         "warn drift: not as in `deploy/systemd`: `shop-worker.service`; not installed: `shop-new.socket` | \
-         sudo install -m 644 {units} /etc/systemd/system/ {reload}"
+         cd /srv/app && sudo install -m 644 {units} /etc/systemd/system/ {reload}"
     );
     has(&machine.health("", 1), &["err unit.shop-new.socket: not installed", &drift]);
     machine.script("install -m 644 /srv/app/deploy/systemd/shop-worker.service /etc/systemd/system/");

@@ -64,7 +64,25 @@ fn manifest(folder: &Path) -> Option<HashSet<PathBuf>> {
 pub(super) fn is_removable(folder: &Path, root: &Root) -> anyhow::Result<bool> {
     let is_release = folder.join(SCRIPTS).join("migrate.py").is_file();
     let Some(known) = manifest(folder) else { return Ok(is_release) };
-    Ok(left(list(folder, Some(root), &Deadline::within(LIST))?.files, &known).is_empty())
+    let is_written = databases(&known).any(|file| is_newer_than_manifest(folder, file));
+    Ok(!is_written && left(list(folder, Some(root), &Deadline::within(LIST))?.files, &known).is_empty())
+}
+
+/// Databases that Git tracks: the service writes into them all the same.
+fn databases(known: &HashSet<PathBuf>) -> impl Iterator<Item = &PathBuf> {
+    known.iter().filter(|file| Kind::of(file) == Kind::Database)
+}
+
+/// Whether a file of a release was written after the release was made.
+fn is_newer_than_manifest(folder: &Path, file: &Path) -> bool {
+    let changed = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified());
+    let made = changed(folder.join(SCRIPTS).join(MANIFEST));
+    changed(folder.join(file)).is_ok_and(|changed| made.is_ok_and(|made| changed > made))
+}
+
+/// Whether a file is there, and not as in the checkout. One that cannot be read may be.
+fn is_unlike(file: &Path, of_checkout: &Path) -> bool {
+    file.is_file() && !fs::read(file).is_ok_and(|content| fs::read(of_checkout).is_ok_and(|other| other == content))
 }
 
 /// What the folder that serves holds beside the files of a release, and the step that reading it takes as root.
@@ -75,7 +93,9 @@ pub(super) fn find(
     deferred: &Deferred,
 ) -> anyhow::Result<(Option<Data>, Option<Step>)> {
     let Ok(folder) = layout.install_dir.canonicalize() else { return Ok((None, None)) };
-    let known = match manifest(&folder) {
+    let made = manifest(&folder);
+    let is_release = made.is_some();
+    let known: HashSet<PathBuf> = match made {
         Some(known) => known,
         // Made by a deploy that did not note it yet.
         None if folder.starts_with(layout.releases()) && folder.join(SCRIPTS).join("migrate.py").is_file() => {
@@ -85,7 +105,15 @@ pub(super) fn find(
     };
     let deadline = Deadline::unless(deferred.flag(), LIST, LIST);
     let Listing { files, step } = list(&folder, root, &deadline)?;
-    let left = left(files, &known);
+    let mut left = left(files, &known);
+    let is_written = |file: &&PathBuf| {
+        if is_release {
+            is_newer_than_manifest(&folder, file)
+        } else {
+            is_unlike(&folder.join(file), &source.root().join(file))
+        }
+    };
+    left.extend(databases(&known).filter(is_written).map(|file| (file.clone(), Kind::Database)));
     if left.is_empty() {
         return Ok((None, step));
     }
@@ -148,8 +176,9 @@ fn left(files: Vec<PathBuf>, known: &HashSet<PathBuf>) -> Vec<(PathBuf, Kind)> {
     let is_made_again = |file: &Path| {
         let ends = ["pyc", "pid", "sock"];
         file.extension().is_some_and(|end| ends.iter().any(|known| end.eq_ignore_ascii_case(known)))
-            || made_again.iter().any(|dir| file.starts_with(dir) && !is_upload(file))
-            || file.starts_with("staticfiles") && !is_upload(file)
+            || (made_again.iter().any(|dir| file.starts_with(dir)) || file.starts_with("staticfiles"))
+                && !is_upload(file)
+                && Kind::of(file) != Kind::Database
     };
     let left = files.into_iter().filter(|file| !known.contains(file) && !is_made_again(file));
     left.map(|file| (file.clone(), Kind::of(&file))).collect()
@@ -170,7 +199,8 @@ impl Data {
         };
         let listed = left::listed(&self.entries, place);
         let message = format!(
-            "`{}` holds files that Git does not track: the service misses them as soon as the new release serves{listed}",
+            "`{}` holds files that the new release does not have as they are there, since Git does not track them or they are \
+             databases: the service misses them as soon as it serves{listed}",
             self.folder.display()
         );
         Problem::new(message).hint(format!(
@@ -245,6 +275,7 @@ mod tests {
             "static/admin/css/base.css",
             "static/app.js",
             "static/media/a.png",
+            "static/kept.sqlite3",
             "staticfiles/x.css",
             "media/a.png",
             "db.sqlite3",
@@ -254,7 +285,7 @@ mod tests {
         write(dir.path(), &files);
         let known = HashSet::from([PathBuf::from("manage.py"), PathBuf::from("app/views.py")]);
         let listed = list(dir.path(), None, &Deadline::within(LIST)).expect("listed").files;
-        assert_eq!(told(&left(listed, &known)), ".env db.sqlite3 media/a.png static/media/a.png");
+        assert_eq!(told(&left(listed, &known)), ".env db.sqlite3 media/a.png static/kept.sqlite3 static/media/a.png");
     }
 
     #[test]
@@ -272,5 +303,28 @@ mod tests {
         assert!(is_removable(&release, &root).expect("listed"));
         write(&release, &["media/a.png"]);
         assert!(!is_removable(&release, &root).expect("listed"));
+    }
+
+    #[test]
+    fn a_database_that_git_tracks_is_data_once_it_is_written() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let release = dir.path().join("shop-releases/1");
+        write(&release, &["db.sqlite3", ".xtask/migrate.py"]);
+        write_manifest(&release).expect("written");
+        let manifest = release.join(SCRIPTS).join(MANIFEST).metadata().and_then(|it| it.modified()).expect("there");
+        let touch = |time| {
+            let file = fs::File::options().write(true).open(release.join("db.sqlite3")).expect("there");
+            file.set_modified(time).expect("set");
+        };
+        touch(manifest);
+        assert!(is_removable(&release, &Root::none()).expect("listed"));
+        touch(manifest + std::time::Duration::from_millis(1));
+        assert!(!is_removable(&release, &Root::none()).expect("listed"));
+        let of_checkout = dir.path().join("db.sqlite3");
+        fs::write(&of_checkout, "x").expect("written");
+        assert!(!is_unlike(&release.join("db.sqlite3"), &of_checkout));
+        fs::write(&of_checkout, "y").expect("written");
+        assert!(is_unlike(&release.join("db.sqlite3"), &of_checkout));
+        assert!(!is_unlike(&release.join("gone.sqlite3"), &of_checkout));
     }
 }

@@ -70,7 +70,7 @@ pub(crate) fn in_place() {
     for args in [SOON.to_owned(), format!("--yes {SOON}"), "--dry-run".to_owned()] {
         let (output, code) = server.deploy(&args);
         assert_eq!(code, if args == "--dry-run" { 0 } else { 3 }, "{output}");
-        tells(&output, &["`/opt/shop` holds files that Git does not track", "--abandon-data"]);
+        tells(&output, &["`/opt/shop` holds files that the new release does not have", "--abandon-data"]);
         tells(&output, &["`media/` (1 file: uploads or other data): belongs in `/var/lib/shop/media`"]);
         tells(&output, &["`db.sqlite3` (a database): belongs in `/var/lib/shop`"]);
         assert!(!output.contains("web.py"), "{output}");
@@ -100,7 +100,7 @@ pub(crate) fn in_place() {
     // What it serves from now on is the folder with the uploads again: the question is the same.
     let (output, code) = server.deploy(SOON);
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["`/opt/shop` holds files that Git does not track"]);
+    tells(&output, &["`/opt/shop` holds files that the new release does not have"]);
 
     // However many releases follow, what no deploy has made is never removed.
     server.edit_web("raise SystemExit(5)\n", "");
