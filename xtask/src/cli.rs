@@ -159,7 +159,7 @@ pub(crate) enum ReportFormat {
 /// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, or the new release serves and what is
 /// left of the old one could not be ended, 2 wrong usage, 3 pre-flight not met, 4 failed and rolled back, 5 rolling back
 /// failed too, 6 another run is at work, 130 interrupted after going back.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DeployDocker {
     /// How long a new container may take until it is well, such as 90s
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
@@ -182,6 +182,20 @@ pub(crate) struct DeployDocker {
     pub(crate) rollback: bool,
 }
 
+impl DeployDocker {
+    /// What another deploy waits for as well; what this one was told besides is its own.
+    pub(crate) fn again(&self) -> Self {
+        DeployDocker { timeout: self.timeout, stability: self.stability, ..DeployDocker::default() }
+    }
+}
+
+impl DeploySystemd {
+    /// What another deploy waits for as well; what this one was told besides is its own.
+    pub(crate) fn again(&self) -> Self {
+        DeploySystemd { timeout: self.timeout, stability: self.stability, ..DeploySystemd::default() }
+    }
+}
+
 impl Default for DeployDocker {
     fn default() -> Self {
         let (timeout, stability) = (Duration::from_secs(60), Duration::from_secs(5));
@@ -200,7 +214,7 @@ impl Default for DeployDocker {
 /// Exit status: 0 done or nothing to do, 1 the new release serves and what is left of the old one could not be taken away,
 /// 2 wrong usage, 3 pre-flight not met, 4 failed and rolled back, 5 rolling back failed too, 6 another run is at work, 130
 /// interrupted after going back.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DeploySystemd {
     /// How long a unit may take until it is well, such as 90s
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]

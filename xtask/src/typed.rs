@@ -92,30 +92,41 @@ pub(crate) fn fix(args: &cli::Health) -> String {
     format!("cargo xtask health --fix --yes{}", chosen.into_iter().flatten().collect::<String>())
 }
 
-/// A `deploy-docker` that waits as long as this one.
-pub(crate) fn deploy_docker(args: &cli::DeployDocker) -> String {
+/// A `deploy-docker` with these options.
+pub(crate) fn deploy_docker(args: &cli::DeployDocker, is_yes: bool) -> String {
     let usual = cli::DeployDocker::default();
-    let patience = patience(args.timeout, usual.timeout, args.stability, usual.stability);
-    format!("cargo xtask deploy-docker{patience}")
+    let mut words = vec!["cargo xtask deploy-docker".to_owned()];
+    words.extend(patience(args.timeout, usual.timeout, args.stability, usual.stability));
+    words.extend(args.replace.iter().map(|folder| format!("--replace {}", quoted(&folder.to_string_lossy()))));
+    let flags = [("--no-build", args.no_build), ("--rollback", args.rollback), ("--abandon-data", args.abandon_data)];
+    words.extend(set(flags.into_iter().chain([("--yes", is_yes)])));
+    words.join(" ")
 }
 
-/// A `deploy-systemd` that waits as long as this one.
-pub(crate) fn deploy_systemd(args: &cli::DeploySystemd) -> String {
+/// A `deploy-systemd` with these options.
+pub(crate) fn deploy_systemd(args: &cli::DeploySystemd, is_yes: bool) -> String {
     let usual = cli::DeploySystemd::default();
-    let patience = patience(args.timeout, usual.timeout, args.stability, usual.stability);
-    format!("cargo xtask deploy-systemd{patience}")
+    let mut words = vec!["cargo xtask deploy-systemd".to_owned()];
+    words.extend(patience(args.timeout, usual.timeout, args.stability, usual.stability));
+    let flags = [("--sync-env", args.sync_env), ("--rollback", args.rollback), ("--abandon-data", args.abandon_data)];
+    words.extend(set(flags.into_iter().chain([("--yes", is_yes)])));
+    words.join(" ")
 }
 
-fn patience(timeout: Duration, usual_timeout: Duration, stability: Duration, usual_stability: Duration) -> String {
-    let option = |name: &str, value: Duration, usual: Duration| {
-        let value = humantime::format_duration(value).to_string();
-        if value == humantime::format_duration(usual).to_string() {
-            String::new()
-        } else {
-            format!(" {name} {}", quoted(&value))
-        }
-    };
-    option("--timeout", timeout, usual_timeout) + &option("--stability", stability, usual_stability)
+/// The flags that are set.
+fn set(flags: impl IntoIterator<Item = (&'static str, bool)>) -> impl Iterator<Item = String> {
+    flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.to_owned())
+}
+
+fn patience(
+    timeout: Duration,
+    usual_timeout: Duration,
+    stability: Duration,
+    usual_stability: Duration,
+) -> impl Iterator<Item = String> {
+    let options = [("--timeout", timeout, usual_timeout), ("--stability", stability, usual_stability)];
+    let options = options.into_iter().filter(|(_, value, usual)| value != usual);
+    options.map(|(name, value, _)| format!("{name} {}", quoted(&humantime::format_duration(value).to_string())))
 }
 
 #[cfg(test)]
@@ -170,8 +181,14 @@ mod tests {
         );
         let cli::Command::Health(args) = call("x health --only env,core.uv --fix") else { panic!("health") };
         assert_eq!(fix(&args), "cargo xtask health --fix --yes --only env,core.uv");
-        let cli::Command::DeployDocker(args) = call("x deploy-docker --timeout 5m") else { panic!("a deploy") };
-        assert_eq!(deploy_docker(&args), "cargo xtask deploy-docker --timeout 5m");
-        assert_eq!(deploy_systemd(&cli::DeploySystemd::default()), "cargo xtask deploy-systemd");
+        let words = "x deploy-docker --timeout 5m --rollback --replace /srv/a --abandon-data";
+        let cli::Command::DeployDocker(args) = call(words) else { panic!("a deploy") };
+        assert_eq!(
+            deploy_docker(&args, true),
+            "cargo xtask deploy-docker --timeout 5m --replace /srv/a --rollback --abandon-data --yes"
+        );
+        let cli::Command::DeploySystemd(args) = call("x deploy-systemd --sync-env") else { panic!("a deploy") };
+        assert_eq!(deploy_systemd(&args, false), "cargo xtask deploy-systemd --sync-env");
+        assert_eq!(deploy_systemd(&cli::DeploySystemd::default(), false), "cargo xtask deploy-systemd");
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::Common;
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
 use crate::typed::Caller;
-use crate::ui::Ui;
+use crate::ui::{Ui, quoted};
 
 /// What a command works with.
 pub(crate) struct World<'a> {
@@ -48,6 +48,16 @@ impl<'a> World<'a> {
     /// The virtual environment of the service, where uv makes it.
     pub(crate) fn venv(&self) -> PathBuf {
         self.host.machine.venv(&self.project)
+    }
+
+    /// The command that makes `uv.lock`, as it is typed in the root folder.
+    pub(crate) fn lock_command(&self) -> String {
+        let service = self.project.service_dir();
+        let service = self.project.relative(&service).to_string_lossy().into_owned();
+        if service.is_empty() || self.project.service_dir() == self.project.root {
+            return "uv lock".to_owned();
+        }
+        format!("uv lock --project {}", quoted(&service))
     }
 
     /// Whether the operator is there and wants to be asked.

@@ -36,5 +36,5 @@ pub use python::{Python, PythonError, find_python, find_system_python};
 pub use report::Report;
 pub use run::{Event, Limits, Probe, run, run_again};
 pub use site::{Machine, Site, variables};
-pub use tracked::{IGNORE, InGit, in_git};
+pub use tracked::{EnvInGit, InGit, env_target, in_git};
 pub use uv::{Uv, UvError, find_uv};

@@ -7,9 +7,6 @@ use detect::ENV_FILE;
 use crate::command::{Command, CommandError};
 use crate::{Deadline, Project};
 
-/// The line for `.gitignore`, added by a command: also where the last line there has no end.
-pub const IGNORE: &str = r"printf '\n.env\n' >>.gitignore";
-
 /// How `.env` stands to Git.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InGit {
@@ -23,35 +20,82 @@ pub enum InGit {
     Unknown(String),
 }
 
+/// What Git says of the file, and which file that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvInGit {
+    /// How it stands to Git.
+    pub state: InGit,
+    /// The file that holds the secrets, from the project's root where it is below it: `.env`, or what that leads to.
+    pub file: PathBuf,
+}
+
+/// Git of others' checkouts as well: nothing of their configuration is run here. (Git 2.38 and later take the first from
+/// the environment; earlier ones tell that they do not.)
+const CONFIG: [(&str, &str); 5] = [
+    ("GIT_CONFIG_COUNT", "2"),
+    ("GIT_CONFIG_KEY_0", "safe.directory"),
+    ("GIT_CONFIG_VALUE_0", "*"),
+    ("GIT_CONFIG_KEY_1", "core.fsmonitor"),
+    ("GIT_CONFIG_VALUE_1", "false"),
+];
+
 /// Asks Git about `.env`; where that is a link, about what it leads to.
 ///
 /// # Errors
 /// When Git gives no answer.
-pub fn in_git(project: &Project, deadline: &Deadline) -> Result<InGit, CommandError> {
+pub fn in_git(project: &Project, deadline: &Deadline) -> Result<EnvInGit, CommandError> {
+    let file = env_target(project);
     let git = |args: &[&str]| {
-        let args = args.iter().map(Into::into).chain([file(project).into_os_string()]);
-        Command::new("git", args).dir(&project.root).run(deadline)
+        let args = args.iter().map(Into::into).chain([file.clone().into_os_string()]);
+        Command::new("git", args).dir(&project.root).envs(CONFIG).run(deadline)
     };
     let listed = git(&["ls-files", "-z", "--"])?;
-    if !listed.is_success() {
-        return Ok(InGit::Unknown(listed.complaint()));
-    }
-    if !listed.stdout().is_empty() {
-        return Ok(InGit::Tracked);
-    }
-    let ignored = git(&["check-ignore", "--quiet", "--"])?;
-    Ok(match ignored.code() {
-        Some(0) => InGit::Ignored,
-        Some(1) => InGit::NotIgnored,
-        _ => InGit::Unknown(ignored.complaint()),
-    })
+    let state = if !listed.is_success() {
+        InGit::Unknown(listed.complaint())
+    } else if listed.stdout().is_empty() {
+        let ignored = git(&["check-ignore", "--quiet", "--"])?;
+        match ignored.code() {
+            Some(0) => InGit::Ignored,
+            Some(1) => InGit::NotIgnored,
+            _ => InGit::Unknown(ignored.complaint()),
+        }
+    } else {
+        InGit::Tracked
+    };
+    Ok(EnvInGit { state, file })
 }
 
-/// The file itself. A link in the repository holds no secret; its target may.
-fn file(project: &Project) -> PathBuf {
+/// The file that holds the secrets, from the project's root where it is below it. A link in the repository holds none; its
+/// target may.
+#[must_use]
+pub fn env_target(project: &Project) -> PathBuf {
     let path = project.env_file();
     let target = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
-    target.unwrap_or_else(|| PathBuf::from(ENV_FILE))
+    target.map_or_else(|| PathBuf::from(ENV_FILE), |target| project.relative(&target).to_owned())
+}
+
+impl EnvInGit {
+    /// What is wrong, and the commands that change it; none where Git leaves the file alone, or does not tell.
+    #[must_use]
+    pub fn problem(&self) -> Option<(String, String)> {
+        let file = self.file.display();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        let quote = if file.to_string().chars().all(is_plain) { "" } else { "'" };
+        // Also where the last line of `.gitignore` has no end.
+        let ignore = format!(r"printf '\n{file}\n' >>.gitignore");
+        match self.state {
+            InGit::Tracked => Some((
+                format!(
+                    "Git tracks `{file}`: everybody who has the repository has its secrets; replace them when it is out"
+                ),
+                format!("git rm --cached {quote}{file}{quote} && {ignore}"),
+            )),
+            InGit::NotIgnored => {
+                Some((format!("Git does not ignore `{file}`: the next `git add` takes its secrets"), ignore))
+            }
+            InGit::Ignored | InGit::Unknown(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +111,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let project = Project::open(dir.path()).expect("a project");
         let deadline = Deadline::within(Duration::from_secs(60));
-        let ask = || in_git(&project, &deadline).expect("Git answers");
+        let ask = || in_git(&project, &deadline).expect("Git answers").state;
         let git = |args: &[&str]| {
             let done = Command::new("git", args).dir(dir.path()).run(&deadline).expect("Git runs");
             assert!(done.is_success(), "{args:?}: {}", done.complaint());
@@ -91,5 +135,9 @@ mod tests {
         assert_eq!(ask(), InGit::NotIgnored);
         git(&["add", "secrets"]);
         assert_eq!(ask(), InGit::Tracked);
+        // What is printed is about the file itself.
+        let told = in_git(&project, &deadline).expect("Git answers").problem().expect("it is tracked");
+        assert!(told.0.starts_with("Git tracks `secrets`: "), "{}", told.0);
+        assert_eq!(told.1, r"git rm --cached secrets && printf '\nsecrets\n' >>.gitignore");
     }
 }

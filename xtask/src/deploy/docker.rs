@@ -77,6 +77,7 @@ impl Deploy<'_> {
         let records = self.records.all()?;
         let mut is_undone = false;
         for record in records.iter().filter(|record| record.result == Outcome::UnderWay) {
+            self.may_undo(record)?;
             way_back::put_right(record, ui, || self.undo(record, Run::Killed))?;
             is_undone = true;
         }
@@ -92,6 +93,16 @@ impl Deploy<'_> {
             self.release(self.engine, self.deferred).retire(&last.before.services)?;
         }
         Ok(is_undone)
+    }
+
+    /// A release that was left half-way may have served since: what it was given is not thrown away unasked.
+    fn may_undo(&self, record: &Record) -> anyhow::Result<()> {
+        let is_old = |id: &str| record.before.services.iter().flat_map(|it| &it.containers).any(|old| old.id == id);
+        let is_replaced = |service: &str| record.before.services.iter().any(|it| it.service == service);
+        let mut containers = self.engine.containers(self.stack.name())?;
+        containers.retain(|it| is_replaced(&it.service) && !is_old(&it.id));
+        let data = data::of_all(self.engine, self.stack, &containers)?;
+        data::consent(&data, self.args, self.world)
     }
 
     fn run(&self) -> anyhow::Result<Exit> {
@@ -128,7 +139,7 @@ impl Deploy<'_> {
         // From here on the new release is the one that serves, whatever becomes of the old containers.
         self.clean_up(&record).map_err(|error| {
             let message = format!("release {} serves, and cleaning up after it failed: {error:#}", record.id);
-            let hint = format!("{}, which goes on with that", typed::deploy_docker(self.args));
+            let hint = format!("{}, which goes on with that", typed::deploy_docker(&self.args.again(), false));
             Failure::new(Exit::Failed, Problem::new(message).hint(hint))
         })?;
         let took = seconds(started.elapsed());
@@ -138,7 +149,8 @@ impl Deploy<'_> {
         if let Some(copy) = &record.database_copy {
             ui.result(format_args!("  the database as it was before the migrations: `{copy}`"));
         }
-        let back = typed::deploy_docker(self.args) + " --rollback";
+        let back = cli::DeployDocker { rollback: true, ..self.args.again() };
+        let back = typed::deploy_docker(&back, false);
         let mut commands = vec![("cargo xtask health", "whether all is well")];
         if previous(&self.records.all()?).is_some() {
             commands.push((&back, "back to the release before"));

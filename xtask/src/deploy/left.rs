@@ -24,22 +24,42 @@ impl Kind {
         // SQLite keeps a journal beside the file.
         let stem = ["-wal", "-shm", "-journal"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
         let has_end = |ends: &[&str]| ends.iter().any(|end| stem.ends_with(end));
-        let mut folders = path.parent().into_iter().flat_map(Path::components);
-        let is_in = |wanted: &[&str], part: &std::path::Component<'_>| {
-            wanted.iter().any(|word| part.as_os_str().eq_ignore_ascii_case(word))
-        };
         if has_end(&[".sqlite3", ".sqlite", ".db", ".db3", ".rdb", ".aof", ".ibd", ".wt", ".mdb"])
             || matches!(stem, "pg_version" | "ibdata1")
         {
             Kind::Database
         } else if name == ".env" || name.starts_with(".env.") {
             Kind::Settings
-        } else if has_end(&[".log"]) || name.contains(".log.") || folders.any(|part| is_in(&["log", "logs"], &part)) {
+        } else if is_upload(path) {
+            Kind::Other
+        } else if has_end(&[".log"]) || name.contains(".log.") || is_below(path, &["log", "logs"]) {
             Kind::Log
         } else {
             Kind::Other
         }
     }
+}
+
+/// Whether one of the folders of a path has one of these names.
+fn is_below(path: &Path, names: &[&str]) -> bool {
+    let mut folders = path.parent().into_iter().flat_map(Path::components);
+    folders.any(|part| names.iter().any(|name| part.as_os_str().eq_ignore_ascii_case(name)))
+}
+
+/// Whether a file is where users' uploads usually are.
+pub(super) fn is_upload(path: &Path) -> bool {
+    is_below(path, &["media", "upload", "uploads"])
+}
+
+/// The folders in which these files show that everything is made from the code: virtual environments, and static files
+/// that were collected. What is an upload or a database there is neither.
+pub(super) fn made_from_code<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<PathBuf> {
+    let marks = ["pyvenv.cfg", "staticfiles.json", "admin/css/base.css"];
+    let folder = |file: &PathBuf| {
+        let mark = marks.iter().find(|mark| file.ends_with(mark))?;
+        file.ancestors().nth(Path::new(mark).components().count()).map(Path::to_owned)
+    };
+    files.into_iter().filter_map(folder).filter(|dir| dir.file_name().is_some()).collect()
 }
 
 impl fmt::Display for Kind {
@@ -113,6 +133,9 @@ mod tests {
             ("debug.log.1", Kind::Log),
             ("media/a.png", Kind::Other),
             ("catalog/list", Kind::Other),
+            ("media/logs/report.pdf", Kind::Other),
+            ("uploads/server.log", Kind::Other),
+            ("media/list.db", Kind::Database),
         ] {
             assert_eq!(Kind::of(Path::new(path)), expected, "{path}");
         }

@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use checks::Deadline;
 use checks::command::Command;
+use checks::{Deadline, Project, env_target};
 use detect::ENV_FILE;
 
 use crate::exit::{Exit, Failure, Problem};
@@ -40,12 +40,14 @@ pub(super) struct Source {
 
 impl Source {
     /// Looks at the checkout, and changes nothing in it; a signal sets `stop`.
-    pub(super) fn of(root: &Path, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
+    pub(super) fn of(project: &Project, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
+        let root = &project.root;
         let listed = git(root, &["ls-files", "-z", "--recurse-submodules"], b"", stop)?;
         // What is deleted in the working tree is not deployed, and secrets never are, even where Git tracks them.
         let mut files: Vec<PathBuf> = words(&listed).map(PathBuf::from).collect();
         files.retain(|file| root.join(file).symlink_metadata().is_ok_and(|it| !it.is_dir()));
-        files.retain(|file| file.file_name().is_none_or(|name| name != ENV_FILE));
+        let secrets = env_target(project);
+        files.retain(|file| *file != secrets && file.file_name().is_none_or(|name| name != ENV_FILE));
         files.sort();
         files.dedup();
         let commit = commit(root, stop).ok_or_else(|| {
@@ -162,6 +164,10 @@ mod tests {
 
     use super::*;
 
+    fn source(root: &Path) -> anyhow::Result<Source> {
+        Source::of(&Project::open(root).expect("a project"), &Arc::default())
+    }
+
     fn repository() -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a folder");
         let root = dir.path();
@@ -190,7 +196,7 @@ mod tests {
         let (dir, to) = (repository(), tempfile::tempdir().expect("a folder"));
         fs::write(dir.path().join("new"), "").expect("written");
         fs::remove_file(dir.path().join("a")).expect("removed");
-        let source = Source::of(dir.path(), &Arc::default()).expect("a repository");
+        let source = self::source(dir.path()).expect("a repository");
         assert!(source.is_dirty() && source.tag().ends_with("-dirty") && source.untracked == 1);
         source.copy_to(to.path()).expect("copied");
         assert_eq!(fs::read_to_string(to.path().join("sub/b c")).expect("copied"), "two");
@@ -203,9 +209,9 @@ mod tests {
     #[test]
     fn the_hash_tells_of_every_change() {
         let dir = repository();
-        let hash = || Source::of(dir.path(), &Arc::default()).expect("a repository").hash;
+        let hash = || source(dir.path()).expect("a repository").hash;
         let first = hash();
-        assert!(!Source::of(dir.path(), &Arc::default()).expect("a repository").is_dirty());
+        assert!(!source(dir.path()).expect("a repository").is_dirty());
         fs::write(dir.path().join("ignored"), "other").expect("written");
         assert_eq!(hash(), first);
         fs::set_permissions(dir.path().join("a"), Permissions::from_mode(0o755)).expect("changed");
@@ -223,7 +229,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_no_checkout_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
-        let error = Source::of(dir.path(), &Arc::default()).err().expect("no repository").to_string();
+        let error = source(dir.path()).err().expect("no repository").to_string();
         assert!(error.starts_with("`git ls-files` fails in `"), "{error}");
     }
 }

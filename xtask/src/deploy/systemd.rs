@@ -136,7 +136,7 @@ impl Deploy<'_> {
         });
         cleaned.map_err(|error| {
             let message = format!("release {} serves, and cleaning up after it failed: {error:#}", record.id);
-            let hint = format!("{}, which goes on with that", typed::deploy_systemd(self.args));
+            let hint = format!("{}, which goes on with that", typed::deploy_systemd(&self.args.again(), false));
             Failure::new(Exit::Failed, Problem::new(message).hint(hint))
         })?;
         self.summarise(&record, started)?;
@@ -156,7 +156,8 @@ impl Deploy<'_> {
             ui.result(format_args!("  the database as it was before the migrations: `{copy}`"));
         }
         let journal = format!("journalctl -fu {}", layout.name);
-        let back = typed::deploy_systemd(self.args) + " --rollback";
+        let back = cli::DeploySystemd { rollback: true, ..self.args.again() };
+        let back = typed::deploy_systemd(&back, false);
         let mut commands = vec![(journal.as_str(), "what it says"), ("cargo xtask health", "whether all is well")];
         if previous(&self.ground.records.all()?).is_some() {
             commands.push((&back, "back to the release before"));
@@ -286,7 +287,7 @@ impl Deploy<'_> {
         }
         let why = if self.world.is_interactive() { "declined" } else { self.world.why_not_asked() };
         let problem = Problem::new(format!("{what}: {why}: nothing was changed"));
-        Err(Failure::new(Exit::NotMet, problem.hint(typed::deploy_systemd(self.args) + " --yes, or move it away"))
+        Err(Failure::new(Exit::NotMet, problem.hint(typed::deploy_systemd(self.args, true) + ", or move it away"))
             .into())
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use checks::command::Command;
 use checks::group::core::sync_args;
-use checks::group::env::{missing_keys, private};
+use checks::group::env::{missing, private};
 use checks::matrix::{Policy, policies};
 use checks::secret::{is_secret, shown};
 use checks::{Deadline, Outcome, Pyproject, Repair, Report, Site, find_uv};
@@ -159,7 +159,7 @@ fn additions(site: &Site, doctor: &Doctor<'_>) -> Vec<(String, String)> {
         None if is_secret(key) => String::new(),
         None => sample.get(key).map(|entry| entry.value).unwrap_or_default(),
     };
-    let missing = site.env().map(|file| missing_keys(file, sample)).unwrap_or_default();
+    let missing = site.env().map(|file| missing(file, sample, site)).unwrap_or_default();
     // A guess is not made a fact.
     let is_known = |key: &&str| *key != DEPLOY_METHOD || site.deploy_method.unanswered.is_none();
     let is_made_of_others =
@@ -178,13 +178,12 @@ fn additions(site: &Site, doctor: &Doctor<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Where a key is mentioned that has not to do with its value: the sample, what people read, and others' code.
-const NO_MENTION: [&str; 6] = [
+/// Where a mention of a key has nothing to do with its value. Libraries read variables, too: they are searched as well.
+const NO_MENTION: [&str; 5] = [
     ":(exclude,glob)**/.env.sample",
     ":(exclude,glob)**/*.md",
     ":(exclude,glob)**/.xtask/**",
     ":(exclude,glob)**/.git/**",
-    ":(exclude,glob)**/.venv/**",
     ":(exclude,glob)**/node_modules/**",
 ];
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use checks::command::Command;
 use checks::compose::is_v2;
-use checks::group::env::{not_ignored, tracked};
-use checks::{Deadline, IGNORE, InGit, Pyproject, Python, Uv, find_python, find_uv, in_git};
-use detect::{DeployMethod, ENV_FILE, Environment};
+use checks::{Deadline, InGit, Pyproject, Python, Uv, find_python, find_uv, in_git};
+use detect::{DeployMethod, Environment};
 
 use super::axes::Axes;
 use crate::cli;
@@ -53,17 +52,7 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
         DeployMethod::Bare => tools(axes.environment, world, &stop, &mut problems),
         DeployMethod::Docker => None,
     };
-    let in_git = in_git(&world.project, &soon(&stop)).unwrap_or_else(|error| InGit::Unknown(error.to_string()));
-    match (&in_git, axes.environment) {
-        (InGit::Tracked, Environment::Prod) => {
-            problems.push(Problem::new(tracked()).hint(format!("git rm --cached {ENV_FILE} && {IGNORE}")));
-        }
-        (InGit::Tracked, Environment::Dev) => {
-            world.ui.warning(&Problem::new(tracked()).hint(format!("git rm --cached {ENV_FILE} && {IGNORE}")));
-        }
-        (InGit::NotIgnored, _) => world.ui.warning(&Problem::new(not_ignored()).hint(IGNORE)),
-        (InGit::Ignored | InGit::Unknown(_), _) => {}
-    }
+    let is_private = is_private(axes.environment, world, &stop, &mut problems);
     let deployer_problems = match (axes.method, axes.environment) {
         (DeployMethod::Docker, _) => docker(&stop, &without_deploying(axes, args, world)),
         // Only the offer to deploy needs it, and that can be declined.
@@ -95,8 +84,41 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
     if !world.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
         consent_to_uv(world)?;
     }
-    let is_private = !matches!(in_git, InGit::Tracked | InGit::NotIgnored);
     Ok(Found { tools, is_private })
+}
+
+/// Whether Git leaves `.env` alone; what is wrong is told, and in prod a problem if it is tracked.
+fn is_private(
+    environment: Environment,
+    world: &World<'_>,
+    stop: &Arc<AtomicBool>,
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let in_git = match in_git(&world.project, &soon(stop)) {
+        Ok(in_git) => in_git,
+        // Without Git there is nobody to take it.
+        Err(error) => return error.is_not_found(),
+    };
+    let is_tracked = in_git.state == InGit::Tracked;
+    match (in_git.problem(), &in_git.state) {
+        (Some((message, hint)), _) => {
+            let problem = Problem::new(message).hint(hint);
+            if is_tracked && environment == Environment::Prod {
+                problems.push(problem);
+            } else {
+                world.ui.warning(&problem);
+            }
+            false
+        }
+        (None, InGit::Unknown(reason)) => {
+            let is_repository = world.project.root.ancestors().any(|dir| dir.join(".git").exists());
+            if is_repository {
+                world.ui.warning(&Problem::new(format!("whether Git takes `.env` is not known: {reason}")));
+            }
+            !is_repository
+        }
+        (None, _) => true,
+    }
 }
 
 fn tools(
@@ -108,7 +130,7 @@ fn tools(
     let lock_file = world.project.service_dir().join("uv.lock");
     if environment == Environment::Prod && !lock_file.is_file() {
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
-        problems.push(Problem::new(message).hint("uv lock"));
+        problems.push(Problem::new(message).hint(world.lock_command()));
     }
     let uv = find_uv(&world.project, &soon(stop)).ok();
     let pyproject = match Pyproject::read(&world.project.service_dir()) {

@@ -5,7 +5,8 @@ mod cell;
 use std::fmt;
 
 use checks::matrix::{self, Policy, policies, unsafe_reason};
-use detect::{DEPLOY_METHOD, DJANGO_ENV};
+use checks::secret;
+use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 
 use super::answers::Answers;
@@ -49,6 +50,8 @@ pub(super) enum Origin {
     Unset,
     /// The Compose file's business.
     Compose,
+    /// The sample has an example, which is none for prod.
+    Example,
 }
 
 impl fmt::Display for Origin {
@@ -61,6 +64,7 @@ impl fmt::Display for Origin {
             Origin::Generated => "generated",
             Origin::Unset => "not set",
             Origin::Compose => "Compose provides it",
+            Origin::Example => "empty: an example in the sample",
         })
     }
 }
@@ -147,7 +151,8 @@ pub(super) fn run(
     let more = given.iter().filter(|(variable, _)| settings.iter().all(|setting| setting.variable != **variable));
     let more: Vec<_> = more.map(|(variable, answer)| answered(variable, answer.value.clone())).collect();
     settings.extend(more);
-    warn(&settings, axes, files, world);
+    settings.extend(examples(axes, &settings, files));
+    warn(&settings, axes, args, files, world);
     Ok(settings)
 }
 
@@ -176,8 +181,50 @@ fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, files: &Fi
         .hint(format!("{again} {}, or a file with them: --answers FILE", sets.join(" ")))
 }
 
+/// What a fresh `.env` for prod does not take over from the sample: secrets, which everybody knows who has the sample.
+fn examples(axes: Axes, settings: &[Setting], files: &Files<'_>) -> Vec<Setting> {
+    if files.existing.is_some() || axes.environment != Environment::Prod {
+        return Vec::new();
+    }
+    let is_open = |key: &&str| settings.iter().all(|setting| setting.variable != **key);
+    let mut keys: Vec<&str> = files.sample.keys().filter(is_open).filter(|key| is_example(key, files.sample)).collect();
+    keys.dedup();
+    let empty = |key: &str| Setting { variable: key.to_owned(), value: Some(String::new()), origin: Origin::Example };
+    keys.into_iter().map(empty).collect()
+}
+
+/// Whether the sample has a secret of its own for this variable. A value that is made of others is as good as those.
+fn is_example(key: &str, sample: &EnvFile) -> bool {
+    let value = sample.get(key).map(|entry| entry.value).unwrap_or_default();
+    let is_made_of_others = sample.lines().any(|line| line.key() == Some(key) && line.text().contains("${"));
+    !matrix::is_empty(&value) && !is_made_of_others && !secret::in_variable(key, &value).is_empty()
+}
+
+/// Names the secrets that are the sample's: left empty in a fresh file, and kept in one that has been there.
+fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) {
+    let is_left = |key: &&str| settings.iter().any(|it| it.variable == **key && it.origin == Origin::Example);
+    let is_kept = |key: &&str| {
+        let example = files.sample.get(key).map(|entry| entry.value);
+        axes.environment == Environment::Prod && is_example(key, files.sample) && files.value(key) == example
+    };
+    let names = |wanted: &dyn Fn(&&str) -> bool| {
+        files.sample.keys().filter(|key| wanted(key)).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+    };
+    let again = typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
+    for (what, names) in [
+        ("left empty, since the sample has only an example", names(&is_left)),
+        ("the example of the sample, which everybody knows", names(&is_kept)),
+    ] {
+        if !names.is_empty() {
+            let problem = Problem::new(format!("`{ENV_FILE}`: {what}: {names}"));
+            world.ui.warning(&problem.hint(format!("{again} --answers FILE")));
+        }
+    }
+}
+
 /// Says what was changed by force, and what was kept though it is unsafe here.
-fn warn(settings: &[Setting], axes: Axes, files: &Files<'_>, world: &World<'_>) {
+fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) {
+    warn_of_examples(settings, axes, args, files, world);
     for Setting { variable, value, origin } in settings {
         let Some(value) = value else { continue };
         let before = files.value(variable).filter(|before| !matrix::is_same(variable, before, value));
@@ -194,7 +241,10 @@ fn warn(settings: &[Setting], axes: Axes, files: &Files<'_>, world: &World<'_>) 
         }
         if let Some(reason) = unsafe_reason(variable, value, axes.environment) {
             let policy = matrix::policy(variable, axes.environment, axes.method).unwrap_or(Policy::Optional);
-            let hint = matrix::remedy("", [(variable.as_str(), policy, Some(value.as_str()))]);
+            let again =
+                typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
+            let options = again.strip_prefix("cargo xtask install").unwrap_or_default();
+            let hint = matrix::remedy(options, [(variable.as_str(), policy, Some(value.as_str()))]);
             world.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")).hint(hint));
         }
     }

@@ -220,3 +220,82 @@ prod+docker
 "#]]
     );
 }
+
+/// Everybody who has the sample knows its secrets: a fresh `.env` for prod does not take them over, and one that has them
+/// is warned about.
+#[test]
+fn no_example_secret_in_prod() {
+    let sample = "POSTGRES_USER=app\nPOSTGRES_PASSWORD=changeme\nDATABASE_URL=postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db/app\n\
+                  CACHE_URL=redis://:changeme@cache/0\nMORE=1\n";
+    let project = || Sandbox::project().shims(&["uv", "python", "docker"]).file(".env.sample", sample);
+    let sandbox = project();
+    let to_prod = "install --yes --env prod --method docker --no-deploy --set DJANGO_ALLOWED_HOSTS=example.org";
+    sandbox.check(to_prod, 0, str![[r#"
+prod+docker in [ROOT]
+  .env: created, only you can read it
+    DJANGO_ENV                prod         as answered
+    DEPLOY_METHOD             docker       as answered
+    DJANGO_DEBUG              0            default
+    DJANGO_SECRET_KEY         ********     generated
+    DJANGO_ALLOWED_HOSTS      example.org  as answered
+    CELERY_BROKER_URL                      Compose provides it
+    CELERY_TASK_ALWAYS_EAGER  0            always so here
+    POSTGRES_PASSWORD                      empty: an example in the sample
+    CACHE_URL                              empty: an example in the sample
+Go on from here:
+  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
+  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+"#]], str![[r#"
+warning: `.env`: left empty, since the sample has only an example: `POSTGRES_PASSWORD`, `CACHE_URL`
+hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJANGO_ALLOWED_HOSTS=example.org --no-deploy --yes --answers FILE
+.env (new, only you can read it; a copy of .env.sample with these changes)
+     -POSTGRES_PASSWORD=********
+   2 +POSTGRES_PASSWORD=
+     -CACHE_URL=redis://:********@cache/0
+   4 +CACHE_URL=
+   6 +DJANGO_ENV=prod
+   7 +DEPLOY_METHOD=docker
+   8 +DJANGO_DEBUG=0
+   9 +DJANGO_SECRET_KEY=********
+  10 +DJANGO_ALLOWED_HOSTS=example.org
+  11 +CELERY_TASK_ALWAYS_EAGER=0
+
+"#]]);
+    let file = sandbox.read(".env");
+    assert!(!file.contains("changeme"), "{file}");
+    // What is made of others is made of the operator's.
+    assert!(file.contains("DATABASE_URL=postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db/app\n"), "{file}");
+    assert!(file.contains("POSTGRES_USER=app\n") && file.contains("MORE=1\n"), "{file}");
+    // An answer is one, and in dev an example will do.
+    let answers = "POSTGRES_PASSWORD=the-operators-own\n";
+    let sandbox = project().file("answers", answers);
+    sandbox.xtask(&format!("{to_prod} --answers answers")).assert().success();
+    assert!(sandbox.read(".env").contains(answers));
+    let sandbox = project();
+    sandbox.xtask("install --yes").assert().success();
+    assert!(sandbox.read(".env").contains("POSTGRES_PASSWORD=changeme\n"));
+    // What is kept on the way to prod is the operator's to replace.
+    sandbox.check(&format!("{to_prod} --dry-run"), 0, str![[r#"
+Plan for prod+docker in [ROOT]
+.env
+     -DJANGO_ENV=dev
+   6 +DJANGO_ENV=prod
+     -DEPLOY_METHOD=bare
+   7 +DEPLOY_METHOD=docker
+     -DJANGO_DEBUG=1
+   8 +DJANGO_DEBUG=0
+     -DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
+  10 +DJANGO_ALLOWED_HOSTS=example.org
+     -CELERY_TASK_ALWAYS_EAGER=1
+  12 +CELERY_TASK_ALWAYS_EAGER=0
+
+"#]], str![[r#"
+warning: `.env`: the example of the sample, which everybody knows: `POSTGRES_PASSWORD`, `CACHE_URL`
+hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJANGO_ALLOWED_HOSTS=example.org --no-deploy --yes --answers FILE
+warning: `DJANGO_DEBUG` is 0 in prod+docker: was 1 in dev+bare
+warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+docker: was 1
+
+"#]]);
+}

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use detect::{DeployMethod, Detected, ENV_FILE, Environment};
 use envfile::{EnvFile, LineKind};
 
+use crate::matrix::{Policy, policy};
 use crate::outcome::{Finding, Outcome, Repair, Status, counted};
 use crate::run::Probe;
 use crate::secret::is_secret;
-use crate::{Deadline, IGNORE, InGit, SAMPLE_FILE, Site, in_git};
+use crate::{Deadline, InGit, SAMPLE_FILE, Site, in_git};
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let for_file = Arc::clone(site);
@@ -132,34 +133,28 @@ pub fn private(mode: u32) -> u32 {
 
 fn ignored(site: &Site, deadline: &Deadline) -> Outcome {
     const NAME: &str = "env.ignored";
-    match in_git(&site.project, deadline) {
-        Ok(InGit::Ignored) => Outcome::ok(NAME, format!("Git ignores `{ENV_FILE}`")),
-        Ok(InGit::Tracked) => {
+    let in_git = match in_git(&site.project, deadline) {
+        Ok(in_git) => in_git,
+        Err(error) if error.is_not_found() => return Outcome::skip(NAME, error.to_string()),
+        Err(error) => return Outcome::warn(NAME, error.to_string()),
+    };
+    match (&in_git.state, in_git.problem()) {
+        (InGit::Tracked, Some((message, hint))) => {
             let status = match site.environment.value {
                 Environment::Dev => Status::Warn,
                 Environment::Prod => Status::Err,
             };
-            Outcome::new(NAME, status, tracked()).hint(format!("git rm --cached {ENV_FILE} && {IGNORE}"))
+            Outcome::new(NAME, status, message).hint(hint)
         }
-        Ok(InGit::NotIgnored) => Outcome::warn(NAME, not_ignored()).hint(IGNORE),
-        Ok(InGit::Unknown(reason)) => {
-            Outcome::skip(NAME, format!("Git does not tell: {}", site.secrets.cover(&reason)))
+        (_, Some((message, hint))) => Outcome::warn(NAME, message).hint(hint),
+        (InGit::Unknown(reason), None) => {
+            let message = format!("Git does not tell: {}", site.secrets.cover(reason));
+            // In no repository there is nothing to tell.
+            let is_repository = site.project.root.ancestors().any(|dir| dir.join(".git").exists());
+            Outcome::new(NAME, if is_repository { Status::Warn } else { Status::Skip }, message)
         }
-        Err(error) if error.is_not_found() => Outcome::skip(NAME, error.to_string()),
-        Err(error) => Outcome::warn(NAME, error.to_string()),
+        (_, None) => Outcome::ok(NAME, format!("Git ignores `{}`", in_git.file.display())),
     }
-}
-
-/// What is said of a `.env` in a repository.
-#[must_use]
-pub fn tracked() -> String {
-    format!("Git tracks `{ENV_FILE}`: everybody who has the repository has its secrets; replace them when it is out")
-}
-
-/// What is said of a `.env` that is on its way into a repository.
-#[must_use]
-pub fn not_ignored() -> String {
-    format!("Git does not ignore `{ENV_FILE}`: the next `git add` takes its secrets")
 }
 
 fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
@@ -168,7 +163,7 @@ fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
         Ok(None) => return Outcome::skip(name, format!("there is no `{SAMPLE_FILE}`")),
         Err(error) => return Outcome::warn(name, error.to_string()),
     };
-    let missing = missing_keys(file, sample);
+    let missing = missing(file, sample, site);
     if missing.is_empty() {
         return Outcome::ok(name, format!("every variable of `{SAMPLE_FILE}` is there"));
     }
@@ -176,12 +171,25 @@ fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
     let hint = match site.environment.value {
         Environment::Dev => "cargo xtask health --fix".to_owned(),
         // There the operator decides about values.
-        Environment::Prod => format!("{}; or write `# KEY=` where there is to be none", given(&missing)),
+        Environment::Prod => {
+            let is_forced = |key: &&str| {
+                matches!(policy(key, site.environment.value, site.deploy_method.value), Some(Policy::Force(_)))
+            };
+            let open: Vec<&str> = missing.iter().copied().filter(|key| !is_forced(key)).collect();
+            format!("{}; or write `# KEY=` where there is to be none", given(&open))
+        }
     };
     Outcome::warn(name, format!("only `{SAMPLE_FILE}` has {}", names.join(", "))).hint(hint).repair(Repair::SampleKeys)
 }
 
-/// The command that gives values to variables; secrets come from a file.
+/// The variables that only the sample has and that this combination has a use for: what Compose provides is not missed.
+#[must_use]
+pub fn missing<'a>(file: &EnvFile, sample: &'a EnvFile, site: &Site) -> Vec<&'a str> {
+    let policy = |key: &str| policy(key, site.environment.value, site.deploy_method.value);
+    missing_keys(file, sample).into_iter().filter(|key| policy(key) != Some(Policy::Skip)).collect()
+}
+
+/// The command that gives values to variables; secrets come from a file, and what the table forces needs none.
 fn given(variables: &[&str]) -> String {
     let (secrets, open): (Vec<&str>, Vec<&str>) = variables.iter().partition(|variable| is_secret(variable));
     let sets = open.iter().map(|variable| format!("--set {variable}=…"));
@@ -191,8 +199,7 @@ fn given(variables: &[&str]) -> String {
 }
 
 /// The variables that only the sample has, in its order. One that the operator has commented out is not missed.
-#[must_use]
-pub fn missing_keys<'a>(file: &EnvFile, sample: &'a EnvFile) -> Vec<&'a str> {
+fn missing_keys<'a>(file: &EnvFile, sample: &'a EnvFile) -> Vec<&'a str> {
     let mut missing: Vec<&str> = Vec::new();
     for key in sample.keys() {
         if !missing.contains(&key) && !file.keys().any(|known| known == key) && !is_commented_out(file, key) {

@@ -36,10 +36,19 @@ struct Kept {
 
 /// The data of the containers that are replaced.
 pub(super) fn find(engine: &Engine<'_>, stack: &Stack, changes: &[Change<'_>]) -> anyhow::Result<Vec<Data>> {
+    of_all(engine, stack, changes.iter().flat_map(|change| &change.old))
+}
+
+/// The data of these containers.
+pub(super) fn of_all<'a>(
+    engine: &Engine<'_>,
+    stack: &Stack,
+    containers: impl IntoIterator<Item = &'a Container>,
+) -> anyhow::Result<Vec<Data>> {
     let mut found = Vec::new();
-    for change in changes {
-        for container in &change.old {
-            found.extend(of(engine, stack, change.service, container)?);
+    for container in containers {
+        if let Some(service) = stack.service(&container.service) {
+            found.extend(of(engine, stack, service, container)?);
         }
     }
     Ok(found)
@@ -58,10 +67,7 @@ fn of(engine: &Engine<'_>, stack: &Stack, service: &Service, container: &Contain
             let kind = |path: &PathBuf| if databases.contains(path) { Kind::Database } else { Kind::of(path) };
             kept.iter().map(|path| (path.clone(), kind(path))).collect()
         }
-        // Where nobody can look, names have to do.
-        None => {
-            paths.into_iter().map(|path| (path.clone(), Kind::of(&path))).filter(is_data_by_name).collect::<Vec<_>>()
-        }
+        None => by_name(paths),
     };
     // The engine takes what is written to standard output; a log file is the image's own choice.
     let kept: Vec<_> = kept.into_iter().filter(|(_, kind)| *kind != Kind::Log).collect();
@@ -76,11 +82,17 @@ fn is_database(path: &Path) -> bool {
     Kind::of(path) == Kind::Database
 }
 
-fn is_data_by_name((path, kind): &(PathBuf, Kind)) -> bool {
-    let is_upload = |part: &std::path::Component<'_>| {
-        ["media", "upload", "uploads"].iter().any(|word| part.as_os_str().eq_ignore_ascii_case(word))
+/// What seems to be data where nobody can look, because the container does not run or has no Python: everything but what
+/// is temporary or made from the code.
+fn by_name(paths: Vec<PathBuf>) -> Vec<(PathBuf, Kind)> {
+    let made_from_code = left::made_from_code(&paths);
+    let is_made = |path: &Path| {
+        let is_temporary = ["/tmp", "/var/tmp"].iter().any(|dir| path.starts_with(dir));
+        let is_static = path.components().any(|part| part.as_os_str() == "staticfiles");
+        is_temporary || is_static || made_from_code.iter().any(|dir| path.starts_with(dir))
     };
-    *kind == Kind::Database || path.components().any(|part| is_upload(&part))
+    let kinds = paths.into_iter().map(|path| (path.clone(), Kind::of(&path)));
+    kinds.filter(|(path, kind)| *kind == Kind::Database || left::is_upload(path) || !is_made(path)).collect()
 }
 
 /// Asks within the container; none where it does not run, or has no Python.
@@ -146,15 +158,20 @@ fn is_made_again(path: &Path) -> bool {
     let is_hidden = |part: std::path::Component<'_>| part.as_os_str().to_string_lossy().starts_with('.');
     let is_of_home = ["/root", "/home"].iter().any(|home| path.starts_with(home)) && path.components().any(is_hidden);
     let has_end = |end: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(end));
+    // When a scheduler has run its tasks last; SQLite by now.
+    let is_schedule = name.starts_with("celerybeat-schedule");
+    if !is_schedule && (is_database(path) || left::is_upload(path)) {
+        return false;
+    }
     MADE_AGAIN.iter().any(|dir| path.starts_with(dir))
         || path.components().any(is_cache)
-        || name.starts_with("celerybeat-schedule")
-        || (is_of_home && !is_database(path))
+        || is_schedule
+        || is_of_home
         || ["pyc", "pid", "sock", "lock"].into_iter().any(has_end)
 }
 
 impl Data {
-    pub(super) fn problem(&self, args: &cli::DeployDocker) -> Problem {
+    pub(super) fn problem(&self, args: &cli::DeployDocker, world: &World<'_>) -> Problem {
         let Data { container, service, entries } = self;
         let listed = left::listed(entries, |_| String::new());
         let place = entries.first().map_or(Path::new("/data"), |entry| &entry.path);
@@ -164,9 +181,9 @@ impl Data {
         let message = format!("`{container}` keeps data in no volume, which goes with it when it is replaced:{listed}");
         Problem::new(message).hint(format!(
             "name a volume for it in the Compose file, such as volumes: [\"{service}-data:{folder}\"], and copy the data \
-             (docker cp {container}:{} .); or, to give it up: {} --abandon-data",
+             (docker cp {container}:{} .); or, to give it up: {}",
             place.display(),
-            typed::deploy_docker(args)
+            typed::deploy_docker(&cli::DeployDocker { abandon_data: true, ..args.clone() }, world.common.yes)
         ))
     }
 }
@@ -176,7 +193,7 @@ pub(super) fn consent(data: &[Data], args: &cli::DeployDocker, world: &World<'_>
     if data.is_empty() {
         return Ok(());
     }
-    let problems: Vec<Problem> = data.iter().map(|data| data.problem(args)).collect();
+    let problems: Vec<Problem> = data.iter().map(|data| data.problem(args, world)).collect();
     if args.abandon_data || world.is_interactive() {
         for problem in &problems {
             world.ui.warning(&Problem { hint: problem.hint.clone().filter(|_| !args.abandon_data), ..problem.clone() });
@@ -209,8 +226,27 @@ mod tests {
 
     #[test]
     fn where_nobody_can_look_names_have_to_do() {
-        let is_data = |path: &str| is_data_by_name(&(path.into(), Kind::of(Path::new(path))));
-        assert!(is_data("/app/db.sqlite3") && is_data("/app/media/a.png") && is_data("/srv/Uploads/a"));
-        assert!(!is_data("/app/static/a.css") && !is_data("/app/x.log"));
+        let files =
+            ["/app/db.sqlite3", "/app/orders.json", "/tmp/media/a", "/app/st/admin/css/base.css", "/app/st/a.js"];
+        let more = ["/app/st/media/a.png", "/app/staticfiles/b.js", "/tmp/x"];
+        let kept = by_name(files.into_iter().chain(more).map(PathBuf::from).collect());
+        let kept: Vec<_> = kept.iter().map(|(path, _)| path.display().to_string()).collect();
+        assert_eq!(kept, ["/app/db.sqlite3", "/app/orders.json", "/tmp/media/a", "/app/st/media/a.png"]);
+    }
+
+    #[test]
+    fn a_database_or_an_upload_is_never_made_again() {
+        for path in [
+            "/var/cache/app/db.sqlite3",
+            "/usr/local/lib/python3.12/site-packages/shop/db.sqlite3",
+            "/home/app/.local/share/uploads/a.png",
+            "/root/x.db",
+            "/srv/uploads/a.lock",
+        ] {
+            assert!(!is_made_again(Path::new(path)), "{path}");
+        }
+        for path in ["/usr/sbin/docker-init", "/home/app/.bash_history", "/app/__pycache__/a.pyc", "/app/a.lock"] {
+            assert!(is_made_again(Path::new(path)), "{path}");
+        }
     }
 }

@@ -14,6 +14,8 @@ use crate::exit::{Exit, Failure, Problem};
 enum Insistence {
     /// Leaves it: nothing is urgent.
     Ask,
+    /// Ends it all the same, with its volumes that have no name: this run has made them.
+    ForceAll,
     /// Ends it all the same: whatever ails it must not keep the rest from being put right.
     Force,
 }
@@ -79,8 +81,9 @@ impl<'a> Release<'a> {
         if container.is_up() {
             self.stop(container)?;
         }
-        // Volumes without a name go with a container that failed. Of what served before nothing is thrown away.
-        let volumes: &[&str] = if insistence == Insistence::Force { &["--volumes"] } else { &[] };
+        // Volumes without a name go with a container that has failed in this run. Of what served before, or since a run
+        // that was killed, nothing is thrown away.
+        let volumes: &[&str] = if insistence == Insistence::ForceAll { &["--volumes"] } else { &[] };
         self.engine
             .docker(["rm", "--force"].into_iter().chain(volumes.iter().copied()).chain([&*container.id]), SOON)?;
         Ok(())
@@ -90,6 +93,7 @@ impl<'a> Release<'a> {
     /// at any time. What fails keeps nothing else from being put back.
     pub(super) fn undo(&self, record: &Record, run: Run) -> anyhow::Result<()> {
         let mut failed = Vec::new();
+        let insistence = if run == Run::Failed { Insistence::ForceAll } else { Insistence::Force };
         let services = self.services_to_put_back(record)?;
         // What somebody has brought up in another way has its images by the names that they have now.
         let are_ours = services.iter().all(|service| service.origin == Origin::Deploys);
@@ -103,7 +107,7 @@ impl<'a> Release<'a> {
             // As long as the old ones do not answer, the new ones are better than nothing.
             let put_back = self
                 .wait_until_back(service)
-                .and_then(|()| service.new.iter().try_for_each(|container| self.end(container, Insistence::Force)));
+                .and_then(|()| service.new.iter().try_for_each(|container| self.end(container, insistence)));
             failed.extend(put_back.err());
         }
         failed.extend(self.are_back(&services).err());

@@ -13,7 +13,6 @@ use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
 use crate::prompt;
 use crate::typed;
-use crate::ui::quoted;
 use crate::world::World;
 
 /// The containers of one folder that this deploy would replace, and should not.
@@ -87,28 +86,35 @@ fn is_consented(foreign: &Foreign, args: &cli::DeployDocker) -> bool {
 }
 
 impl Foreign {
-    fn problem(&self, args: &cli::DeployDocker, engine: &Engine<'_>) -> Problem {
+    /// `again` is this run with all consents.
+    fn problem(&self, again: &str, engine: &Engine<'_>) -> Problem {
         let env = Path::new(&engine.file).with_file_name(".env");
         let hint = format!(
             "a name of its own for this checkout: COMPOSE_PROJECT_NAME=… in `{}` or in the environment; or, to replace \
-             them: {} --replace {}",
-            env.display(),
-            typed::deploy_docker(args),
-            quoted(&self.folder)
+             them: {again}",
+            env.display()
         );
         Problem::new(&self.message).hint(hint)
     }
+}
+
+/// This run with the consent to replace what comes from all these folders.
+pub(super) fn consented(foreign: &[Foreign], args: &cli::DeployDocker) -> cli::DeployDocker {
+    let open =
+        foreign.iter().filter(|foreign| !is_consented(foreign, args)).map(|foreign| foreign.folder.clone().into());
+    cli::DeployDocker { replace: args.replace.iter().cloned().chain(open).collect(), ..args.clone() }
 }
 
 /// The problems where nobody can be asked; a dry run warns on a terminal.
 pub(super) fn problems(
     foreign: &[Foreign],
     args: &cli::DeployDocker,
+    again: &str,
     engine: &Engine<'_>,
     world: &World<'_>,
 ) -> Vec<Problem> {
     let open = foreign.iter().filter(|foreign| !is_consented(foreign, args));
-    let problems = open.map(|foreign| foreign.problem(args, engine));
+    let problems = open.map(|foreign| foreign.problem(again, engine));
     if !world.is_interactive() {
         return problems.collect();
     }
@@ -120,13 +126,14 @@ pub(super) fn problems(
 
 /// Asks the operator about each folder. `--yes` is no consent: Enter is no.
 pub(super) fn consent(
-    foreign: &[Foreign],
+    foreigns: &[Foreign],
     args: &cli::DeployDocker,
     engine: &Engine<'_>,
     world: &World<'_>,
 ) -> anyhow::Result<()> {
-    for foreign in foreign.iter().filter(|foreign| !is_consented(foreign, args)) {
-        let problem = foreign.problem(args, engine);
+    for foreign in foreigns.iter().filter(|foreign| !is_consented(foreign, args)) {
+        let again = typed::deploy_docker(&consented(foreigns, args), world.common.yes);
+        let problem = foreign.problem(&again, engine);
         world.ui.warning(&problem);
         let question = format!("Replace the containers of {}?", foreign.folder);
         if !prompt::confirm_danger(&question)? {

@@ -64,7 +64,7 @@ pub(super) fn print(args: &cli::DeployDocker, ground: &Ground<'_>, world: &World
         })
         .collect();
     for data in data::find(&ground.engine, stack, &all)? {
-        ui.warning(&data.problem(args));
+        ui.warning(&data.problem(args, world));
     }
     for problem in outages(stack, &changes).into_iter().chain(left_over(&ground.engine, stack)?) {
         ui.warning(&problem);

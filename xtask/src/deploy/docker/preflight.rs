@@ -103,9 +103,15 @@ pub(super) fn check<'a>(
         problems.extend(ports(stack, &ours, &others, is_here));
         // Those that are stopped have data as well.
         let ours = engine.containers(stack.name())?;
-        problems.extend(unreplaceable(stack, &ours, args));
         foreign = foreign::find(&ours, stack, &engine, environment);
-        problems.extend(foreign::problems(&foreign, args, &engine, world));
+        // A hint names all the consents that the deploy needs.
+        let wanted = cli::DeployDocker {
+            abandon_data: args.abandon_data || has_anonymous_volumes(stack, &ours),
+            ..foreign::consented(&foreign, args)
+        };
+        let again = typed::deploy_docker(&wanted, world.common.yes);
+        problems.extend(unreplaceable(stack, &ours, args, &again));
+        problems.extend(foreign::problems(&foreign, args, &again, &engine, world));
         if is_here {
             problems.extend(disk(&engine)?);
         }
@@ -212,8 +218,14 @@ fn is_in_use(error: std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
-/// What no second container can be made beside.
-fn unreplaceable(stack: &Stack, ours: &[Container], args: &cli::DeployDocker) -> Vec<Problem> {
+/// Whether a container that can be replaced keeps data where no other one finds it.
+fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
+    let is_replaced = |it: &Container| stack.service(&it.service).is_some_and(|service| service.role != Role::Backing);
+    ours.iter().any(|it| is_replaced(it) && !it.anonymous_volumes.is_empty())
+}
+
+/// What no second container can be made beside; `again` is this run with all consents.
+fn unreplaceable(stack: &Stack, ours: &[Container], args: &cli::DeployDocker, again: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for service in &stack.services {
         // What the others rest on is left alone as long as it does not change, and if it does, that is told then.
@@ -235,8 +247,7 @@ fn unreplaceable(stack: &Stack, ours: &[Container], args: &cli::DeployDocker) ->
                     Problem::new(format!("`{name}` keeps data in a volume without a name (`{place}`), which a new container would not find"))
                         .hint(format!(
                         "name it in the Compose file: volumes: [\"{name}-data:{place}\"], and copy the data; or, to give it \
-                         up: {} --abandon-data",
-                        typed::deploy_docker(args)
+                         up: {again}"
                     )),
                 );
             }
@@ -266,7 +277,7 @@ pub(super) fn settle_method(
             }
             let why = if world.is_interactive() { "declined" } else { world.why_not_asked() };
             let problem = Problem::new(format!("{place}: {why}: nothing was changed"));
-            let hint = format!("cargo xtask install --method docker, or {} --yes", typed::deploy_docker(args));
+            let hint = format!("cargo xtask install --method docker, or {}", typed::deploy_docker(args, true));
             Err(Failure::new(Exit::NotMet, problem.hint(hint)).into())
         }
         _ => {

@@ -160,24 +160,12 @@ fn list(folder: &Path, root: Option<&Root>, deadline: &Deadline) -> anyhow::Resu
 
 /// The files that are neither known nor made again: compiled code, a virtual environment, collected static files.
 fn left(files: Vec<PathBuf>, known: &HashSet<PathBuf>) -> Vec<(PathBuf, Kind)> {
-    let marks = ["pyvenv.cfg", "staticfiles.json", "admin/css/base.css"];
-    let made_again: Vec<PathBuf> = files
-        .iter()
-        .filter_map(|file| {
-            let mark = marks.iter().find(|mark| file.ends_with(mark))?;
-            file.ancestors().nth(Path::new(mark).components().count()).map(Path::to_owned)
-        })
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .collect();
-    let is_upload = |file: &Path| {
-        let words = ["media", "upload", "uploads"];
-        file.components().any(|part| words.iter().any(|word| part.as_os_str().eq_ignore_ascii_case(word)))
-    };
+    let made_again = left::made_from_code(&files);
     let is_made_again = |file: &Path| {
         let ends = ["pyc", "pid", "sock"];
         file.extension().is_some_and(|end| ends.iter().any(|known| end.eq_ignore_ascii_case(known)))
             || (made_again.iter().any(|dir| file.starts_with(dir)) || file.starts_with("staticfiles"))
-                && !is_upload(file)
+                && !left::is_upload(file)
                 && Kind::of(file) != Kind::Database
     };
     let left = files.into_iter().filter(|file| !known.contains(file) && !is_made_again(file));
@@ -186,7 +174,7 @@ fn left(files: Vec<PathBuf>, known: &HashSet<PathBuf>) -> Vec<(PathBuf, Kind)> {
 
 impl Data {
     /// With the place where each belongs.
-    pub(super) fn problem(&self, args: &cli::DeploySystemd, layout: &Layout) -> Problem {
+    pub(super) fn problem(&self, args: &cli::DeploySystemd, layout: &Layout, world: &World<'_>) -> Problem {
         let state = format!("/var/lib/{}", layout.name);
         let place = |entry: &Entry| match entry.kind {
             Kind::Database => format!(": belongs in `{state}`, and its path in the settings of the service"),
@@ -204,9 +192,9 @@ impl Data {
             self.folder.display()
         );
         Problem::new(message).hint(format!(
-            "move them there (`StateDirectory={}` lets the units write); or, if they are not needed: {} --abandon-data",
+            "move them there (`StateDirectory={}` lets the units write); or, if they are not needed: {}",
             layout.name,
-            typed::deploy_systemd(args)
+            typed::deploy_systemd(&cli::DeploySystemd { abandon_data: true, ..args.clone() }, world.common.yes)
         ))
     }
 }
@@ -219,7 +207,7 @@ pub(super) fn consent(
     world: &World<'_>,
 ) -> anyhow::Result<()> {
     let Some(data) = data else { return Ok(()) };
-    let mut problem = data.problem(args, layout);
+    let mut problem = data.problem(args, layout, world);
     if !args.abandon_data && !world.is_interactive() {
         return Err(Failure::new(Exit::NotMet, problem).into());
     }

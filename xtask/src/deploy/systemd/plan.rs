@@ -78,7 +78,7 @@ pub(super) fn print(args: &cli::DeploySystemd, ground: &Ground, world: &World<'_
     }
     tell(&draft, ground, ui);
     if let Some(data) = &ground.data {
-        ui.warning(&data.problem(args, layout));
+        ui.warning(&data.problem(args, layout, world));
     }
     Ok(())
 }

@@ -93,7 +93,7 @@ pub(super) fn check(args: &cli::DeploySystemd, world: &World<'_>, deferred: &Def
     }
     let group = group_of(&world.project.settings.user, deferred, &mut problems);
     let tools = tools(world, deferred, &mut problems);
-    let source = keep(Source::of(&world.project.root, &deferred.flag()), &mut problems);
+    let source = keep(Source::of(&world.project, &deferred.flag()), &mut problems);
     let units = units(&layout, world, &mut problems);
     let broker = env.as_ref().ok().and_then(|(env, _)| env.value(checks::matrix::CELERY_BROKER_URL));
     let shown = if world.host.machine.has_systemd {
@@ -281,7 +281,7 @@ fn tools(world: &World<'_>, deferred: &Deferred, problems: &mut Vec<Problem>) ->
     if !service.join("uv.lock").is_file() {
         let message =
             format!("`{}` is not there, and a release has nothing else in it", service.join("uv.lock").display());
-        problems.push(Problem::new(message).hint("uv lock"));
+        problems.push(Problem::new(message).hint(world.lock_command()));
     }
     let pyproject = Pyproject::read(&service).map_err(|error| problems.push(Problem::new(error.to_string()))).ok()?;
     let python = find_system_python(&pyproject.requires_python, &soon(deferred)).map_err(|error| {

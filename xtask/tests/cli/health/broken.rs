@@ -87,7 +87,7 @@ env
   ok   env.mode      640: nobody else can read it
 skip   env.ignored   command not found: `git`
 warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask install --project '[ROOT]' --set CELERY_TASK_ALWAYS_EAGER=… --set CELERY_BROKER_URL=… --set DATABASE_PATH=… --answers FILE; or write `# KEY=` where there is to be none
+       hint: cargo xtask install --project '[ROOT]' --set CELERY_BROKER_URL=… --set DATABASE_PATH=… --answers FILE; or write `# KEY=` where there is to be none
   ok   env.portable  python-dotenv and bash read every line alike
  err   env.matrix    5 variables are not what prod+bare needs
        err: `.env` line 3: `DJANGO_DEBUG` has to be `0`
