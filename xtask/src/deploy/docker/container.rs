@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use detect::{DJANGO_ENV, Environment};
 use serde::Deserialize;
@@ -41,6 +42,8 @@ pub(super) struct Container {
     pub(super) state_url: Option<String>,
     /// Whether the engine leaves it alone when it has ended.
     pub(super) ends_for_good: bool,
+    /// Where something is mounted in it.
+    pub(super) mounts: Vec<PathBuf>,
     /// Where it keeps data that no other container would find.
     pub(super) anonymous_volumes: Vec<String>,
     /// The ports of the engine's host that it has.
@@ -220,6 +223,7 @@ impl From<Inspected> for Container {
         let is_anonymous = |mount: &Mount| {
             mount.kind == "volume" && mount.name.len() == 64 && mount.name.bytes().all(|b| b.is_ascii_hexdigit())
         };
+        let mounts = mounts.unwrap_or_default();
         let bindings = host_config.port_bindings.unwrap_or_default().into_values().flatten().flatten();
         Container {
             id,
@@ -248,12 +252,8 @@ impl From<Inspected> for Container {
                 .collect(),
             state_url: labels.get(STATE).cloned(),
             ends_for_good: matches!(host_config.restart_policy.name.as_str(), "" | "no"),
-            anonymous_volumes: mounts
-                .unwrap_or_default()
-                .into_iter()
-                .filter(is_anonymous)
-                .map(|mount| mount.destination)
-                .collect(),
+            mounts: mounts.iter().map(|mount| PathBuf::from(&mount.destination)).collect(),
+            anonymous_volumes: mounts.into_iter().filter(is_anonymous).map(|mount| mount.destination).collect(),
             host_ports: bindings.filter_map(|binding| binding.host_port.parse().ok()).collect(),
         }
     }

@@ -58,7 +58,10 @@ fn of(engine: &Engine<'_>, stack: &Stack, service: &Service, container: &Contain
     let changed = Changed::parse(&engine.docker(["diff", &container.id], SOON)?);
     // What others' images write is theirs to know, unless it is a database.
     let is_ours = stack.built_images().contains(&service.image.as_str()) && service.role != Role::Proxy;
-    let paths: Vec<PathBuf> = changed.files.iter().filter(|path| is_ours || is_database(path)).cloned().collect();
+    // The place of a mounted file shows as a new file of the container's.
+    let is_mounted = |path: &Path| container.mounts.iter().any(|place| path.starts_with(place));
+    let files = changed.files.iter().filter(|path| (is_ours || is_database(path)) && !is_mounted(path));
+    let paths: Vec<PathBuf> = files.cloned().collect();
     if paths.is_empty() {
         return Ok(None);
     }

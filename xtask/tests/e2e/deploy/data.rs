@@ -83,7 +83,8 @@ pub(crate) fn in_no_volume() {
     docker(&["stop", "--time", "1", &stack.id("web")]);
     let (output, code) = stack.deploy("");
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["`/srv/kept.sqlite3` (a database)"]);
+    tells(&output, &["`/srv/kept.sqlite3` (a database)", "`/srv/kept` (uploads or other data)"]);
+    assert!(!output.contains("web.pid") && !output.contains("mounted.py"), "{output}");
     docker(&["start", &stack.id("web")]);
 
     let output = stack.deployed("--abandon-data --stability 1s");
