@@ -205,7 +205,9 @@ fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files
     let is_left = |key: &&str| settings.iter().any(|it| it.variable == **key && it.origin == Origin::Example);
     let is_kept = |key: &&str| {
         let example = files.sample.get(key).map(|entry| entry.value);
-        axes.environment == Environment::Prod && is_example(key, files.sample) && files.value(key) == example
+        let is_replaced = settings.iter().any(|it| it.variable == **key && it.value != example);
+        let is_prod = axes.environment == Environment::Prod;
+        is_prod && is_example(key, files.sample) && files.value(key) == example && !is_replaced
     };
     let names = |wanted: &dyn Fn(&&str) -> bool| {
         files.sample.keys().filter(|key| wanted(key)).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
