@@ -240,18 +240,23 @@ impl Deploy<'_> {
         }
     }
 
-    /// The new release takes the place of the old one; gives what serves then.
+    /// The new release takes the place of the old one, the web service before the rest; gives what serves then.
     fn switch(&self, draft: &Draft<'_>, proof: &Proof<'_>) -> anyhow::Result<Vec<Watched>> {
         self.root.run_all(&draft.switch())?;
-        self.root.run_all(&draft.restart())?;
-        let address = self.address()?;
+        self.root.run_all(&draft.restart_web())?;
+        let (address, main) = (self.address()?, self.ground.layout.main_unit());
         let shown = &self.ground.shown;
-        let services = draft.services.iter().map(|service| {
+        let wait = |service: &String| {
             let before = shown.iter().find(|unit| unit.name == *service).map_or("", |unit| unit.get("InvocationID"));
-            let address = address.clone().filter(|_| *service == self.ground.layout.main_unit());
-            proof.wait_until_well(service, before, address)
-        });
-        services.collect()
+            proof.wait_until_well(service, before, address.clone().filter(|_| *service == main))
+        };
+        let (web, others): (Vec<&String>, Vec<&String>) = draft.services.iter().partition(|service| **service == main);
+        let mut watched = web.into_iter().map(wait).collect::<anyhow::Result<Vec<_>>>()?;
+        self.root.run_all(&draft.restart_others())?;
+        for service in others {
+            watched.push(wait(service)?);
+        }
+        Ok(watched)
     }
 
     /// Where the service answers.

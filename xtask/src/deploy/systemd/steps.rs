@@ -212,8 +212,8 @@ impl Draft<'_> {
         steps
     }
 
-    /// The sockets first, then what they hand requests to.
-    pub(super) fn restart(&self) -> Vec<Step> {
+    /// The sockets first, then the web service that they hand requests to.
+    pub(super) fn restart_web(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         // systemd opens no socket of a service that is up.
         let closed = self.closed();
@@ -224,8 +224,20 @@ impl Draft<'_> {
         if !sockets.is_empty() {
             steps.push(Step::new("systemctl start", sockets));
         }
-        steps.push(Step::new("systemctl restart --no-block", self.services.iter()));
+        steps.extend(self.restart_services(true));
         steps
+    }
+
+    /// The worker and the rest, once the web service is healthy: where that fails in its place, they are never touched, and
+    /// no task is interrupted twice within seconds.
+    pub(super) fn restart_others(&self) -> Vec<Step> {
+        self.restart_services(false).into_iter().collect()
+    }
+
+    fn restart_services(&self, of_web: bool) -> Option<Step> {
+        let main = self.layout.main_unit();
+        let services: Vec<&String> = self.services.iter().filter(|service| (**service == main) == of_web).collect();
+        (!services.is_empty()).then(|| Step::new("systemctl restart --no-block", services))
     }
 
     /// What is up and has to be stopped before anything is started: sockets that change, and their services.
@@ -270,7 +282,8 @@ impl Draft<'_> {
             self.start_worker_trial(),
             self.back_up(),
             self.switch(),
-            self.restart(),
+            self.restart_web(),
+            self.restart_others(),
             self.finish(),
         ]
         .concat()
@@ -337,6 +350,17 @@ mod tests {
 
     fn told(steps: &[Step]) -> Vec<String> {
         steps.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_worker_is_restarted_after_the_web_service() {
+        let layout = layout();
+        let mut draft = rollback(&layout);
+        assert_eq!(told(&draft.restart_web()), ["systemctl restart --no-block shop.service"]);
+        assert!(draft.restart_others().is_empty());
+        draft.services.insert(0, "shop-worker.service".into());
+        assert_eq!(told(&draft.restart_web()), ["systemctl restart --no-block shop.service"]);
+        assert_eq!(told(&draft.restart_others()), ["systemctl restart --no-block shop-worker.service"]);
     }
 
     #[test]
