@@ -88,8 +88,8 @@ pub(crate) fn serves() {
     let second = checkout.install([]);
     assert!(second.contains("nothing had to be changed"), "{second}");
 
-    // In prod, what the sample says is no answer to what is required.
+    // In prod, neither what the sample says nor what install wrote for dev is an answer to what is required.
     let (output, code) = checkout.run(["install", "--yes", "--env", "prod", "--method", "bare"]);
     assert_eq!(code, 2, "{output}");
-    assert!(output.contains("`CELERY_BROKER_URL` is required in prod+bare"), "{output}");
+    assert!(output.contains("`DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare"), "{output}");
 }

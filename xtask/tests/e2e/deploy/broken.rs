@@ -106,7 +106,7 @@ fn deploy(stack: &Stack, broken: &Broken) {
     let path = stack.checkout.root.join(file);
     let original = fs::read_to_string(&path).ok();
     stack.checkout.write(file, &format!("{}{code}", original.as_deref().unwrap_or_default()));
-    let (containers, rows) = (stack.containers(), stack.rows());
+    let (containers, tasks) = (stack.containers(), stack.tasks());
 
     let load = Load::start(&stack.site);
     let begun = Instant::now();
@@ -128,7 +128,7 @@ fn deploy(stack: &Stack, broken: &Broken) {
     }
     // The very same containers, and none beside them.
     assert_eq!(stack.containers(), containers, "{case}: {output}");
-    stack.ends_with_rows(rows + tally.accepted);
+    stack.ends_with_tasks(tasks + tally.accepted);
 
     match original {
         Some(original) => stack.checkout.write(file, &original),

@@ -13,7 +13,7 @@ pub(crate) fn interrupted() {
     let stack = Stack::new("faults");
     stack.deployed(QUICK);
     let containers = stack.containers();
-    let rows = stack.rows();
+    let tasks = stack.tasks();
     let load = Load::start(&stack.site);
 
     // A release that never turns good, so that its deploy is under way for certain.
@@ -35,7 +35,7 @@ pub(crate) fn interrupted() {
     let tally = load.stop();
     tally.nothing_failed("interrupted", verdict);
     assert_eq!(tally.bodies.into_keys().collect::<Vec<_>>(), ["release 1"]);
-    stack.ends_with_rows(rows + tally.accepted);
+    stack.ends_with_tasks(tasks + tally.accepted);
 
     interrupted_program(&stack);
     killed(&stack);

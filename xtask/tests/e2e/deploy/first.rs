@@ -20,8 +20,8 @@ pub(crate) fn from_nothing() {
     let (status, ready) = stack.site.get("/readyz");
     assert_eq!(status, 200, "{ready}");
     assert_eq!(stack.site.ask("POST", "/samples").expect("an answer").status, 202);
-    stack.ends_with_rows(1);
-    let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host)");
+    stack.ends_with_tasks(1);
+    let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host.split()[1])");
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
 
     // What somebody runs from the image has its labels, and is not a part of the stack all the same.

@@ -31,14 +31,14 @@ def wait():
 /// Deploys under load, prints the figures, and expects that no request failed and no task was lost.
 #[track_caller]
 fn redeploy(stack: &Stack, case: &str, args: &str) -> (String, Tally) {
-    let rows = stack.rows();
+    let tasks = stack.tasks();
     let load = Load::start(&stack.site);
     let begun = Instant::now();
     let output = stack.deployed(args);
     let verdict = begun.elapsed();
     let tally = load.stop();
     tally.nothing_failed(case, verdict);
-    stack.ends_with_rows(rows + tally.accepted);
+    stack.ends_with_tasks(tasks + tally.accepted);
     (output, tally)
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn from_nothing() {
     tells(&output, &["is deployed", "answers on 127.0.0.1:8000", "19 applied, from "]);
     assert_eq!(server.serving(), "release 1");
     assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
-    server.ends_with_rows(1);
+    server.ends_with_tasks(1);
     nothing_but_what_was_planned(&server, &plan);
     owners(&server);
     exposure(&server);
@@ -29,7 +29,7 @@ pub(crate) fn from_nothing() {
     server.reboot();
     wait_for("the service", || server.site.ask("GET", "/healthz").is_ok_and(|answer| answer.status == 200));
     assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
-    server.ends_with_rows(2);
+    server.ends_with_tasks(2);
     server.health("", 0);
     states(&server);
 }
