@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use checks::Machine;
-use checks::secret::in_variable;
+use project::secret::in_variable;
 
 /// The facts of this machine and this call.
 #[derive(Debug)]

@@ -9,9 +9,10 @@ mod settle;
 mod steps;
 mod summary;
 
-use checks::secret::Secrets;
+use checks::report::BOLD;
 use detect::{DeployMethod, ENV_FILE, Environment};
 use envfile::{Saved, Undo};
+use project::secret::Secrets;
 
 use crate::cli;
 use crate::deploy;
@@ -21,7 +22,6 @@ use crate::lock::Lock;
 use crate::prompt;
 use crate::world::World;
 use axes::Axes;
-use checks::report::BOLD;
 use env_file::Preview;
 use preflight::{Found, Tools};
 use settle::Files;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process;
 use std::time::Duration;
 
-use checks::Project;
+use project::Project;
 
 use crate::exit::{Exit, Failure, Problem};
 

@@ -1,6 +1,7 @@
 //! Steps that a person follows in the service folder: `uv sync`, and the commands of `manage.py`.
 
-use checks::{Ground, Uv};
+use checks::Ground;
+use project::Uv;
 use xshell::Shell;
 
 use crate::interrupt::Deferred;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use checks::matrix;
 use inquire::ui::RenderConfig;
 use inquire::validator::Validation;
 use inquire::{Confirm, CustomType, InquireError, Password, PasswordDisplayMode, Text};
+use project::matrix;
 
 use crate::exit::Failure;
 

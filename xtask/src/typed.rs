@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use checks::secret;
+use project::secret;
+use subprocess::quoted;
 
 use crate::cli;
 use crate::host::Host;
-use crate::ui::quoted;
 
 /// What stands before the name of a command.
 const US: &str = "cargo xtask ";

@@ -5,11 +5,11 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use checks::command::is_interruption;
 use checks::report::{self, BOLD, DIM, Ink, RED, Style, YELLOW};
-use checks::secret::Secrets;
 use checks::{Outcome, Status};
 use indicatif::{ProgressBar, ProgressStyle};
+use project::secret::Secrets;
+use subprocess::is_interruption;
 use xshell::Cmd;
 
 use crate::cli::{Color, Common};
@@ -245,27 +245,14 @@ pub(crate) fn seconds(elapsed: Duration) -> String {
     format!("{:.1} s", elapsed.as_secs_f64())
 }
 
-/// A word as it is typed into a shell.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-=".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{quoted, told};
+    use super::told;
 
     #[test]
     fn a_cause_is_told_once() {
         let error =
             anyhow::anyhow!("no such file").context("cannot read `x`: no such file").context("`.env` is as it was");
         assert_eq!(told(&error), "`.env` is as it was: cannot read `x`: no such file");
-    }
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_split_or_expand_them() {
-        assert_eq!(quoted("/srv/app-1/manage.py"), "/srv/app-1/manage.py");
-        assert_eq!(quoted("/srv/two words"), "'/srv/two words'");
-        assert_eq!(quoted("it's $5"), r"'it'\''s $5'");
     }
 }

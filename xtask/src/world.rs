@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use checks::{PROBE_TIMEOUT, Project, SystemProbes};
+use checks::{PROBE_TIMEOUT, SystemProbes};
+use project::Project;
+use subprocess::quoted;
 
 use crate::cli::Common;
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
 use crate::typed::Caller;
-use crate::ui::{Ui, quoted};
+use crate::ui::Ui;
 
 /// What a command works with.
 pub(crate) struct World<'a> {

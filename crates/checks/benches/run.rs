@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use checks::command::Command;
 use checks::{Limits, Probe, run};
+use subprocess::Command;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const CHECKS: usize = 12;

@@ -10,11 +10,13 @@ pub mod systemd;
 use std::path::Path;
 use std::sync::Arc;
 
+use project::Project;
+use project::secret::Secrets;
+
+use crate::Site;
 use crate::catalogue::{CATALOGUE, Group, plain};
 use crate::outcome::Outcome;
 use crate::run::Probe;
-use crate::secret::Secrets;
-use crate::{Project, Site};
 
 /// What the checks of a service on this machine work with.
 #[derive(Clone, Copy)]

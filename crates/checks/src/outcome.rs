@@ -183,12 +183,6 @@ impl Outcome {
     }
 }
 
-/// Writes "1 error", "2 errors".
-pub(crate) fn counted(count: impl fmt::Display, what: &str) -> String {
-    let count = count.to_string();
-    format!("{count} {what}{}", if count == "1" { "" } else { "s" })
-}
-
 /// How many lines of a failing program's output a report holds.
 const LAST_LINES: usize = 40;
 

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use detect::{Probes, Unanswered};
-
-use crate::command::{Command, CommandError, Finished};
-use crate::{Deadline, Project};
+use docker::is_started_from;
+use project::Project;
+use subprocess::{Command, CommandError, Deadline, Finished};
 
 /// How long Docker and systemd have to answer what `.env` did not.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -78,13 +78,6 @@ fn containers_of(compose_file: &Path, list: &str) -> Vec<String> {
             is_started_from(compose_file, working_dir, files).then(|| name.to_owned())
         })
         .collect()
-}
-
-/// Whether a container with these labels was started from this Compose file. A project may be brought up with several
-/// files, and docker-compose v1 noted them relative to the working folder.
-pub(crate) fn is_started_from(compose_file: &Path, working_dir: &str, files: &str) -> bool {
-    let is_same = |path: &Path| path == compose_file || path.canonicalize().is_ok_and(|path| path == compose_file);
-    files.split(',').any(|file| is_same(&Path::new(working_dir).join(file)))
 }
 
 #[cfg(test)]

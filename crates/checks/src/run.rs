@@ -6,8 +6,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use subprocess::{Deadline, seconds};
+
 use crate::catalogue::{Selection, plain, position};
-use crate::deadline::{Deadline, seconds};
 use crate::outcome::{Outcome, Status};
 
 /// How long a probe has, once its time is over, to kill what it waits for and to say so.
@@ -184,8 +185,9 @@ mod tests {
     use std::cell::RefCell;
     use std::fmt::Write;
 
+    use subprocess::Command;
+
     use super::*;
-    use crate::command::Command;
 
     const LIMITS: Limits = Limits { timeout: Duration::from_millis(300), deadline: Duration::from_millis(400) };
 

@@ -1,6 +1,5 @@
 //! What the checks look at: the checkout, its `.env`, its axes, and what of this machine they have to know.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +8,12 @@ use std::time::Duration;
 
 use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
 use envfile::EnvFile;
+use project::secret::Secrets;
+use project::{Project, variables};
 
+use crate::Ground;
 use crate::catalogue::{Group, Selection};
 use crate::probes::SystemProbes;
-use crate::secret::Secrets;
-use crate::{Ground, Project};
 
 /// What has to be known of the machine and the call.
 #[derive(Clone)]
@@ -130,17 +130,4 @@ impl Site {
         let entry = self.env()?.get(variable)?;
         Some(entry.value).filter(|value| !value.trim().is_empty())
     }
-}
-
-/// A longer assignment can be handed to no program: the system's limit for one string.
-const LONGEST_VARIABLE: usize = 128 * 1024;
-
-/// The variables of `.env` that a program can be handed; of several assignments the last one counts.
-#[must_use]
-pub fn variables(file: &EnvFile) -> Vec<(String, String)> {
-    let variables: BTreeMap<_, _> = file.entries().map(|entry| (entry.key.to_owned(), entry.value)).collect();
-    let can_be_handed = |(key, value): &(String, String)| {
-        !value.contains('\0') && key.len() + value.len() + "=\0".len() < LONGEST_VARIABLE
-    };
-    variables.into_iter().filter(can_be_handed).collect()
 }

@@ -1,10 +1,11 @@
 //! `cargo xtask deploy-docker`: one transaction, at whose end the new release serves, or the one from before.
 
 mod changes;
-mod container;
 mod data;
 mod ending;
 mod engine;
+#[cfg(test)]
+mod fixture;
 mod foreign;
 mod images;
 mod migrate;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use checks::Project;
+use project::Project;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Failure, Problem};

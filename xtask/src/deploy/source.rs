@@ -9,9 +9,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use checks::command::Command;
-use checks::{Deadline, Project, env_target};
 use detect::ENV_FILE;
+use project::{Project, env_target};
+use subprocess::{Command, Deadline};
 
 use crate::exit::{Exit, Failure, Problem};
 

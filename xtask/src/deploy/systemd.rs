@@ -4,7 +4,6 @@ mod build;
 mod data;
 mod draft;
 mod env_file;
-mod journal;
 mod layout;
 mod manager;
 mod plan;
@@ -19,10 +18,11 @@ mod verify;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use checks::group::systemd::address;
-use checks::http::{self, Address};
-use checks::matrix::DJANGO_ALLOWED_HOSTS;
 use checks::report::BOLD;
+use project::matrix::DJANGO_ALLOWED_HOSTS;
+use project::web;
+use subprocess::Address;
+use systemd::address;
 
 use self::layout::proof_of;
 use self::manager::Manager;
@@ -316,7 +316,7 @@ impl Deploy<'_> {
     fn proof<'b>(&'b self, deferred: &'b Deferred) -> Proof<'b> {
         let cli::DeploySystemd { timeout, stability, .. } = *self.args;
         let health_path = self.world.project.settings.health_path.as_deref();
-        let host = http::host_of(self.ground.env.value(DJANGO_ALLOWED_HOSTS));
+        let host = web::host_of(self.ground.env.value(DJANGO_ALLOWED_HOSTS));
         Proof { manager: self.manager(deferred), timeout, stability, health_path, host }
     }
 }

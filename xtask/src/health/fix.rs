@@ -5,14 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use anyhow::Context;
-use checks::command::Command;
 use checks::group::core::sync_args;
 use checks::group::env::{missing, private};
-use checks::matrix::{Policy, policies};
-use checks::secret::{is_secret, shown};
-use checks::{Deadline, Outcome, Pyproject, Repair, Report, Site, find_uv};
+use checks::{Outcome, Repair, Report, Site};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
+use project::matrix::{Policy, policies};
+use project::secret::{is_secret, shown};
+use project::{Pyproject, find_uv};
+use subprocess::{Command, Deadline};
 
 use super::Doctor;
 use crate::cli;

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
-use checks::{matrix, secret};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Environment, UnknownWord};
 use envfile::{EnvFile, LineKind};
+use project::{matrix, secret};
 
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};

@@ -1,14 +1,14 @@
 //! The `.env` of an install: what would change, shown with secrets covered, and written once.
 
 use anyhow::Context;
-use checks::secret::{self, Secrets};
-use checks::{Project, SAMPLE_FILE};
+use checks::report::{BOLD, DIM, GREEN, Ink, RED};
 use detect::ENV_FILE;
 use envfile::{Change, EnvFile, Saved};
+use project::secret::{self, Secrets};
+use project::{Project, SAMPLE_FILE};
 
 use super::settle::{Files, Setting};
 use crate::exit::{Exit, Failure, Problem};
-use checks::report::{BOLD, DIM, GREEN, Ink, RED};
 
 /// The edits, made on a copy.
 pub(super) struct Preview {

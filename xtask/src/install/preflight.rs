@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use checks::command::Command;
-use checks::compose::is_v2;
-use checks::{Deadline, InGit, Pyproject, Python, Uv, find_python, find_uv, in_git};
 use detect::{DeployMethod, Environment};
+use docker::EngineError;
+use project::{InGit, Pyproject, Python, Uv, find_python, find_uv, in_git};
+use subprocess::{Command, Deadline};
 
 use super::axes::Axes;
 use crate::cli;
@@ -182,30 +182,14 @@ fn without_deploying(axes: Axes, args: &cli::Install, world: &World<'_>) -> Stri
     typed::install(&args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()))
 }
 
-/// What is wrong with Docker, both the engine and Compose; `otherwise` is the command that does without.
+/// Returns the problems of Docker, of both the engine and Compose; `otherwise` is the command that needs neither.
 fn docker(stop: &Arc<AtomicBool>, otherwise: &str) -> Vec<Problem> {
-    let ask = |args: &[&str]| Command::new("docker", args).run(&soon(stop));
-    let engine = match ask(&["version", "--format", "{{.Server.Version}}"]) {
-        Ok(finished) if finished.is_success() => None,
-        Ok(finished) => Some(
-            Problem::new(format!("the Docker engine does not answer: {}", finished.complaint()))
-                .hint(format!("start the engine, or go on without deploying: {otherwise}")),
-        ),
-        Err(error) => {
-            // Without the program there is no Compose to ask for either.
-            return vec![
-                Problem::new(error.to_string())
-                    .hint(format!("install Docker, or go on without deploying: {otherwise}")),
-            ];
-        }
-    };
-    let compose = match ask(&["compose", "version", "--short"]) {
-        Ok(finished) if finished.is_success() && is_v2(finished.stdout()) => None,
-        Ok(finished) if finished.is_success() => {
-            Some(Problem::new(format!("Docker Compose v2 is needed, this is: {}", finished.stdout().trim())))
-        }
-        Ok(_) => Some(Problem::new("Docker Compose v2 is not installed: `docker compose version` fails")),
-        Err(error) => Some(Problem::new(error.to_string())),
-    };
-    engine.into_iter().chain(compose.map(|problem| problem.hint("install the Compose plugin of Docker"))).collect()
+    let engine = docker::version(&soon(stop)).err().map(|error| match error {
+        EngineError::Engine { .. } => Problem::new(format!("the Docker engine does not respond: {error}"))
+            .hint(format!("start the engine, or go on without deploying: {otherwise}")),
+        _ => Problem::new(error.to_string()).hint(format!("install Docker, or go on without deploying: {otherwise}")),
+    });
+    let compose = docker::compose_version(&soon(stop)).err().filter(|error| !error.is_not_installed());
+    let compose = compose.map(|error| Problem::new(error.to_string()).hint("install the Compose plugin of Docker"));
+    engine.into_iter().chain(compose).collect()
 }

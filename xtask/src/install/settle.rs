@@ -4,10 +4,10 @@ mod cell;
 
 use std::fmt;
 
-use checks::matrix::{self, Policy, policies, unsafe_reason};
-use checks::secret;
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
+use project::matrix::{self, Policy, policies, unsafe_reason};
+use project::secret;
 
 use super::answers::Answers;
 use super::axes::Axes;

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use checks::group::{core, django};
-use checks::secret::Secrets;
-use checks::{Deadline, Ground, Outcome, Project, Status, Uv, find_uv, variables};
+use checks::{Ground, Outcome, Status};
 use detect::Environment;
 use envfile::EnvFile;
+use project::secret::Secrets;
+use project::{Project, Uv, find_uv, variables};
+use subprocess::{Deadline, quoted};
 use xshell::Shell;
 
 use super::preflight::{Tools, UV_VERSION};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::manage::{self, MIGRATE};
-use crate::ui::{Ui, quoted};
+use crate::ui::Ui;
 
 /// How long Django has to start and answer.
 const DJANGO_TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use checks::report::{BOLD, DIM};
-use checks::secret;
 use detect::{ENV_FILE, Environment};
+use project::secret;
+use subprocess::quoted;
 
 use super::axes::Axes;
 use super::env_file::Preview;
 use super::settle::Setting;
 use super::steps::Done;
-use crate::ui::quoted;
 use crate::world::World;
 
 /// Where `runserver` listens when it is not told otherwise.

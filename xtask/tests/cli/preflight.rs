@@ -45,9 +45,9 @@ hint: apt install python3-venv (Debian, Ubuntu), or install uv
     );
     let docker = Sandbox::project().shims(&["docker-down"]);
     docker.check("install --yes --method docker", 3, str![], str![[r#"
-error: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+error: the Docker engine does not respond: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
 hint: start the engine, or go on without deploying: cargo xtask install --project '[ROOT]' --env dev --method docker --no-deploy --yes
-error: Docker Compose v2 is not installed: `docker compose version` fails
+error: Compose v2 is not installed: `docker compose version` fails
 hint: install the Compose plugin of Docker
 
 "#]]);
@@ -84,8 +84,8 @@ Go on from here:
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]], str![[r#"
-warning: the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
-warning: Docker Compose v2 is not installed: `docker compose version` fails
+warning: the Docker engine does not respond: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+warning: Compose v2 is not installed: `docker compose version` fails
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DEPLOY_METHOD=bare
    8 +DEPLOY_METHOD=docker

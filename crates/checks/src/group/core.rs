@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detect::Environment;
-use pep440_rs::Version;
+use project::{Pyproject, Uv, Version, find_python, find_uv};
 use rustix::fs::{Access, access, statvfs};
+use subprocess::{Command, Deadline};
 
 use super::Ground;
-use crate::command::Command;
+use crate::Site;
 use crate::outcome::{Outcome, Repair, Status};
 use crate::run::Probe;
-use crate::{Deadline, Pyproject, Site, Uv, find_python, find_uv};
 
 /// Below this, in bytes, the next release or backup may fail half-way.
 const LEAST_FREE: u64 = 1_000_000_000;

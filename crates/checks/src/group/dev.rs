@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::command::Command;
+use project::secret::Secrets;
+use subprocess::{Command, Deadline};
+
+use crate::Site;
 use crate::outcome::Outcome;
 use crate::run::Probe;
-use crate::secret::Secrets;
-use crate::{Deadline, Site};
 
 const NAME: &str = "dev.hooks";
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use detect::Environment;
+use project::secret::Secrets;
+use project::text::counted;
 use serde::Deserialize;
+use subprocess::{Command, Deadline};
 
 use super::Ground;
 use super::core::{NO_VENV, interpreter, no_venv};
-use crate::command::Command;
-use crate::outcome::{self, Outcome, Repair, Status, counted};
+use crate::Site;
+use crate::outcome::{self, Outcome, Repair, Status};
 use crate::run::Probe;
-use crate::secret::Secrets;
-use crate::{Deadline, Site};
 
 /// What a Python script begins with that asks Django something, run in the folder of manage.py: `set_up()`, and
 /// `answer(name=…)` for a line of JSON on standard output.

@@ -8,18 +8,18 @@ mod engine;
 mod services;
 mod web;
 
-pub use engine::host as engine_host;
-
 use std::borrow::Cow;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{Command, CommandError, Finished};
-use crate::outcome::{Outcome, Status, counted};
+use project::text::counted;
+use subprocess::{Command, CommandError, Deadline, Finished};
+
+use crate::Site;
+use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
-use crate::{Deadline, Site};
 use containers::Container;
 use declared::Declared;
 
@@ -87,7 +87,7 @@ impl Answers {
                 scope.spawn(|| containers = Some(described(list.run(deadline), site, deadline)));
             }
             if site.selection.wants(HTTP) {
-                scope.spawn(|| host = engine::host(deadline));
+                scope.spawn(|| host = ::docker::host(deadline));
             }
             let version = scope.spawn(|| engine::compose_version(deadline));
             let config = compose(&["config", "--format", "json"]).envs([NO_ENGINE]).run(deadline);

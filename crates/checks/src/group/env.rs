@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use detect::{DeployMethod, Detected, ENV_FILE, Environment};
 use envfile::{EnvFile, LineKind};
+use project::matrix::{Policy, policy};
+use project::secret::is_secret;
+use project::text::counted;
+use project::{InGit, SAMPLE_FILE, in_git};
+use subprocess::Deadline;
 
-use crate::matrix::{Policy, policy};
-use crate::outcome::{Finding, Outcome, Repair, Status, counted};
+use crate::Site;
+use crate::outcome::{Finding, Outcome, Repair, Status};
 use crate::run::Probe;
-use crate::secret::is_secret;
-use crate::{Deadline, InGit, SAMPLE_FILE, Site, in_git};
 
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let for_file = Arc::clone(site);

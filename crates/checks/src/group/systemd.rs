@@ -2,11 +2,11 @@
 //!
 //! One `systemctl show` tells of all units; then Redis and the service are asked, at the same time.
 
-pub mod address;
 mod drift;
+#[cfg(test)]
+mod recorded;
 pub mod redis;
-pub mod show;
-pub mod unit;
+mod unit;
 
 use std::fs;
 use std::io;
@@ -17,12 +17,14 @@ use std::time::Instant;
 
 use detect::Environment;
 use envfile::EnvFile;
+use project::matrix::{CELERY_BROKER_URL, DJANGO_ALLOWED_HOSTS};
+use project::{Project, web};
+use subprocess::{Deadline, http};
+use systemd::Unit;
 
-use crate::matrix::{CELERY_BROKER_URL, DJANGO_ALLOWED_HOSTS};
+use crate::Site;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
-use crate::{Deadline, Project, Site, http};
-use show::Unit;
 
 const UNIT: &str = "systemd.unit.<name>";
 const REDIS: &str = "systemd.redis";
@@ -43,11 +45,11 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     let names = names(files.as_ref().ok().and_then(Option::as_deref).unwrap_or_default(), &main);
 
     let started = Instant::now();
-    let units = match show::ask(&all(&names, &main), &site.secrets, deadline) {
+    let units = match systemd::show(&all(&names, &main), &site.secrets, deadline) {
         Ok(units) => units,
         Err(error) => return silent(&names, &error.to_string()),
     };
-    let (elapsed, now) = (started.elapsed(), unit::uptime());
+    let (elapsed, now) = (started.elapsed(), systemd::uptime());
 
     let find = |name: &str| units.iter().find(|unit| unit.name == name);
     let checked = names.iter().filter_map(|name| find(name));
@@ -102,14 +104,14 @@ fn as_far_as_known(outcome: Outcome, unreadable: Option<&str>) -> Outcome {
 
 /// Whether the service answers at its own address.
 fn answers(site: &Site, units: &[Unit], allowed_hosts: Option<&str>, deadline: &Deadline) -> Outcome {
-    let Some(address) = address::of_service(units, &site.project.main_unit()) else {
+    let Some(address) = systemd::address::of_service(units, &site.project.main_unit()) else {
         return Outcome::skip(HTTP, "no socket unit, and no address in `ExecStart`");
     };
     let health_path = site.project.settings.health_path.as_deref();
-    let host = http::host_of(allowed_hosts);
+    let host = web::host_of(allowed_hosts);
     let is_https = site.environment.value == Environment::Prod;
-    let answer = http::get(&address, http::path_of(health_path), &host, is_https, deadline);
-    http::judge(HTTP, &address, health_path, &host, &answer)
+    let answer = http::get(&address, web::path_of(health_path), &host, is_https, deadline);
+    crate::web::judge(HTTP, &address, health_path, &host, &answer)
 }
 
 /// The names of the unit files of a folder, in order; none if there is no such folder. A template (`x@.service`) is
@@ -123,15 +125,10 @@ fn unit_files(dir: &Path) -> io::Result<Option<Vec<String>>> {
     let mut names = Vec::new();
     for entry in entries {
         // A name that is not UTF-8 is that of no unit.
-        names.extend(entry?.file_name().into_string().ok().filter(|name| is_unit(name)));
+        names.extend(entry?.file_name().into_string().ok().filter(|name| systemd::unit_file::is_unit_file(name)));
     }
     names.sort();
     Ok(Some(names))
-}
-
-fn is_unit(file: &str) -> bool {
-    let stem = file.strip_suffix(".service").or_else(|| file.strip_suffix(".socket"));
-    stem.is_some_and(|stem| !stem.is_empty() && !stem.ends_with('@'))
 }
 
 /// The units that are checked: the main one first, then those of the checkout.
@@ -143,7 +140,7 @@ fn names(files: &[String], main: &str) -> Vec<String> {
 /// All units that something has to be known of.
 fn all(names: &[String], main: &str) -> Vec<String> {
     let mut all = names.to_vec();
-    for name in [show::socket_of(main)].into_iter().chain(redis::UNITS.map(str::to_owned)) {
+    for name in [systemd::socket_of(main)].into_iter().chain(redis::UNITS.map(str::to_owned)) {
         if !all.contains(&name) {
             all.push(name);
         }
@@ -169,9 +166,11 @@ fn value(site: &Site, system: Option<&EnvFile>, variable: &str) -> Option<String
 
 #[cfg(test)]
 mod tests {
+    use project::Settings;
+
     use super::*;
+    use crate::Machine;
     use crate::catalogue::Selection;
-    use crate::{Machine, Settings};
 
     #[test]
     fn units_of_a_checkout() {

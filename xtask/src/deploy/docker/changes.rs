@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::container::{Container, Health};
+use docker::{Container, Health};
+
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Service, Stack};
 use crate::exit::{Exit, Failure, Problem};
@@ -81,7 +82,7 @@ pub(super) fn find<'a>(
 
 fn is_well(container: &Container, role: &Role) -> bool {
     match role {
-        role if container.is_done(role) => true,
+        role if role.is_done(container) => true,
         // Brought up by somebody who did not come to the end of it.
         Role::Web(Some(gate)) if !container.addresses.contains_key(&gate.network) => false,
         Role::Job => false,

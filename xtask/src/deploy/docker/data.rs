@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use checks::group::django::SET_UP;
+use docker::Container;
 use serde::Deserialize;
 
 use super::changes::Change;
-use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Service, Stack};
 use crate::cli;

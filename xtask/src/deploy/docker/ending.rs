@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::container::Container;
+use docker::Container;
+
 use super::engine::SOON;
 use super::release::Release;
 use super::stack::{Role, Service};

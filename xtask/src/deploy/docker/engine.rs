@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use checks::command::{Command, Finished};
-use checks::secret::Secrets;
-use checks::{Deadline, Project};
+use docker::{Container, Inspected};
+use project::Project;
+use project::secret::Secrets;
+use subprocess::{Command, Deadline, Finished};
 
-use super::container::{Container, Inspected};
 use crate::exit::{Exit, Failure, Problem};
 
 /// How long what does not wait for anybody may take.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use detect::{DJANGO_ENV, Environment};
+use docker::Container;
 
-use super::container::Container;
 use super::engine::Engine;
 use super::stack::Stack;
 use crate::cli;
@@ -148,10 +148,10 @@ pub(super) fn consent(
 mod tests {
     use std::sync::Arc;
 
-    use checks::secret::Secrets;
-    use checks::{Project, Settings};
+    use project::secret::Secrets;
+    use project::{Project, Settings};
 
-    use super::super::container;
+    use super::super::fixture;
     use super::*;
 
     #[track_caller]
@@ -167,7 +167,7 @@ mod tests {
         let engine = Engine { project: &project, file, secrets, stop };
         let config = format!(r#"{{"name": "shop", "services": {{"web": {{"environment": {{{declared}}}}}}}}}"#);
         let stack = Stack::of(serde_json::from_str(&config).expect("JSON")).expect("a stack");
-        let container = Container { folder: folder.to_owned(), environment, ..container::tests::container() };
+        let container = Container { folder: folder.to_owned(), environment, ..fixture::container() };
         let found = find(&[container], &stack, &engine, ours);
         let told = found.first().map(|foreign| foreign.message.as_str());
         match expected {

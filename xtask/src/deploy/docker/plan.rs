@@ -1,9 +1,9 @@
 //! What a deploy is going to do, and what that costs.
 
 use checks::report::BOLD;
+use docker::Container;
 
 use super::changes::{self, Cause, Change};
-use super::container::Container;
 use super::data;
 use super::engine::Engine;
 use super::preflight::Ground;

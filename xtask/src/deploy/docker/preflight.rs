@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use checks::catalogue::Selection;
-use checks::compose::{Config, Port, is_at_least};
 use checks::group::core::disk_at;
-use checks::group::docker::engine_host;
-use checks::{Deadline, Limits, Outcome, Site, Status, plan, run};
+use checks::{Limits, Outcome, Site, Status, plan, run};
 use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
+use docker::Container;
+use docker::compose::{Config, Port, is_at_least};
+use subprocess::Deadline;
 
-use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::foreign::{self, Foreign};
 use super::stack::{Role, Stack};
@@ -58,7 +58,7 @@ pub(super) fn check<'a>(
     let file = world.project.compose_file();
     let file = file.map(|file| world.project.relative(&file).display().to_string()).unwrap_or_default();
     let (secrets, environment) = (site.secrets.clone(), site.environment.value);
-    let is_here = engine_host(&Deadline::within(TIMEOUT)).is_none();
+    let is_here = docker::host(&Deadline::within(TIMEOUT)).is_none();
     let outcomes = outcomes(site, deferred);
     deferred.check("pre-flight")?;
     let has_docker =

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use checks::http;
+use docker::Container;
+use project::web;
 use serde::Deserialize;
 
-use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::stack::{Role, Service, Stack};
 use crate::exit::{Exit, Failure, Problem};
@@ -20,7 +20,7 @@ const ASK: Duration = Duration::from_secs(1);
 const LOG_LINES: &str = "30";
 /// Asks the server in the container that it runs in: nobody else can reach it yet.
 const SCRIPT: &str = include_str!("probe.py");
-const DJANGO_ALLOWED_HOSTS: &str = checks::matrix::DJANGO_ALLOWED_HOSTS;
+const DJANGO_ALLOWED_HOSTS: &str = project::matrix::DJANGO_ALLOWED_HOSTS;
 
 /// What proving takes.
 pub(super) struct Proof<'a> {
@@ -48,10 +48,10 @@ impl Proof<'_> {
         loop {
             self.deferred.check("waiting for the new containers")?;
             let container = self.container(id)?;
-            if container.is_done(&service.role) {
+            if service.role.is_done(&container) {
                 return Ok(container);
             }
-            if let Some(ailment) = container.ailment() {
+            if let Some(ailment) = container.failure() {
                 return Err(self.sick(&container, &ailment));
             }
             let complaint = match &service.role {
@@ -59,7 +59,7 @@ impl Proof<'_> {
                 Role::Job => Some("has not ended".to_owned()),
                 // Whoever runs beside another one is waited for while it is watched.
                 role if role.is_beside() => None,
-                _ => container.is_unproven().then(|| UNPROVEN.to_owned()),
+                _ => container.is_starting().then(|| UNPROVEN.to_owned()),
             };
             let Some(complaint) = complaint else { return Ok(container) };
             if Instant::now() >= end {
@@ -96,13 +96,13 @@ impl Proof<'_> {
                     let message = format!("{first} was removed by somebody else");
                     return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
                 };
-                if let Some(ailment) = now.ailment().filter(|_| !first.is_done(&service.role)) {
+                if let Some(ailment) = now.failure().filter(|_| !service.role.is_done(first)) {
                     return Err(self.sick(now, &ailment));
                 }
                 if now.started_at != first.started_at {
                     return Err(self.sick(now, "was restarted"));
                 }
-                if now.is_unproven() {
+                if now.is_starting() {
                     if Instant::now() >= given_up {
                         return Err(self.sick(now, &format!("{UNPROVEN}, after {} s", self.timeout.as_secs())));
                     }
@@ -142,14 +142,14 @@ impl Proof<'_> {
         through: Option<&Service>,
     ) -> anyhow::Result<Option<String>> {
         let health_path = self.engine.project.settings.health_path.as_deref();
-        let path = http::path_of(health_path);
+        let path = web::path_of(health_path);
         let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
-        let host = http::host_of(hosts.and_then(|hosts| hosts.as_str()));
+        let host = web::host_of(hosts.and_then(|hosts| hosts.as_str()));
         let address = through.map_or("127.0.0.1", |through| &through.name);
         let port = self.stack.port(through.unwrap_or(service)).to_string();
         let seconds = ASK.as_secs_f32().to_string();
         // The range of statuses that are well, as the checks judge them.
-        let well: Vec<u16> = (100..600).filter(|status| http::is_well(*status, health_path)).collect();
+        let well: Vec<u16> = (100..600).filter(|status| web::is_well(*status, health_path)).collect();
         let (low, high) = (well.first().copied().unwrap_or(200), well.last().copied().unwrap_or(299) + 1);
         let (low, high) = (low.to_string(), high.to_string());
         let args = ["exec", "-i", &container.id, "python3", "-", address, &port, &host, path, &seconds, &low, &high];

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::container::Container;
+use docker::Container;
+
 use super::engine::{Engine, SOON};
 use super::stack::Gate;
 use crate::exit::{Exit, Failure, Problem};

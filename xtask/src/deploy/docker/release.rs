@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use docker::Container;
+
 use super::changes::Change;
-use super::container::Container;
 use super::engine::{Engine, SOON};
 use super::images::tagged;
 use super::prove::Proof;

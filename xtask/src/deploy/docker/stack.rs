@@ -1,6 +1,7 @@
 //! The Compose file's services, and the part that each has in a deploy.
 
-use checks::compose::{Config, Service as Declared};
+use docker::Container;
+use docker::compose::{Config, Service as Declared};
 
 use crate::exit::Problem;
 
@@ -8,8 +9,6 @@ use crate::exit::Problem;
 const FRONT: &str = "xtask.front";
 /// On the web service: as long as this file is there, the proxy hands it no request.
 const HOLD_FILE: &str = "xtask.hold-file";
-/// On the proxy: where it tells who is in rotation, as the statistics of `HAProxy` do.
-pub(super) const STATE: &str = "xtask.state";
 
 const WEB: &str = "web";
 const PROXY: &str = "proxy";
@@ -62,6 +61,17 @@ pub(super) struct Gate {
 }
 
 impl Role {
+    /// Returns whether a container of this role has done its work and exited; a service that handles requests or tasks
+    /// never has.
+    pub(super) fn is_done(&self, container: &Container) -> bool {
+        let may_end = match self {
+            Role::Job => true,
+            Role::Backing | Role::Other => container.is_never_restarted,
+            Role::Web(_) | Role::Worker | Role::Proxy => false,
+        };
+        may_end && container.is_completed()
+    }
+
     /// Whether a new container runs beside the old one before that is stopped.
     pub(super) fn is_beside(&self) -> bool {
         matches!(self, Role::Web(Some(_)) | Role::Worker)
@@ -160,7 +170,7 @@ fn web(config: &Config) -> Result<&str, Problem> {
     let published: Vec<&String> = config
         .services
         .iter()
-        .filter(|(name, service)| *name != PROXY && service.ports.iter().any(checks::compose::Port::is_tcp))
+        .filter(|(name, service)| *name != PROXY && service.ports.iter().any(docker::compose::Port::is_tcp))
         .map(|(name, _)| name)
         .collect();
     match published.as_slice() {
@@ -179,7 +189,7 @@ fn image(config: &Config, name: &str, service: &Declared) -> String {
 
 fn gate(config: &Config, web: &str) -> Option<Gate> {
     let declared = &config.services[web];
-    config.services.get(PROXY)?.labels.get(STATE)?;
+    config.services.get(PROXY)?.labels.get(docker::STATE_LABEL)?;
     let (front, hold_file) = (declared.labels.get(FRONT)?, declared.labels.get(HOLD_FILE)?);
     let membership = declared.networks.get(front)?;
     let more = membership.as_ref().map(|membership| membership.aliases.clone()).unwrap_or_default();

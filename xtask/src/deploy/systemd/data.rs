@@ -7,8 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use checks::Deadline;
-use checks::command::Command;
+use subprocess::{Command, Deadline};
 
 use super::build::SCRIPTS;
 use super::layout::Layout;
@@ -131,7 +130,7 @@ fn tracked(folder: &Path, deferred: &Deferred) -> Vec<PathBuf> {
     // Its configuration is not to start anything.
     let args = ["-c", &directory, "-c", "core.fsmonitor=false", "ls-files", "-z"];
     let listed = Command::new("git", args).dir(folder).run(&Deadline::unless(deferred.flag(), LIST, LIST));
-    let listed = listed.ok().filter(checks::command::Finished::is_success);
+    let listed = listed.ok().filter(subprocess::Finished::is_success);
     listed.map(|listed| names(listed.stdout())).unwrap_or_default()
 }
 

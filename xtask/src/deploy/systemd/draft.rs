@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use checks::group::systemd::show::Unit;
-use checks::group::systemd::unit::uptime;
+use systemd::{Unit, UnitFile, uptime};
 
 use super::data;
 use super::layout::{Layout, UNITS};
 use super::preflight::Ground;
 use super::root::Root;
 use super::steps::Draft;
-use super::unit::{Role, UnitFile};
+use super::unit::Role;
 use crate::deploy::record::{Record, Records, Standing, serving};
 use crate::world::World;
 
@@ -126,7 +125,7 @@ fn services(units: &[UnitFile], ground: &Ground, standing: &Standing) -> Vec<Str
         |name: &str| ground.shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
     let wanted = |unit: &&UnitFile| {
         let is_new = standing.files.get(&unit.name) == Some(&false);
-        unit.role(&ground.layout) == Role::Web
+        Role::of(unit, &ground.layout) == Role::Web
             || (is_new && unit.can_be_enabled())
             || (!is_new && !matches!(state(&unit.name), "inactive" | ""))
     };

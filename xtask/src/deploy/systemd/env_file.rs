@@ -1,8 +1,8 @@
 //! The system env file: the environment of the units. Made of `.env` where there is none; there, it is the operator's.
 
-use checks::secret;
 use detect::{DEPLOY_METHOD, ENV_FILE};
 use envfile::{EnvFile, LineKind, Reader, Reading, encode_for_systemd};
+use project::secret;
 
 use crate::exit::Problem;
 
@@ -81,7 +81,7 @@ impl EnvPlan {
         let mut assignments = Vec::new();
         let mut problems = Vec::new();
         // How it is deployed is no business of the service.
-        let ours = checks::variables(ours).into_iter().filter(|(key, _)| key != DEPLOY_METHOD);
+        let ours = project::variables(ours).into_iter().filter(|(key, _)| key != DEPLOY_METHOD);
         for (key, value) in ours {
             let known = theirs.filter(|file| file.get(&key).is_some()).map(|file| file.reading(Reader::Systemd, &key));
             if known.as_ref() == Some(&Reading::Value(value.clone())) {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use checks::Project;
+use project::Project;
 
 /// Where unit files are installed.
 pub(super) const UNITS: &str = "/etc/systemd/system";

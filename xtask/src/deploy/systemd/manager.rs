@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use checks::Deadline;
-use checks::group::systemd::show::{self, ShowError, Unit};
-use checks::group::systemd::unit::end;
-use checks::secret::Secrets;
+use project::secret::Secrets;
+use subprocess::Deadline;
+use systemd::{ShowError, Unit, journal};
 
-use super::journal;
 use super::root::{Root, Step};
 use crate::exit::{self, Exit, Problem};
 use crate::interrupt::Deferred;
@@ -30,7 +28,7 @@ pub(super) struct Manager<'a> {
 
 /// What systemd knows of these units, in their order.
 pub(super) fn show(names: &[String], secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
-    show::ask(names, secrets, &Deadline::within(SOON)).map_err(|error| match error {
+    systemd::show(names, secrets, &Deadline::within(SOON)).map_err(|error| match error {
         ShowError::NoAnswer(error) => exit::Failure::unfinished("systemctl show", &error).into(),
         ShowError::Failed(message) => exit::Failure::new(Exit::Failed, Problem::new(message)).into(),
     })
@@ -194,8 +192,8 @@ fn failure(unit: &Unit, is_new: bool) -> Option<Failure> {
     let is_failed = active == "failed" || (active == "activating" && sub.starts_with("auto-restart"));
     match active {
         _ if is_new && unit.number("NRestarts") > 0 => Some(Failure::Restarted),
-        _ if is_failed => is(format!("failed: {}", end(unit))),
-        "inactive" if is_new => is(format!("has ended: {}", end(unit))),
+        _ if is_failed => is(format!("failed: {}", unit.exit_reason())),
+        "inactive" if is_new => is(format!("has ended: {}", unit.exit_reason())),
         "inactive" => is("was not started: something that it requires is missing".to_owned()),
         _ => None,
     }

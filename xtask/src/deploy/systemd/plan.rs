@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use checks::report::BOLD;
+use systemd::UnitFile;
 
 use super::begin;
 use super::draft;
@@ -11,7 +12,7 @@ use super::preflight::Ground;
 use super::prove::unknown_address;
 use super::root::Root;
 use super::steps::Draft;
-use super::unit::{Role, UnitFile};
+use super::unit::Role;
 use super::verify;
 use crate::cli;
 use crate::deploy::record::{Outcome, Record, previous, serving};
@@ -118,7 +119,7 @@ pub(super) fn tell(draft: &Draft<'_>, ground: &Ground, ui: &Ui) {
     if !draft.has_socket() && !draft.web().is_some_and(bound) {
         ui.warning(&unknown_address(&main));
     }
-    let left = draft.units.iter().filter(|unit| unit.role(layout) != Role::Socket && !unit.is_task());
+    let left = draft.units.iter().filter(|unit| Role::of(unit, layout) != Role::Socket && !unit.is_task());
     for unit in left.filter(|unit| !draft.services.contains(&unit.name)) {
         ui.note(format_args!("     `{}` is not up, and is left alone", unit.name));
     }

@@ -7,21 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use checks::catalogue::Selection;
-use checks::command::Command;
 use checks::group::core::disk_at;
 use checks::group::systemd::redis;
-use checks::group::systemd::show::Unit;
-use checks::secret::Secrets;
-use checks::{Deadline, Limits, Pyproject, Python, Site, Status, Uv, find_system_python, find_uv, plan, run};
+use checks::{Limits, Site, Status, plan, run};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
 use envfile::EnvFile;
+use project::secret::Secrets;
+use project::{Pyproject, Python, Uv, find_system_python, find_uv};
+use subprocess::{Command, Deadline};
+use systemd::{Unit, UnitFile};
 
 use super::data::{self, Data};
 use super::env_file::EnvPlan;
 use super::layout::Layout;
 use super::manager;
 use super::root::{Root, Step};
-use super::unit::UnitFile;
 use super::verify;
 use crate::cli;
 use crate::deploy::record::{Records, Target};
@@ -95,7 +95,7 @@ pub(super) fn check(args: &cli::DeploySystemd, world: &World<'_>, deferred: &Def
     let tools = tools(world, deferred, &mut problems);
     let source = keep(Source::of(&world.project, &deferred.flag()), &mut problems);
     let units = units(&layout, world, &mut problems);
-    let broker = env.as_ref().ok().and_then(|(env, _)| env.value(checks::matrix::CELERY_BROKER_URL));
+    let broker = env.as_ref().ok().and_then(|(env, _)| env.value(project::matrix::CELERY_BROKER_URL));
     let shown = if world.host.machine.has_systemd {
         let shown = keep(shown(&units, &layout, &site.secrets), &mut problems).unwrap_or_default();
         problems.extend(verify::units(&units, source.as_ref(), &layout, &world.project.root, &soon(deferred)));
@@ -243,12 +243,12 @@ fn judge(env: &EnvPlan, layout: &Layout, world: &World<'_>, problems: &mut Vec<P
                 .hint(&hint),
         ),
     }
-    for (variable, policy) in checks::matrix::policies(Environment::Prod, DeployMethod::Bare) {
-        let value = env.value(variable).filter(|value| !checks::matrix::is_empty(value));
-        if let Some(problem) = checks::matrix::problem(variable, policy, value) {
+    for (variable, policy) in project::matrix::policies(Environment::Prod, DeployMethod::Bare) {
+        let value = env.value(variable).filter(|value| !project::matrix::is_empty(value));
+        if let Some(problem) = project::matrix::problem(variable, policy, value) {
             problems.push(Problem::new(format!("`{file}`: `{variable}` {problem}")).hint(&hint));
         } else if let Some(reason) =
-            value.and_then(|value| checks::matrix::unsafe_reason(variable, value, Environment::Prod))
+            value.and_then(|value| project::matrix::unsafe_reason(variable, value, Environment::Prod))
         {
             world.ui.warning(&Problem::new(format!("`{file}`: `{variable}` {reason}")));
         }
@@ -294,7 +294,7 @@ fn tools(world: &World<'_>, deferred: &Deferred, problems: &mut Vec<Problem>) ->
 /// The unit files of the checkout.
 fn units(layout: &Layout, world: &World<'_>, problems: &mut Vec<Problem>) -> Vec<UnitFile> {
     let dir = world.project.unit_dir();
-    let units = keep(UnitFile::all(&dir), problems).unwrap_or_default();
+    let units = keep(UnitFile::all(&dir).map_err(anyhow::Error::new), problems).unwrap_or_default();
     let main = layout.main_unit();
     if !units.is_empty() && !units.iter().any(|unit| unit.name == main) {
         let message = format!("`{}` has no `{main}`", layout.unit_dir.display());

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use checks::Deadline;
-use checks::group::systemd::show::Unit;
-use checks::http::{self, Address};
+use project::web;
+use subprocess::{Address, Deadline, http};
+use systemd::Unit;
 
 use super::manager::Manager;
 use crate::exit::{Exit, Failure, Problem};
@@ -74,11 +74,11 @@ impl Proof<'_> {
 
     /// What is wrong with the answer, if something is. Whoever may not connect cannot tell.
     fn complaint(&self, address: &Address) -> Option<String> {
-        let path = http::path_of(self.health_path);
+        let path = web::path_of(self.health_path);
         let deadline = Deadline::unless(self.manager.deferred.flag(), ANSWER, ANSWER);
         // As a proxy does that has taken the request over HTTPS: a redirect there would tell nothing.
         match http::get(address, path, &self.host, true, &deadline) {
-            Ok(answer) if http::is_well(answer.status, self.health_path) => None,
+            Ok(answer) if web::is_well(answer.status, self.health_path) => None,
             Ok(answer) => Some(format!("answers {} on `{path}` as {}", answer.status, self.host)),
             Err(error) if error.is_denied() => None,
             Err(error) => Some(format!("does not answer: {error}")),

@@ -5,12 +5,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use checks::Deadline;
-use checks::command::{Command, Finished};
+use subprocess::{Command, Deadline, Finished, quoted};
 use xshell::{Shell, cmd};
 
 use crate::exit::{Exit, Failure, Problem};
-use crate::ui::quoted;
 use crate::world::World;
 
 /// How long a step may take. None waits for a service; removing a release on a slow disk takes longest.
@@ -116,7 +114,7 @@ impl Root {
     }
 }
 
-fn sudo(args: &[&str], stdin: &[u8]) -> Result<Finished, checks::command::CommandError> {
+fn sudo(args: &[&str], stdin: &[u8]) -> Result<Finished, subprocess::CommandError> {
     Command::new("sudo", args.to_vec()).stdin(stdin).run(&Deadline::within(SOON))
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use systemd::UnitFile;
+
 use super::build;
 use super::env_file::EnvPlan;
 use super::layout::{Layout, RUNTIME, UNITS, proof_of};
 use super::root::Step;
-use super::unit::{Role, UnitFile, twin};
+use super::unit::{Role, twin};
 use crate::deploy::record::Standing;
 
 /// A release, with all that it changes.
@@ -37,11 +39,11 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     /// The service that answers requests.
     pub(super) fn web(&self) -> Option<&UnitFile> {
-        self.units.iter().find(|unit| unit.role(self.layout) == Role::Web)
+        self.units.iter().find(|unit| Role::of(unit, self.layout) == Role::Web)
     }
 
     pub(super) fn worker(&self) -> Option<&UnitFile> {
-        self.units.iter().find(|unit| unit.role(self.layout) == Role::Worker)
+        self.units.iter().find(|unit| Role::of(unit, self.layout) == Role::Worker)
     }
 
     /// Whether requests wait in a socket of systemd's while the service is restarted.

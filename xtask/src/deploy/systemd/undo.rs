@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use checks::group::systemd::show::Unit;
-use checks::http::Address;
+use subprocess::Address;
+use systemd::Unit;
 
 use super::data;
 use super::layout::{Layout, UNITS};

@@ -1,75 +1,10 @@
 //! Unit files, and the twins that are made of them to prove a release beside the one that serves.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
+use systemd::{UnitFile, unit_file};
 
 use super::layout::Layout;
-
-/// A unit file of a release.
-#[derive(Debug, Clone)]
-pub(super) struct UnitFile {
-    /// Such as `shop.service`.
-    pub(super) name: String,
-    pub(super) text: String,
-}
-
-impl UnitFile {
-    /// The unit files of a folder, by name. A template is no unit before somebody names an instance.
-    pub(super) fn all(dir: &Path) -> anyhow::Result<Vec<UnitFile>> {
-        let unreadable = || format!("cannot read `{}`", dir.display());
-        let mut files = Vec::new();
-        for entry in fs::read_dir(dir).with_context(unreadable)? {
-            let path = entry.with_context(unreadable)?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let stem = name.strip_suffix(".service").or_else(|| name.strip_suffix(".socket"));
-            if stem.is_none_or(|stem| stem.is_empty() || stem.ends_with('@')) {
-                continue;
-            }
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            files.push(UnitFile { name: name.to_owned(), text });
-        }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
-    }
-
-    pub(super) fn is_socket(&self) -> bool {
-        self.name.ends_with(".socket")
-    }
-
-    /// The values of a key, in order.
-    pub(super) fn values(&self, section: &str, key: &str) -> Vec<String> {
-        let value = |line: String| {
-            let (name, value) = line.split_once('=')?;
-            (name.trim() == key).then(|| value.trim().to_owned())
-        };
-        lines(&self.text, section).filter_map(value).collect()
-    }
-
-    /// Whether systemd can be told to start it at boot.
-    pub(super) fn can_be_enabled(&self) -> bool {
-        ["WantedBy", "RequiredBy", "UpheldBy", "Also", "Alias"]
-            .iter()
-            .any(|key| !self.values("Install", key).is_empty())
-    }
-
-    /// Whether it ends by itself: a task, which is not restarted.
-    pub(super) fn is_task(&self) -> bool {
-        self.values("Service", "Type").last().is_some_and(|kind| kind == "oneshot")
-    }
-
-    /// What it is to the service.
-    pub(super) fn role(&self, layout: &Layout) -> Role {
-        let stem = self.name.strip_suffix(".service");
-        match stem.and_then(|stem| stem.strip_prefix(&layout.name)) {
-            _ if self.is_socket() => Role::Socket,
-            Some("") => Role::Web,
-            Some("-celery" | "-worker") => Role::Worker,
-            _ => Role::Other,
-        }
-    }
-}
 
 /// What a unit is to the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,39 +19,17 @@ pub(super) enum Role {
     Other,
 }
 
-/// The lines of a section as systemd reads them, without comments; a line that goes on in the next one is one.
-fn lines<'a>(text: &'a str, section: &'a str) -> impl Iterator<Item = String> + use<'a> {
-    let header = format!("[{section}]");
-    let mut is_in = false;
-    logical_lines(text).into_iter().filter(move |line| {
-        if line.trim_start().starts_with('[') {
-            is_in = line.trim() == header;
-            return false;
+impl Role {
+    /// Returns the role of a unit in the service.
+    pub(super) fn of(unit: &UnitFile, layout: &Layout) -> Self {
+        let stem = unit.name.strip_suffix(".service");
+        match stem.and_then(|stem| stem.strip_prefix(&layout.name)) {
+            _ if unit.is_socket() => Role::Socket,
+            Some("") => Role::Web,
+            Some("-celery" | "-worker") => Role::Worker,
+            _ => Role::Other,
         }
-        is_in
-    })
-}
-
-fn logical_lines(text: &str) -> Vec<String> {
-    let mut logical: Vec<String> = Vec::new();
-    let mut goes_on = false;
-    for line in text.lines() {
-        // Comments may stand between the parts of a line.
-        if line.trim_start().starts_with(['#', ';']) {
-            continue;
-        }
-        let part = line.strip_suffix('\\');
-        match logical.last_mut().filter(|_| goes_on) {
-            Some(last) => {
-                last.push(' ');
-                last.push_str(part.unwrap_or(line).trim());
-            }
-            None => logical.push(part.unwrap_or(line).to_owned()),
-        }
-        goes_on = part.is_some();
     }
-    logical.retain(|line| !line.trim().is_empty());
-    logical
 }
 
 /// Keys that a twin must not have: what belongs to the unit that it is made of.
@@ -127,7 +40,7 @@ const NOT_OF_A_TWIN: [&str; 6] = ["Restart", "PIDFile", "Sockets", "BusName", "E
 pub(super) fn twin(unit: &UnitFile, drop_ins: &[String], release: &Path, env_file: &Path, layout: &Layout) -> String {
     let mut section = String::from("[Service]\n");
     let texts = [&unit.text].into_iter().chain(drop_ins);
-    for line in texts.flat_map(|text| lines(text, "Service").collect::<Vec<_>>()) {
+    for line in texts.flat_map(|text| unit_file::lines(text, "Service").collect::<Vec<_>>()) {
         let key = line.split('=').next().unwrap_or_default().trim();
         if NOT_OF_A_TWIN.contains(&key) {
             continue;
@@ -208,13 +121,10 @@ mod tests {
 
     #[test]
     fn what_a_unit_is() {
-        let role = |name: &str| unit(name, "").role(&layout());
+        let role = |name: &str| Role::of(&unit(name, ""), &layout());
         assert_eq!(role("shop.service"), Role::Web);
         assert_eq!(role("shop.socket"), Role::Socket);
         assert_eq!((role("shop-celery.service"), role("shop-worker.service")), (Role::Worker, Role::Worker));
         assert_eq!((role("shop-beat.service"), role("other.service")), (Role::Other, Role::Other));
-        let task = unit("x.service", "[Service]\nType=simple\n\n[Service]\n Type = oneshot\n[Install]\nType=notify\n");
-        assert!(task.is_task() && !task.can_be_enabled());
-        assert!(unit("x.service", "[Install]\nWantedBy=multi-user.target").can_be_enabled());
     }
 }

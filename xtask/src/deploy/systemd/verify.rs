@@ -5,14 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use checks::Deadline;
-use checks::command::Command;
-use checks::group::systemd::address::address;
-use checks::group::systemd::show::Unit;
-use checks::http::Address;
+use subprocess::{Address, Command, Deadline};
+use systemd::address::address;
+use systemd::{Unit, UnitFile};
 
 use super::layout::Layout;
-use super::unit::{Role, UnitFile};
+use super::unit::Role;
 use crate::deploy::source::Source;
 use crate::exit::Problem;
 
@@ -85,7 +83,7 @@ pub(super) fn addresses(units: &[UnitFile], shown: &[Unit], layout: &Layout) -> 
     // Whichever of the two has it by now, it is ours.
     let is_main_up = is_up(&layout.main_unit());
     for unit in units.iter().filter(|unit| !is_up(&unit.name)) {
-        let wanted: Vec<Address> = match unit.role(layout) {
+        let wanted: Vec<Address> = match Role::of(unit, layout) {
             Role::Socket if !is_main_up => {
                 unit.values("Socket", "ListenStream").iter().filter_map(|it| listened(it)).collect()
             }
@@ -107,7 +105,7 @@ fn listened(value: &str) -> Option<Address> {
 
 /// The address that a command line is told to bind.
 pub(super) fn bound(exec_start: &str) -> Option<Address> {
-    checks::group::systemd::address::bound(&format!("argv[]={exec_start} ; "))
+    systemd::address::bound(&format!("argv[]={exec_start} ; "))
 }
 
 fn is_taken(address: &Address) -> bool {

@@ -1,7 +1,8 @@
 //! One cell of the table: a variable, its policy, and the operator, who may or may not be there.
 
-use checks::matrix::{self, Policy};
-use checks::secret;
+use checks::report::DIM;
+use project::matrix::{self, Policy};
+use project::secret;
 
 use super::{Files, Origin};
 use crate::install::answers::Answer;
@@ -9,7 +10,6 @@ use crate::install::axes::Axes;
 use crate::install::key;
 use crate::prompt;
 use crate::world::World;
-use checks::report::DIM;
 
 /// What a cell comes to.
 pub(super) enum Settled<'a> {

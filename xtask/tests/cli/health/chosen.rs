@@ -292,7 +292,7 @@ deploy method  docker   .env:1
 mode           docker   .env:1
 
 docker
- err   docker.compose  Compose v2 is needed, this is: 1.29.2
+ err   docker.compose  Compose v2 is required, the installed version is 1.29.2
        hint: install the Compose plugin of Docker
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
+use docker::compose::or_default;
+use docker::is_started_from;
+use project::secret::Secrets;
 use serde::Deserialize;
-
-use crate::compose::or_default;
-use crate::probes::is_started_from;
-use crate::secret::Secrets;
 
 /// A container, as `docker compose ps --format json` tells of it, and then the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

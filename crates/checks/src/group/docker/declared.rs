@@ -1,11 +1,12 @@
 //! What the Compose file declares, by Compose's own reading of it.
 
+use docker::compose::{self, Config, Port};
+use project::secret::Secrets;
+use subprocess::{CommandError, Finished};
+
 use super::COMPOSE;
 use crate::Site;
-use crate::command::{CommandError, Finished};
-use crate::compose::{self, Config, Port};
 use crate::outcome::Outcome;
-use crate::secret::Secrets;
 
 /// A service of the Compose file, its profiles considered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! `docker.service.<name>`: whether a service is as it should be, by its containers.
 
+use project::text::counted;
+
 use super::SERVICE;
 use super::containers::{Container, Detail};
 use super::declared::Service;
-use crate::outcome::{Outcome, Status, counted};
+use crate::outcome::{Outcome, Status};
 
 /// How a service is: as its worst container.
 pub(super) fn outcome(service: &Service, containers: &[Container], compose_file: &str) -> Outcome {

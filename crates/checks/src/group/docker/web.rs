@@ -1,11 +1,13 @@
 //! `docker.http`: the published web service answers.
 
+use project::{matrix, web};
+use subprocess::{Address, Deadline, http};
+
 use super::HTTP;
 use super::containers::{Container, Publisher};
 use super::declared::Service;
-use crate::http::{self, Address};
+use crate::Site;
 use crate::outcome::Outcome;
-use crate::{Deadline, Site, matrix};
 
 /// The services that are looked for first: a proxy before what it stands in front of.
 const PREFERRED: [&str; 2] = ["proxy", "web"];
@@ -29,10 +31,10 @@ pub(super) fn outcome(
 
 fn ask(address: &Address, site: &Site, deadline: &Deadline) -> Outcome {
     let health_path = site.project.settings.health_path.as_deref();
-    let host = http::host_of(site.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
+    let host = web::host_of(site.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
     // Whether a request came over HTTPS is the proxy's to say.
-    let answer = http::get(address, http::path_of(health_path), &host, false, deadline);
-    http::judge(HTTP, address, health_path, &host, &answer)
+    let answer = http::get(address, web::path_of(health_path), &host, false, deadline);
+    crate::web::judge(HTTP, address, health_path, &host, &answer)
 }
 
 /// The service that users reach. What is declared decides, and not what runs: one that is down is not made good by

@@ -2,12 +2,12 @@
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE};
 use envfile::EnvFile;
-
-use crate::Site;
-use crate::matrix::{
+use project::matrix::{
     CELERY_BROKER_URL, CELERY_TASK_ALWAYS_EAGER, Policy, is_empty, lacks_broker, policies, problem, remedy,
     unsafe_reason,
 };
+
+use crate::Site;
 use crate::outcome::{Finding, Outcome, Status};
 
 pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {

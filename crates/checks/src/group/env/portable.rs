@@ -2,10 +2,10 @@
 
 use detect::{DeployMethod, ENV_FILE};
 use envfile::{Class, Disagreement, EnvFile, Reader, Reading};
+use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
 
 use crate::Site;
 use crate::outcome::{Finding, Outcome, Status};
-use crate::secret::{self, MASK, Secrets, is_secret, url_passwords};
 
 pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
     let readers = readers(site.deploy_method.value, site.is_unit_installed);

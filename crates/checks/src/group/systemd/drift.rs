@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use systemd::Unit;
+
 use super::DRIFT as NAME;
-use super::show::Unit;
 use crate::outcome::Outcome;
 
 const INSTALL_DIR: &str = "/etc/systemd/system/";
@@ -81,7 +82,7 @@ fn list(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::show::tests::unit;
+    use super::super::recorded::unit;
     use super::*;
 
     #[track_caller]
@@ -122,7 +123,7 @@ mod tests {
         for (name, text) in [("ours", "[Unit]\n"), ("same", "[Unit]\n"), ("other", "[Unit] \n")] {
             fs::write(path(name), text).expect("written");
         }
-        let installed = |name: &str| unit("shop.service").but("FragmentPath", path(name).to_str().expect("UTF-8"));
+        let installed = |name: &str| unit("shop.service").with("FragmentPath", path(name).to_str().expect("UTF-8"));
         assert_eq!(compare(&path("ours"), Some(&installed("same"))), Drift::Same);
         assert_eq!(compare(&path("ours"), Some(&installed("other"))), Drift::Differs);
         assert!(matches!(compare(&path("ours"), Some(&installed("none"))), Drift::Unreadable(_)));
@@ -136,7 +137,7 @@ mod tests {
         fs::write(dir.path().join("shop.service"), "").expect("written");
         let installed = dir.path().join("shop.service");
         // As recorded, its `NeedDaemonReload` is `yes`.
-        let shop = unit("shop.service").but("FragmentPath", installed.to_str().expect("UTF-8"));
+        let shop = unit("shop.service").with("FragmentPath", installed.to_str().expect("UTF-8"));
         let outcome = outcome(dir.path(), Path::new("."), &["shop.service".to_owned()], &[shop]);
         assert_eq!(outcome.message, "changed on disk since systemd has read them: `shop.service`");
     }

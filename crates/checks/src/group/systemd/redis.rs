@@ -1,10 +1,11 @@
 //! `systemd.redis`: whether the broker runs and answers.
 
+use subprocess::Deadline;
+use subprocess::redis::{Pong, Redis, RedisError};
+use systemd::Unit;
+
 use super::REDIS as NAME;
-use super::show::Unit;
-use crate::Deadline;
 use crate::outcome::Outcome;
-use crate::redis::{Pong, Redis, RedisError};
 
 /// The names that distributions give to the unit of Redis.
 pub const UNITS: [&str; 2] = ["redis-server.service", "redis.service"];
@@ -70,9 +71,10 @@ mod tests {
     use std::io;
     use std::time::Duration;
 
-    use super::super::show::tests::{recorded, unit as recorded_unit};
+    use subprocess::{Address, SocketError};
+
+    use super::super::recorded::{recorded, unit as recorded_unit};
     use super::*;
-    use crate::socket::{Address, SocketError};
 
     fn address() -> Address {
         Address::Tcp("localhost".into(), 6379)
@@ -92,7 +94,7 @@ mod tests {
     fn of_two_units_the_one_that_is_active_counts() {
         let units = recorded();
         assert_eq!(unit(&units).map(|unit| unit.name.as_str()), Some("redis-server.service"));
-        let stopped = recorded_unit("redis-server.service").but("ActiveState", "inactive");
+        let stopped = recorded_unit("redis-server.service").with("ActiveState", "inactive");
         assert_eq!(unit(&[stopped.clone(), recorded_unit("redis.service")]).map(|unit| &*unit.name), Some(UNITS[1]));
         assert_eq!(unit(&[stopped]).map(|unit| unit.name.as_str()), Some(UNITS[0]));
         assert!(unit(&[recorded_unit("shop.service")]).is_none());
@@ -101,7 +103,7 @@ mod tests {
     #[test]
     fn a_redis_of_this_machine() {
         let active = recorded_unit("redis-server.service");
-        let stopped = active.clone().but("ActiveState", "inactive");
+        let stopped = active.clone().with("ActiveState", "inactive");
         let well = "ok: `redis-server.service` is active, and `localhost:6379` answers";
         check(&local(Some(&active), &Ok(Pong { address: address() })), well, None);
         let otherwise = "ok: `redis-server.service` is inactive, but `localhost:6379` answers: it is run otherwise";

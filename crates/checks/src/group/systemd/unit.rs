@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use project::text::counted;
+use systemd::Unit;
 
-use super::show::Unit;
-use crate::outcome::{Outcome, counted};
+use crate::outcome::Outcome;
 
 /// A unit that was restarted and has lived for so long since has got over it.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -13,13 +13,6 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// The name of the check of a unit.
 pub(super) fn check(unit: &str) -> String {
     format!("systemd.unit.{unit}")
-}
-
-/// The time since boot, by the clock of systemd's timestamps.
-#[must_use]
-pub fn uptime() -> Duration {
-    // It does not go negative.
-    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 /// Judges a unit; `socket` is the socket unit of the same name, `now` the time since boot.
@@ -35,9 +28,9 @@ pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outc
     }
     let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
     match active {
-        "failed" => err(format!("failed: {}", end(unit))).hint(journal),
+        "failed" => err(format!("failed: {}", unit.exit_reason())).hint(journal),
         "activating" if sub.starts_with("auto-restart") => {
-            err(format!("restarting: {}, the last end was {}", restarts(unit), end(unit))).hint(journal)
+            err(format!("restarting: {}, the last end was {}", restarts(unit), unit.exit_reason())).hint(journal)
         }
         "activating" if unit.number("NRestarts") > 0 => {
             err(format!("restarting: {}, and not up yet", restarts(unit))).hint(journal)
@@ -99,20 +92,9 @@ fn restarts(unit: &Unit) -> String {
     counted(unit.number("NRestarts"), "restart")
 }
 
-/// How the unit's process has ended.
-#[must_use]
-pub fn end(unit: &Unit) -> String {
-    let result = unit.get("Result");
-    match (result, unit.get("ExecMainStatus")) {
-        ("signal" | "core-dump", signal) => format!("`{result}` {signal}"),
-        (_, "" | "0") => format!("`{result}`"),
-        (_, status) => format!("`{result}`, exit status {status}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::show::tests::unit;
+    use super::super::recorded::unit;
     use super::*;
 
     /// When the units were recorded.
@@ -161,7 +143,7 @@ mod tests {
         let (service, socket) = (unit("shop.service"), unit("shop.socket"));
         let started = "ok: started on demand by `shop.socket`";
         check_with(&service, Some(&socket), started, None);
-        let off = socket.clone().but("ActiveState", "inactive").but("UnitFileState", "disabled");
+        let off = socket.clone().with("ActiveState", "inactive").with("UnitFileState", "disabled");
         check_with(&service, Some(&off), "err: inactive", Some("sudo systemctl start shop.service"));
 
         let disabled = unit("disabled.service");
@@ -174,29 +156,24 @@ mod tests {
     #[test]
     fn other_states() {
         let journal = Some("journalctl -u loop2.service -n 50");
-        let changed = |property, value| unit("loop2.service").but(property, value);
+        let changed = |property, value| unit("loop2.service").with(property, value);
         // More than a minute before the recording.
         let settled = changed("ActiveEnterTimestampMonotonic", "3489000000");
         check(&settled, "ok: active (`running`), static", None);
-        check(&settled.clone().but("ActiveState", "reloading"), "ok: reloading (`running`), static", None);
-        check(&settled.clone().but("UnitFileState", ""), "ok: active (`running`)", None);
-        let starting = changed("ActiveState", "activating").but("SubState", "start");
+        check(&settled.clone().with("ActiveState", "reloading"), "ok: reloading (`running`), static", None);
+        check(&settled.clone().with("UnitFileState", ""), "ok: active (`running`)", None);
+        let starting = changed("ActiveState", "activating").with("SubState", "start");
         check(&starting, "err: restarting: 1 restart, and not up yet", journal);
-        check(&starting.clone().but("NRestarts", "0"), "warn: still starting (`start`)", journal);
-        let queued = starting.clone().but("SubState", "auto-restart-queued").but("NRestarts", "12");
+        check(&starting.clone().with("NRestarts", "0"), "warn: still starting (`start`)", journal);
+        let queued = starting.clone().with("SubState", "auto-restart-queued").with("NRestarts", "12");
         check(&queued, "err: restarting: 12 restarts, the last end was `success`", journal);
-        let stopping = changed("ActiveState", "deactivating").but("SubState", "stop-sigterm");
+        let stopping = changed("ActiveState", "deactivating").with("SubState", "stop-sigterm");
         check(&stopping, "err: deactivating (`stop-sigterm`)", Some("sudo systemctl start loop2.service"));
         let bad = changed("LoadState", "bad-setting");
         check(&bad, "err: cannot be loaded: `bad-setting`", Some("systemctl status loop2.service"));
-        let off = changed("ActiveState", "inactive").but("UnitFileState", "disabled");
+        let off = changed("ActiveState", "inactive").with("UnitFileState", "disabled");
         check(&off, "err: inactive", Some("sudo systemctl enable --now loop2.service"));
-        let limit = changed("ActiveState", "failed").but("Result", "start-limit-hit");
+        let limit = changed("ActiveState", "failed").with("Result", "start-limit-hit");
         check(&limit, "err: failed: `start-limit-hit`", journal);
-    }
-
-    #[test]
-    fn the_clock_is_that_of_the_timestamps() {
-        assert!(uptime() > Duration::ZERO);
     }
 }

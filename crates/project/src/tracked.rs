@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use detect::ENV_FILE;
+use subprocess::{Command, CommandError, Deadline};
 
-use crate::command::{Command, CommandError};
-use crate::{Deadline, Project};
+use crate::Project;
 
 /// How `.env` stands to Git.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 
 use super::*;
-use crate::outcome::Status;
 use crate::socket::tests::{LONG, SHORT, drip, hold, nobody, serve};
 
 /// Reads the question to its end, gives the answer, and closes.
@@ -109,73 +108,4 @@ fn the_question_cannot_be_bent() {
         let error = request(path, host, false).expect_err("refused");
         assert!(error.to_string().starts_with(expected), "{error}");
     }
-}
-
-#[test]
-fn the_name_to_ask_by() {
-    for (value, expected) in [
-        (None, "localhost"),
-        (Some(" "), "localhost"),
-        (Some("*"), "localhost"),
-        (Some("example.org,www.example.org"), "example.org"),
-        (Some(" , .example.org , x"), "example.org"),
-        (Some("a.example b.example"), "a.example"),
-        (Some("*.example.org,example.org"), "example.org"),
-        (Some("ex\u{7}ample.org,[::1]"), "[::1]"),
-    ] {
-        assert_eq!(host_of(value), expected, "{value:?}");
-    }
-}
-
-#[track_caller]
-fn check_judge(health_path: Option<&str>, status: u16, location: Option<&str>, expected: &str) -> Outcome {
-    let answer = Ok(Answer { status, location: location.map(str::to_owned) });
-    let address = Address::Tcp("127.0.0.1".into(), 8000);
-    let outcome = judge("systemd.http", &address, health_path, "example.org", &answer);
-    assert_eq!(format!("{}: {}", outcome.status, outcome.message), expected);
-    outcome
-}
-
-#[test]
-fn a_path_that_the_project_sets_answers_with_success() {
-    let check = |status, location, expected| check_judge(Some("/healthz"), status, location, expected);
-    check(200, None, "ok: `/healthz` answers 200 (127.0.0.1:8000, as example.org)");
-    check(204, None, "ok: `/healthz` answers 204 (127.0.0.1:8000, as example.org)");
-    check(302, Some("/login"), "err: `/healthz` answers 302, a redirect to `/login` (127.0.0.1:8000, as example.org)");
-    let tls = Some("https://example.org/healthz");
-    let redirected = check(
-        301,
-        tls,
-        "err: `/healthz` answers 301, a redirect to `https://example.org/healthz` (127.0.0.1:8000, as example.org)",
-    );
-    assert!(redirected.hint.is_some_and(|hint| hint.contains("SECURE_PROXY_SSL_HEADER")));
-    let refused = check(400, None, "err: `/healthz` answers 400 (127.0.0.1:8000, as example.org)");
-    assert_eq!(refused.hint.as_deref(), Some("`example.org` may not be in `DJANGO_ALLOWED_HOSTS`"));
-    check(404, None, "err: `/healthz` answers 404 (127.0.0.1:8000, as example.org)");
-    check(503, None, "err: `/healthz` answers 503 (127.0.0.1:8000, as example.org)");
-}
-
-#[test]
-fn without_one_any_answer_counts_that_is_no_failure() {
-    let check = |status, location, expected| check_judge(None, status, location, expected);
-    check(200, None, "ok: `/` answers 200 (127.0.0.1:8000, as example.org)");
-    check(302, Some("/login"), "ok: `/` answers 302, a redirect to `/login` (127.0.0.1:8000, as example.org)");
-    check(404, None, "ok: `/` answers 404 (127.0.0.1:8000, as example.org)");
-    let refused = check(400, None, "ok: `/` answers 400 (127.0.0.1:8000, as example.org)");
-    assert_eq!(refused.hint.as_deref(), Some("`example.org` may not be in `DJANGO_ALLOWED_HOSTS`"));
-    check(500, None, "err: `/` answers 500 (127.0.0.1:8000, as example.org)");
-}
-
-#[test]
-fn no_answer_is_told_in_its_own_words() {
-    let address = Address::Unix("/run/shop.sock".into());
-    let error = |kind: std::io::ErrorKind| Err(SocketError::Io(address.clone(), kind.into()).into());
-    let judge = |result| judge("systemd.http", &address, None, "localhost", &result);
-    let refused = judge(error(std::io::ErrorKind::ConnectionRefused));
-    assert_eq!((refused.status, refused.message.as_str()), (Status::Err, "connection refused by `/run/shop.sock`"));
-    let denied = judge(error(std::io::ErrorKind::PermissionDenied));
-    assert_eq!(
-        (denied.status, denied.message.as_str()),
-        (Status::Skip, "this user may not connect to `/run/shop.sock`")
-    );
 }

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::deadline::Deadline;
-use crate::secret::percent_decoded;
+use crate::Deadline;
+use crate::percent::percent_decoded;
 use crate::socket::{Address, Socket, SocketError};
 
 /// A longer line of an answer is none of Redis.
@@ -14,23 +14,26 @@ const LONGEST_LINE: usize = 4096;
 const PORT: u16 = 6379;
 
 /// The Redis that a URL names. No `Debug`: it holds the password.
-pub(crate) struct Redis {
+pub struct Redis {
     /// Where it listens.
-    pub(crate) address: Address,
+    pub address: Address,
     user: Option<Vec<u8>>,
     password: Option<Vec<u8>>,
 }
 
 /// Redis has answered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Pong {
+pub struct Pong {
     /// From where.
-    pub(crate) address: Address,
+    pub address: Address,
 }
 
 impl Redis {
     /// The Redis of a broker URL, as Celery reads it; of several, separated by `;`, the first.
-    pub(crate) fn of_url(url: &str) -> Result<Self, RedisError> {
+    ///
+    /// # Errors
+    /// If the URL is not one of Redis, or asks for TLS, which is not supported here.
+    pub fn of_url(url: &str) -> Result<Self, RedisError> {
         let url = url.split(';').next().unwrap_or_default().trim();
         let (scheme, rest) = url.split_once("://").ok_or(RedisError::Url)?;
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -55,7 +58,10 @@ impl Redis {
     }
 
     /// Authenticates, where the URL has a password, and asks.
-    pub(crate) fn ping(self, deadline: &Deadline) -> Result<Pong, RedisError> {
+    ///
+    /// # Errors
+    /// If Redis does not respond with `PONG` before the deadline.
+    pub fn ping(self, deadline: &Deadline) -> Result<Pong, RedisError> {
         let Redis { address, user, password } = self;
         let mut socket = Socket::connect(&address, deadline)?;
         if let Some(password) = &password {
@@ -135,7 +141,7 @@ fn judge(line: &str, expected: &str, secrecy: Secrecy, address: &Address) -> Res
 
 /// No answer of Redis. Never holds a secret.
 #[derive(Debug)]
-pub(crate) enum RedisError {
+pub enum RedisError {
     /// The broker is something else.
     NotRedis,
     /// It speaks TLS, which we do not.
@@ -160,12 +166,14 @@ pub(crate) enum RedisError {
 
 impl RedisError {
     /// Whether nobody is there who takes connections.
-    pub(crate) fn is_unreachable(&self) -> bool {
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
         matches!(self, RedisError::Socket(_))
     }
 
     /// Whether nothing is said of how Redis is: it could not be asked.
-    pub(crate) fn is_unasked(&self) -> bool {
+    #[must_use]
+    pub fn is_unasked(&self) -> bool {
         match self {
             RedisError::NotRedis | RedisError::Tls(_) => true,
             RedisError::Socket(error) => error.is_denied(),

@@ -1,10 +1,11 @@
 //! `systemctl show`: what systemd knows of units.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::Deadline;
-use crate::command::{Command, CommandError};
-use crate::secret::Secrets;
+use project::secret::Secrets;
+use rustix::time::{ClockId, clock_gettime};
+use subprocess::{Command, CommandError, Deadline};
 
 /// What is asked for; systemd leaves out what a unit of this kind does not have.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
@@ -49,10 +50,37 @@ impl Unit {
         matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing")
     }
 
+    /// Returns the unit with another value of a property, for tests of what is derived from units.
+    #[must_use]
+    pub fn with(mut self, property: &str, value: &str) -> Self {
+        self.properties.retain(|(key, _)| key != property);
+        self.properties.push((property.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Returns how the unit's main process ended: systemd's result, with the signal or exit status.
+    #[must_use]
+    pub fn exit_reason(&self) -> String {
+        let result = self.get("Result");
+        match (result, self.get("ExecMainStatus")) {
+            ("signal" | "core-dump", signal) => format!("`{result}` {signal}"),
+            (_, "" | "0") => format!("`{result}`"),
+            (_, status) => format!("`{result}`, exit status {status}"),
+        }
+    }
+
     /// The name of the socket unit that starts it on demand, if there is one.
-    pub(super) fn socket(&self) -> String {
+    #[must_use]
+    pub fn socket(&self) -> String {
         socket_of(&self.name)
     }
+}
+
+/// Returns the time since boot, by the clock of systemd's monotonic timestamps.
+#[must_use]
+pub fn uptime() -> Duration {
+    // The clock does not go negative.
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }
 
 /// The socket unit that belongs to a service by its name.
@@ -65,7 +93,7 @@ pub fn socket_of(service: &str) -> String {
 ///
 /// # Errors
 /// When systemd does not tell.
-pub fn ask(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, ShowError> {
+pub fn show(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, ShowError> {
     let args = ["show", PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
     let finished = Command::new("systemctl", args).run(deadline).map_err(ShowError::NoAnswer)?;
     if finished.is_success() {
@@ -96,7 +124,10 @@ impl std::error::Error for ShowError {}
 
 /// The units, in the order in which they were asked for. They are separated by blank lines; but a command line in
 /// `ExecStart` can have blank lines in it as well, and comes before the `Id`, which every unit has once.
-fn parse(names: &[String], shown: &str) -> Result<Vec<Unit>, String> {
+///
+/// # Errors
+/// If `systemctl` shows fewer or more units than were named.
+pub fn parse(names: &[String], shown: &str) -> Result<Vec<Unit>, String> {
     let mut units = vec![Unit::default()];
     for line in shown.lines() {
         let Some(unit) = units.last_mut() else { break };
@@ -117,7 +148,7 @@ fn parse(names: &[String], shown: &str) -> Result<Vec<Unit>, String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Recorded with systemd 252, of units made for it.
@@ -130,23 +161,14 @@ pub(super) mod tests {
     ];
 
     /// The units of the recording.
-    pub(in crate::group::systemd) fn recorded() -> Vec<Unit> {
+    pub(crate) fn recorded() -> Vec<Unit> {
         parse(&NAMES.map(str::to_owned), SHOWN).expect("as many as were asked for")
     }
 
     /// A unit of the recording.
     #[track_caller]
-    pub(in crate::group::systemd) fn unit(name: &str) -> Unit {
+    pub(crate) fn unit(name: &str) -> Unit {
         recorded().into_iter().find(|unit| unit.name == name).expect("recorded")
-    }
-
-    impl Unit {
-        /// The unit with another value of a property.
-        pub(in crate::group::systemd) fn but(mut self, property: &str, value: &str) -> Self {
-            self.properties.retain(|(key, _)| key != property);
-            self.properties.push((property.to_owned(), value.to_owned()));
-            self
-        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::deadline::{Deadline, seconds};
+use crate::Deadline;
+use crate::seconds;
 
 /// How often a wait looks whether its time is over, or nobody wants the answer any longer.
 const POLL: Duration = Duration::from_millis(50);

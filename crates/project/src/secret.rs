@@ -5,7 +5,6 @@ mod url;
 
 use envfile::{EnvFile, Line, LineKind};
 
-pub(crate) use spelling::percent_decoded;
 use spelling::spellings;
 pub use url::url_passwords;
 

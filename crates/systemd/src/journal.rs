@@ -5,18 +5,19 @@
 use serde::Deserialize;
 
 /// A process of the unit has exited, and not well.
-pub(super) const PROCESS_EXITED: &str = "98e322203f7a4ed290d09fe03c09fe15";
+pub const PROCESS_EXITED: &str = "98e322203f7a4ed290d09fe03c09fe15";
 /// The unit has failed, with a result.
-pub(super) const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+pub const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
 /// The unit is going to be restarted; the invocation is the one that has ended.
-pub(super) const RESTART_SCHEDULED: &str = "5eb03494b6584870a536b337290809b3";
+pub const RESTART_SCHEDULED: &str = "5eb03494b6584870a536b337290809b3";
 
 /// What is used of an entry; empty where it has no such field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct Entry {
+pub struct Entry {
+    /// The invocation id of the unit.
     #[serde(rename = "INVOCATION_ID")]
-    pub(super) invocation: String,
+    pub invocation: String,
     /// `exited`, `killed` or `dumped`.
     #[serde(rename = "EXIT_CODE")]
     exit_code: String,
@@ -29,12 +30,14 @@ pub(super) struct Entry {
 }
 
 /// The entries of `journalctl --output json`: one JSON object per line. What is none is left out.
-pub(super) fn parse(printed: &str) -> Vec<Entry> {
+#[must_use]
+pub fn parse(printed: &str) -> Vec<Entry> {
     printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// How an invocation ended, from its entries. systemd notes a process that exits with status 0 only when it debugs.
-pub(super) fn how_it_ended(entries: &[Entry]) -> String {
+#[must_use]
+pub fn how_it_ended(entries: &[Entry]) -> String {
     let exited = entries.iter().find(|entry| !entry.exit_code.is_empty());
     let result = entries.iter().map(|entry| entry.result.as_str()).find(|result| !result.is_empty());
     let status = exited.map(|Entry { exit_code, exit_status, .. }| match exit_code.as_str() {

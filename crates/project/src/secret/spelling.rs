@@ -2,7 +2,7 @@
 
 /// The text as it stands, percent-decoded, and as Python's `repr`, JSON and URLs would have it.
 pub(super) fn spellings(text: &str) -> Vec<String> {
-    let decoded = String::from_utf8(percent_decoded(text)).ok().filter(|decoded| decoded != text);
+    let decoded = String::from_utf8(subprocess::percent_decoded(text)).ok().filter(|decoded| decoded != text);
     let mut spellings = Vec::new();
     for plain in [Some(text.to_owned()), decoded].into_iter().flatten() {
         // A character that stands for no quotes: neither kind is escaped.
@@ -15,20 +15,6 @@ pub(super) fn spellings(text: &str) -> Vec<String> {
     spellings.sort();
     spellings.dedup();
     spellings
-}
-
-/// `%40` as `@`; a `%` without two hexadecimal digits is one.
-pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let code = part.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => bytes.extend([byte].iter().chain(&part.as_bytes()[2..])),
-            None => bytes.extend(b"%".iter().chain(part.as_bytes())),
-        }
-    }
-    bytes
 }
 
 /// As in a URL; `safe` characters stay.

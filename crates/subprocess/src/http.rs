@@ -1,11 +1,10 @@
-//! One question over HTTP, to a TCP or a Unix socket, and what its answer says of a service's health.
+//! One request over HTTP, to a TCP or a Unix socket.
 //!
 //! A redirect is never followed: it would ask somebody else.
 
 use std::fmt;
 
-use crate::deadline::Deadline;
-use crate::outcome::Outcome;
+use crate::Deadline;
 use crate::socket::Socket;
 pub use crate::socket::{Address, SocketError};
 
@@ -13,8 +12,6 @@ pub use crate::socket::{Address, SocketError};
 const LONGEST_HEAD: usize = 64 * 1024;
 /// How many header fields an answer may have.
 const MOST_FIELDS: usize = 128;
-/// What is asked where the project sets no path.
-const ROOT: &str = "/";
 
 /// What a server has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +61,9 @@ fn request(path: &str, host: &str, https: bool) -> Result<String, HttpError> {
     ))
 }
 
-fn is_one_word(text: &str) -> bool {
+/// Returns whether a text can stand in a request line or a header: visible ASCII without blanks.
+#[must_use]
+pub fn is_one_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -81,60 +80,6 @@ fn answer(head: &mut Vec<u8>) -> Result<Option<Answer>, httparse::Error> {
             return Ok(Some(Answer { status, location }));
         }
         head.drain(..length);
-    }
-}
-
-/// The name by which to ask a service: the first in the value of `DJANGO_ALLOWED_HOSTS` that can be asked by.
-#[must_use]
-pub fn host_of(allowed_hosts: Option<&str>) -> String {
-    let names = allowed_hosts.unwrap_or_default().split(|c: char| c == ',' || c.is_whitespace());
-    // A leading dot admits the domain itself and all below it.
-    let mut names = names.map(|name| name.strip_prefix('.').unwrap_or(name)).filter(|name| !name.is_empty());
-    match names.find(|name| *name == "*" || (is_one_word(name) && !name.contains('*'))) {
-        None | Some("*") => "localhost".to_owned(),
-        Some(name) => name.to_owned(),
-    }
-}
-
-/// The path to ask for, by the project's `health-path`.
-#[must_use]
-pub fn path_of(health_path: Option<&str>) -> &str {
-    health_path.unwrap_or(ROOT)
-}
-
-/// Whether this status says that a service is well, by the project's `health-path`: a path that the project has set
-/// answers with success; of one that it has not, any answer counts that is no failure of the server.
-#[must_use]
-pub fn is_well(status: u16, health_path: Option<&str>) -> bool {
-    if health_path.is_some() { (200..300).contains(&status) } else { (200..500).contains(&status) }
-}
-
-/// Judges what came of asking for [`path_of`] the project's `health-path`; see [`is_well`].
-pub(crate) fn judge(
-    name: &'static str,
-    address: &Address,
-    health_path: Option<&str>,
-    host: &str,
-    result: &Result<Answer, HttpError>,
-) -> Outcome {
-    let answer = match result {
-        Ok(answer) => answer,
-        Err(error) if error.is_denied() => return Outcome::skip(name, error.to_string()),
-        Err(error) => return Outcome::err(name, error.to_string()),
-    };
-    let Answer { status, location } = answer;
-    let location = location.as_deref().filter(|_| (300..400).contains(status));
-    let redirect = location.map(|location| format!(", a redirect to `{location}`")).unwrap_or_default();
-    let path = path_of(health_path);
-    let message = format!("`{path}` answers {status}{redirect} ({address}, as {host})");
-    let is_well = is_well(*status, health_path);
-    let outcome = if is_well { Outcome::ok(name, message) } else { Outcome::err(name, message) };
-    match status {
-        400 => outcome.hint(format!("`{host}` may not be in `DJANGO_ALLOWED_HOSTS`")),
-        _ if !is_well && location.is_some_and(|location| location.starts_with("https://")) => outcome.hint(format!(
-            "set `SECURE_PROXY_SSL_HEADER`, or leave `{path}` out of the redirect (`SECURE_REDIRECT_EXEMPT`)"
-        )),
-        _ => outcome,
     }
 }
 

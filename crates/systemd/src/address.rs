@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::show::{Unit, socket_of};
-use crate::http::Address;
+use subprocess::Address;
+
+use crate::show::{Unit, socket_of};
 
 /// The address of the service: that of its socket unit, else of any other, else the one that its command binds.
 #[must_use]
@@ -59,8 +60,8 @@ pub fn address(text: &str) -> Option<Address> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::show::tests::{recorded, unit};
     use super::*;
+    use crate::show::tests::{recorded, unit};
 
     #[track_caller]
     fn check(found: Option<Address>, expected: Option<&str>) {
@@ -95,13 +96,13 @@ mod tests {
 
     #[test]
     fn the_services_own_socket_comes_first() {
-        let mut other = unit("shop.socket").but("Listen", "/run/other.sock (Stream)");
+        let mut other = unit("shop.socket").with("Listen", "/run/other.sock (Stream)");
         other.name = "other.socket".into();
         let units: Vec<_> = [other].into_iter().chain(recorded()).collect();
         check(of_service(&units, "shop.service"), Some("/run/shop.sock"));
         check(of_service(&units, "loop.service"), Some("/run/other.sock"));
         let command = "{ path=/x ; argv[]=/x -b 127.0.0.1:9000 ; ignore_errors=no }";
-        let service = unit("shop.service").but("ExecStart", command);
+        let service = unit("shop.service").with("ExecStart", command);
         check(of_service(&[service, unit("gone.service")], "shop.service"), Some("127.0.0.1:9000"));
         check(of_service(&[unit("shop.service")], "shop.service"), None);
     }

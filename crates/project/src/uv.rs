@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::command::Command;
-use crate::{Deadline, Project};
+use subprocess::{Command, Deadline};
+
+use crate::Project;
 
 /// A uv that answers.
 #[derive(Debug, Clone)]

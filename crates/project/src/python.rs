@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
+use subprocess::{Command, CommandError, Deadline};
 
-use crate::command::{Command, CommandError};
-use crate::{Deadline, Uv};
+use crate::Uv;
 
 /// The names that interpreters usually have, the plain ones first.
 const NAMES: [&str; 8] =

@@ -1,106 +1,119 @@
-//! A container, as the engine describes it.
+//! Containers, by the description of the engine.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use detect::{DJANGO_ENV, Environment};
 use serde::Deserialize;
 
-use super::stack::{Role, STATE};
-
-/// A container of a Compose service.
+/// A container, by `docker inspect`. The rest of its output, and with it the secrets in the environment, is dropped.
 #[derive(Debug, Clone)]
-pub(super) struct Container {
-    pub(super) id: String,
-    /// Its name, such as `shop-web-1`.
-    pub(super) name: String,
-    /// The Compose project that it belongs to, and the service; empty for one that Compose has not made.
-    pub(super) project: String,
-    pub(super) service: String,
-    /// The project folder that Compose was called with; empty if it has not made it.
-    pub(super) folder: String,
-    /// The environment that it was deployed for, where its variables say so.
-    pub(super) environment: Option<Environment>,
-    /// Whether Compose has made it for its service; not so that of a `docker compose run`, or of a plain `docker run` of
-    /// an image that Compose has built, which has the labels of the image.
-    pub(super) is_of_service: bool,
+pub struct Container {
+    /// The full id.
+    pub id: String,
+    /// The name, such as `shop-web-1`.
+    pub name: String,
+    /// The Compose project that it belongs to; empty for a container that Compose has not created.
+    pub project: String,
+    /// The Compose service; empty like the project.
+    pub service: String,
+    /// The project folder that Compose was called with; empty like the project.
+    pub folder: String,
+    /// The environment that it was deployed for, where its variables set `DJANGO_ENV`.
+    pub environment: Option<Environment>,
+    /// Whether Compose created it for its service. Containers of `docker compose run`, and those of a plain `docker run` of
+    /// an image that Compose has built, have the labels of the service and are none of its containers.
+    pub is_of_service: bool,
     /// The id of its image.
-    pub(super) image: String,
-    /// Docker's word: `created`, `running`, `restarting`, `exited`, `paused`, `dead`.
-    pub(super) state: String,
-    pub(super) health: Health,
-    pub(super) exit_code: i64,
-    pub(super) is_out_of_memory: bool,
-    pub(super) restarts: u64,
-    pub(super) started_at: String,
-    /// How long it has to end after its stop signal, in seconds.
-    pub(super) stop_timeout: u64,
+    pub image: String,
+    /// Docker's state: `created`, `running`, `restarting`, `exited`, `paused`, `dead`.
+    pub state: String,
+    /// The result of its health check.
+    pub health: Health,
+    /// The exit code of its last process; 0 while that runs.
+    pub exit_code: i64,
+    /// Whether the kernel killed it for its use of memory.
+    pub is_out_of_memory: bool,
+    /// How often the engine has restarted it.
+    pub restarts: u64,
+    /// The time of its last start, as the engine writes it.
+    pub started_at: String,
+    /// The time that it has to exit after its stop signal, in seconds.
+    pub stop_timeout: u64,
     /// Its addresses, by the names that the engine gives to the networks.
-    pub(super) addresses: BTreeMap<String, String>,
-    /// Where it tells who is in rotation, if it is a proxy that does.
-    pub(super) state_url: Option<String>,
-    /// Whether the engine leaves it alone when it has ended.
-    pub(super) ends_for_good: bool,
-    /// Where something is mounted in it.
-    pub(super) mounts: Vec<PathBuf>,
-    /// Where it keeps data that no other container would find.
-    pub(super) anonymous_volumes: Vec<String>,
-    /// The ports of the engine's host that it has.
-    pub(super) host_ports: Vec<u16>,
+    pub addresses: BTreeMap<String, String>,
+    /// The URL of the rotation state, if it is a proxy with such a label.
+    pub state_url: Option<String>,
+    /// Whether the engine does not restart it after it has exited.
+    pub is_never_restarted: bool,
+    /// The mount points in it.
+    pub mounts: Vec<PathBuf>,
+    /// The mount points of its anonymous volumes: data that no other container would find.
+    pub anonymous_volumes: Vec<String>,
+    /// The ports of the engine's host that it publishes.
+    pub host_ports: Vec<u16>,
 }
 
-/// What a container's health check says.
+/// The result of a container's health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Health {
-    /// There is none.
+pub enum Health {
+    /// There is no health check.
     Unchecked,
+    /// The health check has not succeeded yet, nor failed often enough.
     Starting,
+    /// The last health check succeeded.
     Healthy,
-    /// With what the check has printed.
+    /// The health check fails; the output of the last one is given.
     Unhealthy(String),
 }
 
 impl Container {
-    pub(super) fn runs(&self) -> bool {
+    /// Returns whether it runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
         self.state == "running"
     }
 
-    /// Whether it runs, or is about to run again.
-    pub(super) fn is_up(&self) -> bool {
+    /// Returns whether it runs, or is about to run again.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
         self.runs() || self.state == "restarting"
     }
 
-    /// Whether its health check has not said yet how it is.
-    pub(super) fn is_unproven(&self) -> bool {
+    /// Returns whether it runs and its health check has no result yet.
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
         self.runs() && self.health == Health::Starting
     }
 
-    /// Whether it has done what it was to do, and is over. Who answers requests or takes tasks never is.
-    pub(super) fn is_done(&self, role: &Role) -> bool {
-        let may_end = match role {
-            Role::Job => true,
-            Role::Backing | Role::Other => self.ends_for_good,
-            Role::Web(_) | Role::Worker | Role::Proxy => false,
-        };
-        may_end && self.state == "exited" && self.exit_code == 0
+    /// Returns whether it has exited with exit code 0 and stays so.
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        self.state == "exited" && self.exit_code == 0
     }
 
-    /// What is wrong with it by what the engine knows, if something is: it should be running, since its first start.
-    pub(super) fn ailment(&self) -> Option<String> {
+    /// Returns the failure of a container that should run, without a restart since its creation: a clause for a message,
+    /// unredacted.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
         let exit_code = self.exit_code;
         let memory = if self.is_out_of_memory { ", out of memory" } else { "" };
         match (self.state.as_str(), &self.health) {
-            ("restarting", _) => Some(format!("restarts again and again: exit code {exit_code}{memory}")),
-            ("running", _) if self.restarts > 0 => Some(format!("was restarted, {} so far", self.restarts)),
+            ("restarting", _) => Some(format!("keeps restarting: exit code {exit_code}{memory}")),
+            ("running", _) if self.restarts > 0 => Some(format!("was restarted {}", times(self.restarts))),
             ("running", Health::Unhealthy(output)) => {
-                Some(format!("unhealthy: {}", output.lines().last().unwrap_or_default().trim()))
+                Some(format!("is unhealthy: {}", output.lines().last().unwrap_or_default().trim()))
             }
             ("running", _) => None,
-            ("exited" | "dead", _) => Some(format!("has ended: exit code {exit_code}{memory}")),
+            ("exited" | "dead", _) => Some(format!("has exited with exit code {exit_code}{memory}")),
             (state, _) => Some(format!("is {state}")),
         }
     }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 impl fmt::Display for Container {
@@ -109,10 +122,10 @@ impl fmt::Display for Container {
     }
 }
 
-/// What is used of `docker inspect`. The rest, and with it the secrets in the environment, is dropped.
+/// The fields of `docker inspect` that a [`Container`] is made of.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Inspected {
+pub struct Inspected {
     id: String,
     name: String,
     image: String,
@@ -198,7 +211,10 @@ struct Mount {
     destination: String,
 }
 
-/// How long Docker waits where nothing is said, in seconds.
+/// The label of a proxy with the URL of its rotation state.
+pub const STATE_LABEL: &str = "xtask.state";
+
+/// The time that Docker gives a container to exit where none is configured, in seconds.
 const STOP_TIMEOUT: u64 = 10;
 
 impl From<Inspected> for Container {
@@ -250,8 +266,8 @@ impl From<Inspected> for Container {
                 .into_iter()
                 .map(|(name, endpoint)| (name, endpoint.address))
                 .collect(),
-            state_url: labels.get(STATE).cloned(),
-            ends_for_good: matches!(host_config.restart_policy.name.as_str(), "" | "no"),
+            state_url: labels.get(STATE_LABEL).cloned(),
+            is_never_restarted: matches!(host_config.restart_policy.name.as_str(), "" | "no"),
             mounts: mounts.iter().map(|mount| PathBuf::from(&mount.destination)).collect(),
             anonymous_volumes: mounts.into_iter().filter(is_anonymous).map(|mount| mount.destination).collect(),
             host_ports: bindings.filter_map(|binding| binding.host_port.parse().ok()).collect(),
@@ -259,12 +275,20 @@ impl From<Inspected> for Container {
     }
 }
 
+/// Returns whether a container with these labels was started from this Compose file. A project may be brought up with several
+/// files, and docker-compose v1 noted them relative to the working folder.
+#[must_use]
+pub fn is_started_from(compose_file: &Path, working_dir: &str, files: &str) -> bool {
+    let is_same = |path: &Path| path == compose_file || path.canonicalize().is_ok_and(|path| path == compose_file);
+    files.split(',').any(|file| is_same(&Path::new(working_dir).join(file)))
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    /// As Docker 20.10 tells of a container that Compose 2.26 has made, most of it left out.
-    const TOLD: &str = r#"{"Id": "e9c2", "Name": "/shop-web-1", "Image": "sha256:1", "RestartCount": 2,
+    /// As Docker 20.10 describes a container of Compose 2.26, most of it left out.
+    const INSPECTED: &str = r#"{"Id": "e9c2", "Name": "/shop-web-1", "Image": "sha256:1", "RestartCount": 2,
         "State": {"Status": "running", "ExitCode": 0, "OOMKilled": false, "StartedAt": "2026-11-23T04:48:46Z",
                   "Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "no\nway\n"}]}},
         "Config": {"StopTimeout": 40, "Env": ["A_TOKEN=hunter2", "DJANGO_ENV=prod"],
@@ -278,12 +302,12 @@ pub(super) mod tests {
                    {"Type": "volume", "Destination": "/media",
                     "Name": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]}"#;
 
-    pub(in crate::deploy::docker) fn container() -> Container {
-        serde_json::from_str::<Inspected>(TOLD).expect("as Docker writes it").into()
+    fn container() -> Container {
+        serde_json::from_str::<Inspected>(INSPECTED).expect("as Docker writes it").into()
     }
 
     #[test]
-    fn what_docker_tells() {
+    fn a_container_is_parsed() {
         let container = container();
         assert_eq!((container.to_string().as_str(), container.service.as_str()), ("`shop-web-1`", "web"));
         assert_eq!((container.stop_timeout, container.is_of_service), (40, true));
@@ -294,21 +318,21 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_ails_a_container() {
+    fn failures_of_containers() {
         let unhealthy = Health::Unhealthy("no\nway\n".to_owned());
         for (state, restarts, exit_code, health, expected) in [
             ("running", 0, 0, Health::Healthy, None),
             ("running", 0, 0, Health::Starting, None),
-            ("running", 1, 0, Health::Healthy, Some("was restarted, 1 so far")),
-            ("running", 0, 0, unhealthy, Some("unhealthy: way")),
-            ("restarting", 3, 3, Health::Unchecked, Some("restarts again and again: exit code 3")),
-            ("exited", 0, 7, Health::Unchecked, Some("has ended: exit code 7")),
-            ("exited", 0, 0, Health::Unchecked, Some("has ended: exit code 0")),
+            ("running", 1, 0, Health::Healthy, Some("was restarted once")),
+            ("running", 0, 0, unhealthy, Some("is unhealthy: way")),
+            ("restarting", 3, 3, Health::Unchecked, Some("keeps restarting: exit code 3")),
+            ("exited", 0, 7, Health::Unchecked, Some("has exited with exit code 7")),
+            ("exited", 0, 0, Health::Unchecked, Some("has exited with exit code 0")),
             ("paused", 0, 0, Health::Unchecked, Some("is paused")),
             ("created", 0, 0, Health::Unchecked, Some("is created")),
         ] {
             let container = Container { state: state.to_owned(), restarts, exit_code, health, ..container() };
-            assert_eq!(container.ailment().as_deref(), expected, "{state}");
+            assert_eq!(container.failure().as_deref(), expected, "{state}");
         }
     }
 }

@@ -73,7 +73,7 @@ impl Deadline {
 
 /// A time as reports name it: `10 s`, `0.2 s`.
 #[must_use]
-pub(crate) fn seconds(duration: Duration) -> String {
+pub fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
 }
 

@@ -2,18 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use project::secret::in_variable;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::secret::in_variable;
-
-/// Whether this is version 2 or later: `2.26.1` or `v2.26.1-3`.
-#[must_use]
-pub fn is_v2(version: &str) -> bool {
-    is_at_least(version, (2, 0))
-}
-
-/// Whether this version is so new.
+/// Returns whether a version (`2.26.1`, `v2.26.1-3`) is at least this major and minor version.
 #[must_use]
 pub fn is_at_least(version: &str, least: (u32, u32)) -> bool {
     let mut numbers = version.trim().trim_start_matches('v').split('.').map_while(|number| number.parse().ok());
@@ -141,27 +134,25 @@ pub struct Network {
     pub name: String,
 }
 
-/// Compose writes `null` for some lists and maps without items.
-pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+/// Deserializes a list or map that Compose writes as `null` where it has no items.
+///
+/// # Errors
+/// As the type itself does.
+pub fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use project::secret::Secrets;
+
     use super::*;
-    use crate::secret::Secrets;
 
     #[test]
     fn versions_of_compose() {
-        for version in ["2.26.1\n", "v2.29.7", "2.26.1-4", "5.0.0"] {
-            assert!(is_v2(version), "{version}");
-        }
-        for version in ["1.29.2", "", "dev"] {
-            assert!(!is_v2(version), "{version}");
-        }
-        for (version, is_enough) in [("2.20.0", true), ("v2.26.1-4", true), ("3.0", true), ("2.19.9", false)] {
+        for (version, is_enough) in
+            [("2.20.0", true), ("v2.26.1-4\n", true), ("3.0", true), ("2.19.9", false), ("", false), ("dev", false)]
+        {
             assert_eq!(is_at_least(version, (2, 20)), is_enough, "{version}");
         }
     }

@@ -1,0 +1,11 @@
+//! The client of Docker and Compose: versions, the host of the engine, containers, and Compose's own reading of a
+//! Compose file.
+//!
+//! Docker's own program is asked, so that the engine is wherever Docker itself looks for it.
+
+pub mod compose;
+mod container;
+mod engine;
+
+pub use container::{Container, Health, Inspected, STATE_LABEL, is_started_from};
+pub use engine::{EngineError, compose_version, host, version};

@@ -1,0 +1,23 @@
+//! A checkout of a service: its settings, its Python, the variables that a combination of the two axes needs, and the
+//! secrets that no output may show.
+//!
+//! Nothing here prints, prompts or reads the process environment.
+
+pub mod matrix;
+mod project;
+mod pyproject;
+mod python;
+pub mod secret;
+pub mod text;
+mod tracked;
+mod uv;
+mod variables;
+pub mod web;
+
+pub use pep440_rs::Version;
+pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
+pub use pyproject::{Pyproject, PyprojectError};
+pub use python::{Python, PythonError, find_python, find_system_python};
+pub use tracked::{EnvInGit, InGit, env_target, in_git};
+pub use uv::{Uv, UvError, find_uv};
+pub use variables::variables;

@@ -1,0 +1,9 @@
+//! The client of systemd: the state of units, unit files, the addresses that units listen on, and the journal.
+
+pub mod address;
+pub mod journal;
+pub mod show;
+pub mod unit_file;
+
+pub use show::{ShowError, Unit, show, socket_of, uptime};
+pub use unit_file::{UnitFile, UnitFileError};
