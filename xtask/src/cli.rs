@@ -1,10 +1,12 @@
 //! The grammar of the command line, and nothing else. The doc comments are the help.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use checks::catalogue::Selector;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use deploy::{DEFAULT_STABILITY, DEFAULT_TIMEOUT, compose, systemd};
 
 /// Installs and looks after a Django + Celery + Redis service.
 ///
@@ -138,6 +140,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+static TIMEOUT: LazyLock<String> = LazyLock::new(|| humantime::format_duration(DEFAULT_TIMEOUT).to_string());
+static STABILITY: LazyLock<String> = LazyLock::new(|| humantime::format_duration(DEFAULT_STABILITY).to_string());
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
     /// For people
@@ -161,12 +166,8 @@ pub(crate) enum ReportFormat {
 /// failed too, 6 another run is at work, 130 interrupted after going back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeployDocker {
-    /// How long a new container may take until it is well, such as 90s
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
-    pub(crate) timeout: Duration,
-    /// How long new containers have to live on before they are relied upon
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    pub(crate) stability: Duration,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Build nothing: take the images as they are
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) no_build: bool,
@@ -180,26 +181,16 @@ pub(crate) struct DeployDocker {
     /// Go back to the images of the last good release before this one; the database stays as it is
     #[arg(long)]
     pub(crate) rollback: bool,
+    /// How to report the deploy; `json` is one object per line, described by crates/deploy/schema/deploy-1.schema.json
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
 }
 
 impl DeployDocker {
-    /// What another deploy waits for as well; what this one was told besides is its own.
-    pub(crate) fn again(&self) -> Self {
-        DeployDocker { timeout: self.timeout, stability: self.stability, ..DeployDocker::default() }
-    }
-}
-
-impl DeploySystemd {
-    /// What another deploy waits for as well; what this one was told besides is its own.
-    pub(crate) fn again(&self) -> Self {
-        DeploySystemd { timeout: self.timeout, stability: self.stability, ..DeploySystemd::default() }
-    }
-}
-
-impl Default for DeployDocker {
-    fn default() -> Self {
-        let (timeout, stability) = (Duration::from_secs(60), Duration::from_secs(5));
-        DeployDocker { timeout, stability, no_build: false, replace: Vec::new(), abandon_data: false, rollback: false }
+    pub(crate) fn options(&self) -> compose::Options {
+        let DeployDocker { no_build, replace, abandon_data, rollback, .. } = self.clone();
+        let Times { timeout, stability } = self.times;
+        compose::Options { timeout, stability, no_build, replace, abandon_data, rollback }
     }
 }
 
@@ -216,12 +207,8 @@ impl Default for DeployDocker {
 /// interrupted after going back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeploySystemd {
-    /// How long a unit may take until it is well, such as 90s
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
-    pub(crate) timeout: Duration,
-    /// How long units have to live on before they are relied upon
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    pub(crate) stability: Duration,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Take over what `.env` says where the system env file says something else
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) sync_env: bool,
@@ -231,13 +218,28 @@ pub(crate) struct DeploySystemd {
     /// Go back to the last good release before this one; database and system env file stay as they are
     #[arg(long)]
     pub(crate) rollback: bool,
+    /// How to report the deploy; `json` is one object per line, described by crates/deploy/schema/deploy-1.schema.json
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
 }
 
-impl Default for DeploySystemd {
-    fn default() -> Self {
-        let DeployDocker { timeout, stability, .. } = DeployDocker::default();
-        DeploySystemd { timeout, stability, sync_env: false, abandon_data: false, rollback: false }
+impl DeploySystemd {
+    pub(crate) fn options(&self) -> systemd::Options {
+        let DeploySystemd { sync_env, abandon_data, rollback, .. } = *self;
+        let Times { timeout, stability } = self.times;
+        systemd::Options { timeout, stability, sync_env, abandon_data, rollback }
     }
+}
+
+/// The times that both deployers wait.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Times {
+    /// How long a new container or unit may take to become healthy, such as 90s
+    #[arg(long, value_name = "DURATION", default_value = TIMEOUT.as_str(), value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How long new containers or units must stay healthy before they are relied upon
+    #[arg(long, value_name = "DURATION", default_value = STABILITY.as_str(), value_parser = duration)]
+    pub(crate) stability: Duration,
 }
 
 /// Print which environment, deployment method and mode this checkout is in, and how we know

@@ -1,9 +1,112 @@
-//! The deployers: a transaction each, whose end is the new release, or the one from before.
+//! `cargo xtask deploy-docker` and `deploy-systemd`: the deploy library with this terminal as its operator.
 
-pub(crate) mod docker;
-mod left;
-mod migrated;
-mod record;
-mod source;
-pub(crate) mod systemd;
-mod way_back;
+mod render;
+
+use checks::report::BOLD;
+use deploy::compose::{self, Compose};
+use deploy::systemd::{self, Systemd};
+use deploy::{Backend, Context, Event, Events, Operator, Outcome, Question, Verdict, json};
+use xshell::{Shell, cmd};
+
+use self::render::Renderer;
+use crate::cli::Format;
+use crate::exit::Exit;
+use crate::interrupt::Deferred;
+use crate::prompt;
+use crate::ui::{Ui, seconds};
+use crate::world::World;
+
+/// Deploys with Docker Compose.
+pub(crate) fn docker(options: &compose::Options, format: Format, world: &World<'_>) -> anyhow::Result<Exit> {
+    run(world, format, Compose::COMMAND, |context| deploy::run::<Compose<'_>>(options, context))
+}
+
+/// Deploys with systemd.
+pub(crate) fn systemd(options: &systemd::Options, format: Format, world: &World<'_>) -> anyhow::Result<Exit> {
+    run(world, format, Systemd::COMMAND, |context| deploy::run::<Systemd<'_>>(options, context))
+}
+
+fn run(
+    world: &World<'_>,
+    format: Format,
+    command: &str,
+    deploy: impl FnOnce(&Context<'_>) -> Verdict,
+) -> anyhow::Result<Exit> {
+    let ui = world.ui;
+    let interrupt = Deferred::begin()?;
+    let renderer = Renderer::new(ui);
+    let receive = |event: Event| match format {
+        Format::Human => renderer.render(&event),
+        Format::Json => ui.result(json::event(&event)),
+    };
+    if format == Format::Json {
+        ui.result(json::started(command));
+    }
+    let host = world.host;
+    let context = Context {
+        project: &world.project,
+        machine: &host.machine,
+        user: &host.user,
+        uid: host.uid,
+        gid: host.gid,
+        is_yes: world.common.yes,
+        is_dry_run: world.common.dry_run,
+        can_ask: host.can_ask && format == Format::Human,
+        operator: &Terminal,
+        events: Events::new(&receive),
+        interrupt: &interrupt,
+    };
+    let verdict = deploy(&context);
+    match format {
+        Format::Human => {
+            renderer.finish();
+            conclude(&verdict, ui);
+        }
+        Format::Json => ui.result(json::verdict(&verdict)),
+    }
+    Ok(verdict.exit)
+}
+
+/// Prints the result of a deploy for people.
+fn conclude(verdict: &Verdict, ui: &Ui) {
+    ui.errors(&verdict.problems);
+    let (release, took) = (verdict.release.as_deref().unwrap_or_default(), seconds(verdict.duration));
+    match verdict.outcome {
+        None | Some(Outcome::Planned) => {}
+        Some(Outcome::Recovered) => {
+            ui.result("the previous release serves again; to go back further, run this again");
+        }
+        Some(Outcome::Unchanged) => {
+            ui.result(format_args!(
+                "nothing has changed since release {release}: it serves, and is left alone ({took})"
+            ));
+        }
+        Some(Outcome::Deployed) => {
+            let again = verdict.rollback_to.as_ref().map(|to| format!(", which is {to} again")).unwrap_or_default();
+            ui.result(ui.out().style(BOLD, format_args!("release {release}{again} is deployed, in {took}")));
+            for address in &verdict.addresses {
+                ui.result(format_args!("  {address}"));
+            }
+            if let Some(copy) = &verdict.database_copy {
+                ui.result(format_args!("  the database from before the migrations: `{copy}`"));
+            }
+            let commands: Vec<_> =
+                verdict.next_steps.iter().map(|(command, purpose)| (command.as_str(), *purpose)).collect();
+            ui.commands(&commands);
+        }
+    }
+}
+
+/// The operator at this terminal.
+struct Terminal;
+
+impl Operator for Terminal {
+    fn confirm(&self, question: &Question) -> anyhow::Result<bool> {
+        if question.default { prompt::confirm(&question.text) } else { prompt::confirm_danger(&question.text) }
+    }
+
+    fn authenticate_sudo(&self) -> anyhow::Result<()> {
+        let shell = Shell::new()?;
+        Ok(cmd!(shell, "sudo -v").quiet().run()?)
+    }
+}

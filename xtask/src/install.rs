@@ -9,16 +9,17 @@ mod settle;
 mod steps;
 mod summary;
 
+use ::deploy::{compose, systemd};
 use checks::report::BOLD;
 use detect::{DeployMethod, ENV_FILE, Environment};
 use envfile::{Saved, Undo};
+use project::Lock;
 use project::secret::Secrets;
 
 use crate::cli;
 use crate::deploy;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::lock::Lock;
 use crate::prompt;
 use crate::world::World;
 use axes::Axes;
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
             ui.note(line);
         }
     }
-    let lock = Lock::take(project, "install")?;
+    let lock = Lock::take(project, "install").map_err(Failure::from)?;
     if envfile::read(&project.env_file())? != existing {
         let problem = Problem::new(format!("`{ENV_FILE}` was changed by somebody else meanwhile: nothing was changed"));
         return Err(Failure::new(Exit::Failed, problem.hint("run this again")).into());
@@ -160,7 +161,7 @@ fn deployer(axes: Axes, no_deploy: bool) -> Option<Deployer> {
 fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
     match deployer(axes, no_deploy) {
         None => return Ok(Exit::Done),
-        Some(Deployer::Docker) => return deploy::docker::run(&cli::DeployDocker::default(), world),
+        Some(Deployer::Docker) => return deploy::docker(&compose::Options::default(), cli::Format::Human, world),
         Some(Deployer::Systemd) => {}
     }
     if world.is_interactive() {
@@ -173,5 +174,5 @@ fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<E
             Err(error) => return Err(error),
         }
     }
-    deploy::systemd::run(&cli::DeploySystemd::default(), world)
+    deploy::systemd(&systemd::Options::default(), cli::Format::Human, world)
 }

@@ -1,30 +1,28 @@
-//! Ctrl-C, TERM and a closed terminal: the end at once, or, where something would have to be undone, noted and acted upon.
+//! Ctrl-C, TERM and a closed terminal: they end the program at once, or are deferred where work must be undone first.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use deploy::Interrupt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 
-/// How often a pause looks for a signal.
-const SIGNAL_POLL: Duration = Duration::from_millis(50);
-
-/// While this lives, a signal no longer ends the program: [`Deferred::check`] acts upon it instead.
+/// While this lives, a signal does not end the program: [`Interrupt::check`] turns it into an error.
 ///
 /// The programs of `Ui::step` get the terminal's Ctrl-C themselves, so that the wait for them ends; those of
-/// `checks::command` do not, and are stopped with [`flag`](Self::flag).
+/// `subprocess` do not, and are stopped by [`Interrupt::flag`].
 pub(crate) struct Deferred {
-    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
     exit_at_once: Arc<AtomicBool>,
 }
 
 impl Deferred {
+    /// Begins to defer signals.
     pub(crate) fn begin() -> anyhow::Result<Self> {
-        // An install goes on with a deploy: the handlers of the one are those of the other.
+        // An install goes on with a deploy, and both use the same signal handlers.
         static FLAGS: [LazyLock<Arc<AtomicBool>>; 2] = [LazyLock::new(Arc::default), LazyLock::new(Arc::default)];
         static LISTENING: OnceLock<Result<(), String>> = OnceLock::new();
         let [interrupted, exit_at_once] = FLAGS.each_ref().map(|flag| Arc::clone(flag));
@@ -40,34 +38,15 @@ impl Deferred {
         };
         let listening = LISTENING.get_or_init(listen);
         listening.as_ref().map_err(|error| anyhow::anyhow!("cannot listen for signals: {error}"))?;
-        Ok(Deferred { interrupted, exit_at_once })
+        Ok(Deferred { interrupt: Interrupt::new(interrupted), exit_at_once })
     }
+}
 
-    /// For what has to be done to its end, whatever signal comes: it waits as long as it is told to.
-    pub(crate) fn deaf() -> Self {
-        Deferred { interrupted: Arc::default(), exit_at_once: Arc::default() }
-    }
+impl Deref for Deferred {
+    type Target = Interrupt;
 
-    /// Set by a signal; for those who wait for programs that do not get it themselves.
-    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.interrupted)
-    }
-
-    /// Waits so long, or until there is a signal.
-    pub(crate) fn pause(&self, duration: Duration) {
-        let end = Instant::now() + duration;
-        while Instant::now() < end && !self.interrupted.load(Ordering::Relaxed) {
-            // A signal handler can set a flag, and wake nobody.
-            thread::park_timeout(SIGNAL_POLL.min(end.saturating_duration_since(Instant::now())));
-        }
-    }
-
-    /// Ends the run if there was a signal; `during` names what it came in the middle of.
-    pub(crate) fn check(&self, during: &str) -> anyhow::Result<()> {
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(Failure::interrupted(format!("interrupted during `{during}`")).into());
-        }
-        Ok(())
+    fn deref(&self) -> &Interrupt {
+        &self.interrupt
     }
 }
 

@@ -8,7 +8,6 @@ mod health;
 mod host;
 mod install;
 mod interrupt;
-mod lock;
 mod manage;
 mod prompt;
 mod typed;
@@ -20,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::ui::Ui;
 use crate::world::World;
@@ -31,8 +30,9 @@ fn main() -> ExitCode {
     let ui = Ui::new(&host, &cli.common);
     prompt::use_colors(ui.err().has_color);
     let exit = run(&cli, &host, &ui).unwrap_or_else(|error| {
-        ui.error(&error);
-        Exit::of(&error)
+        let Failure { exit, problems } = Failure::of(&error);
+        ui.errors(&problems);
+        exit
     });
     exit.into()
 }
@@ -42,8 +42,8 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Install(args) => install::run(args, &world),
         Command::Health(args) => health::run(args, &world),
-        Command::DeployDocker(args) => deploy::docker::run(args, &world),
-        Command::DeploySystemd(args) => deploy::systemd::run(args, &world),
+        Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &world),
+        Command::DeploySystemd(args) => deploy::systemd(&args.options(), args.format, &world),
         Command::Detect(args) => detect::run(args, &world),
     }
 }

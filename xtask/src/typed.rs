@@ -2,7 +2,6 @@
 //! with the options of this run.
 
 use std::path::Path;
-use std::time::Duration;
 
 use project::secret;
 use subprocess::quoted;
@@ -92,43 +91,6 @@ pub(crate) fn fix(args: &cli::Health) -> String {
     format!("cargo xtask health --fix --yes{}", chosen.into_iter().flatten().collect::<String>())
 }
 
-/// A `deploy-docker` with these options.
-pub(crate) fn deploy_docker(args: &cli::DeployDocker, is_yes: bool) -> String {
-    let usual = cli::DeployDocker::default();
-    let mut words = vec!["cargo xtask deploy-docker".to_owned()];
-    words.extend(patience(args.timeout, usual.timeout, args.stability, usual.stability));
-    words.extend(args.replace.iter().map(|folder| format!("--replace {}", quoted(&folder.to_string_lossy()))));
-    let flags = [("--no-build", args.no_build), ("--rollback", args.rollback), ("--abandon-data", args.abandon_data)];
-    words.extend(set(flags.into_iter().chain([("--yes", is_yes)])));
-    words.join(" ")
-}
-
-/// A `deploy-systemd` with these options.
-pub(crate) fn deploy_systemd(args: &cli::DeploySystemd, is_yes: bool) -> String {
-    let usual = cli::DeploySystemd::default();
-    let mut words = vec!["cargo xtask deploy-systemd".to_owned()];
-    words.extend(patience(args.timeout, usual.timeout, args.stability, usual.stability));
-    let flags = [("--sync-env", args.sync_env), ("--rollback", args.rollback), ("--abandon-data", args.abandon_data)];
-    words.extend(set(flags.into_iter().chain([("--yes", is_yes)])));
-    words.join(" ")
-}
-
-/// The flags that are set.
-fn set(flags: impl IntoIterator<Item = (&'static str, bool)>) -> impl Iterator<Item = String> {
-    flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.to_owned())
-}
-
-fn patience(
-    timeout: Duration,
-    usual_timeout: Duration,
-    stability: Duration,
-    usual_stability: Duration,
-) -> impl Iterator<Item = String> {
-    let options = [("--timeout", timeout, usual_timeout), ("--stability", stability, usual_stability)];
-    let options = options.into_iter().filter(|(_, value, usual)| value != usual);
-    options.map(|(name, value, _)| format!("{name} {}", quoted(&humantime::format_duration(value).to_string())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,11 +146,11 @@ mod tests {
         let words = "x deploy-docker --timeout 5m --rollback --replace /srv/a --abandon-data";
         let cli::Command::DeployDocker(args) = call(words) else { panic!("a deploy") };
         assert_eq!(
-            deploy_docker(&args, true),
+            args.options().command_line(true),
             "cargo xtask deploy-docker --timeout 5m --replace /srv/a --rollback --abandon-data --yes"
         );
         let cli::Command::DeploySystemd(args) = call("x deploy-systemd --sync-env") else { panic!("a deploy") };
-        assert_eq!(deploy_systemd(&args, false), "cargo xtask deploy-systemd --sync-env");
-        assert_eq!(deploy_systemd(&cli::DeploySystemd::default(), false), "cargo xtask deploy-systemd");
+        assert_eq!(args.options().command_line(false), "cargo xtask deploy-systemd --sync-env");
+        assert_eq!(::deploy::systemd::Options::default().command_line(false), "cargo xtask deploy-systemd");
     }
 }

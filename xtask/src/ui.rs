@@ -110,11 +110,9 @@ impl Ui {
         self.problem("warning", YELLOW, problem);
     }
 
-    /// An error with everything that it holds.
-    pub(crate) fn error(&self, error: &anyhow::Error) {
-        match error.downcast_ref::<Failure>() {
-            Some(failure) => failure.problems.iter().for_each(|problem| self.problem("error", RED, problem)),
-            None => self.problem("error", RED, &Problem::new(told(error))),
+    pub(crate) fn errors(&self, problems: &[Problem]) {
+        for problem in problems {
+            self.problem("error", RED, problem);
         }
     }
 
@@ -137,7 +135,8 @@ impl Ui {
         }
     }
 
-    fn mark(&self, status: Status, title: impl Display, detail: impl Display) {
+    /// A step that has ended.
+    pub(crate) fn mark(&self, status: Status, title: impl Display, detail: impl Display) {
         let mark = self.err.status(status, 4);
         self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
     }
@@ -164,23 +163,14 @@ impl Ui {
         if output.status.success() {
             self.done(title, elapsed);
             if self.verbose {
-                self.last_words(&printed);
+                self.last_lines(&printed);
             }
             return Ok(printed);
         }
         self.mark(Status::Err, title, elapsed);
-        self.last_words(&printed);
+        self.last_lines(&printed);
         let problem = Problem::new(format!("`{title}` failed: {}", output.status));
         Err(Failure::new(Exit::Failed, problem).into())
-    }
-
-    /// Does a step, with a spinner on a terminal; tells how it ended and how long it took.
-    pub(crate) fn stage<T>(&self, title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let started = Instant::now();
-        let result = self.while_waiting(title, work);
-        let status = if result.is_ok() { Status::Ok } else { Status::Err };
-        self.mark(status, title, seconds(started.elapsed()));
-        result
     }
 
     /// Does something that takes a while; a terminal shows that it is being done.
@@ -203,7 +193,7 @@ impl Ui {
     }
 
     /// The end of what a program has printed; all of it with `-v`.
-    pub(crate) fn last_words(&self, printed: &str) {
+    pub(crate) fn last_lines(&self, printed: &str) {
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
         let first = if self.verbose { 0 } else { lines.len().saturating_sub(LAST_LINES) };
         for line in &lines[first..] {
@@ -232,27 +222,6 @@ impl Drop for Spinner {
     }
 }
 
-/// An error with its causes, but for those that the error before has told already.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
-        told if told.is_empty() => cause,
-        told if told.ends_with(&cause) => told,
-        told => format!("{told}: {cause}"),
-    })
-}
-
 pub(crate) fn seconds(elapsed: Duration) -> String {
     format!("{:.1} s", elapsed.as_secs_f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::told;
-
-    #[test]
-    fn a_cause_is_told_once() {
-        let error =
-            anyhow::anyhow!("no such file").context("cannot read `x`: no such file").context("`.env` is as it was");
-        assert_eq!(told(&error), "`.env` is as it was: cannot read `x`: no such file");
-    }
 }

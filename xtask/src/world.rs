@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use checks::{PROBE_TIMEOUT, SystemProbes};
 use project::Project;
-use subprocess::quoted;
 
 use crate::cli::Common;
 use crate::exit::{Exit, Failure, Problem};
@@ -50,16 +49,6 @@ impl<'a> World<'a> {
     /// The virtual environment of the service, where uv makes it.
     pub(crate) fn venv(&self) -> PathBuf {
         self.host.machine.venv(&self.project)
-    }
-
-    /// The command that makes `uv.lock`, as it is typed in the root folder.
-    pub(crate) fn lock_command(&self) -> String {
-        let service = self.project.service_dir();
-        let service = self.project.relative(&service).to_string_lossy().into_owned();
-        if service.is_empty() || self.project.service_dir() == self.project.root {
-            return "uv lock".to_owned();
-        }
-        format!("uv lock --project {}", quoted(&service))
     }
 
     /// Whether the operator is there and wants to be asked.

@@ -3,6 +3,7 @@
 //!
 //! Nothing here prints, prompts or reads the process environment.
 
+mod lock;
 pub mod matrix;
 mod project;
 mod pyproject;
@@ -14,6 +15,7 @@ mod uv;
 mod variables;
 pub mod web;
 
+pub use lock::{Lock, LockError};
 pub use pep440_rs::Version;
 pub use project::{Project, ProjectError, SAMPLE_FILE, Settings};
 pub use pyproject::{Pyproject, PyprojectError};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use detect::ENV_FILE;
 use serde::Deserialize;
+use subprocess::quoted;
 
 /// The commented example that a fresh `.env` is copied from.
 pub const SAMPLE_FILE: &str = ".env.sample";
@@ -166,6 +167,16 @@ impl Project {
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(".xtask")
+    }
+
+    /// Returns the command that makes `uv.lock`, as it is typed in the root folder.
+    #[must_use]
+    pub fn lock_command(&self) -> String {
+        let service = self.service_dir();
+        if service == self.root {
+            return "uv lock".to_owned();
+        }
+        format!("uv lock --project {}", quoted(&self.relative(&service).to_string_lossy()))
     }
 
     /// A path as a person in the root folder would write it.

@@ -49,6 +49,13 @@ impl Command {
         }
     }
 
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// The folder to run in; the caller's own otherwise.
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
@@ -238,6 +245,12 @@ impl Finished {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.status.success()
+    }
+
+    /// Returns the status as the operating system reports it, for a message.
+    #[must_use]
+    pub fn status(&self) -> ExitStatus {
+        self.status
     }
 
     /// The exit status; none where a signal has ended it.

@@ -12,13 +12,12 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 use project::matrix::{Policy, policies};
 use project::secret::{is_secret, shown};
-use project::{Pyproject, find_uv};
+use project::{Lock, Pyproject, find_uv};
 use subprocess::{Command, Deadline};
 
 use super::Doctor;
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
-use crate::lock::Lock;
 use crate::manage::{self, MIGRATE};
 use crate::prompt;
 use crate::typed;
@@ -60,7 +59,7 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
                 }
                 Err(error) if matches!(Exit::of(&error), Exit::Interrupted | Exit::Locked) => return Err(error),
                 // The report tells how things are all the same.
-                Err(error) => world.ui.error(&error),
+                Err(error) => world.ui.errors(&Failure::of(&error).problems),
             }
             deferred.check("health --fix")?;
         }
@@ -113,7 +112,7 @@ fn told(repair: Repair, site: &Site, additions: &[(String, String)]) -> String {
 }
 
 fn mend(repair: Repair, site: &Site, additions: &[(String, String)], doctor: &Doctor<'_>) -> anyhow::Result<()> {
-    let _lock = Lock::take(&site.project, "health --fix")?;
+    let _lock = Lock::take(&site.project, "health --fix").map_err(Failure::from)?;
     let ui = doctor.world.ui;
     let path = site.project.env_file();
     match repair {

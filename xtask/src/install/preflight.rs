@@ -130,7 +130,7 @@ fn tools(
     let lock_file = world.project.service_dir().join("uv.lock");
     if environment == Environment::Prod && !lock_file.is_file() {
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
-        problems.push(Problem::new(message).hint(world.lock_command()));
+        problems.push(Problem::new(message).hint(world.project.lock_command()));
     }
     let uv = find_uv(&world.project, &soon(stop)).ok();
     let pyproject = match Pyproject::read(&world.project.service_dir()) {

@@ -145,7 +145,7 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
     deferred.check("manage.py check")?;
 
     if let Some(failure) = &answer.failure {
-        ui.last_words(&failure.output);
+        ui.last_lines(&failure.output);
     }
     let outcomes: Vec<Outcome> = [locked].into_iter().chain(django::outcomes(&answer)).collect();
     for outcome in &outcomes {

@@ -21,12 +21,12 @@ fn the_plan() {
         str![[r#"
 Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
   build shop-app:latest, shop-proxy:latest; a service whose image is new then is replaced as well
-  copy the database (SQLite) and apply pending migrations, if anything is replaced
-  start redis: it is not there yet
-  start web: it is not there yet
-  start celery: it is not there yet
-  start proxy: it is not there yet
-  watch the new containers for 5 s; go back if anything is not well, else end the old ones
+  copy the database (SQLite) and apply pending migrations, if any service is replaced
+  start redis: it has no container yet
+  start web: it has no container yet
+  start celery: it has no container yet
+  start proxy: it has no container yet
+  watch the new containers for 5 s; roll back if one is unhealthy, otherwise remove the old ones
 
 "#]],
         str![""],
@@ -70,7 +70,7 @@ fn everything_that_is_wrong_at_once() {
 warning: env.mode: 644: every user of this machine can get at the secrets in it
 hint: chmod 640 .env
 error: `.env` line 2: unknown value `dokcer` for `DEPLOY_METHOD`, expected `bare` or `docker`
-hint: cargo xtask install --project '[ROOT]' --method docker, or mend the line by hand
+hint: cargo xtask install --project '[ROOT]' --method docker, or correct the line by hand
 error: env.portable: 1 line is read differently
   `.env` line 3: `DJANGO_SECRET_KEY`: unterminated-quote
   python-dotenv  sees no such variable
@@ -82,7 +82,7 @@ error: env.matrix: 3 variables are not what prod+docker needs
   `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value
   `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
 hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJANGO_ALLOWED_HOSTS=…
-error: Compose 2.20 or later is needed, this is 2.19.1
+error: Compose 2.20 or later is required, the installed version is 2.19.1
 hint: update the Compose plugin of Docker
 error: port 8000, which `web` publishes, is held by container `other`
 hint: stop it, or choose another port: `WEB_PORT` in `.env` for the stack that is carried here
@@ -124,7 +124,7 @@ hint: install Docker: https://docs.docker.com/engine/install/
 fn another_method_is_not_passed_over() {
     let sandbox = stack().file(".env", ENV.replace("=docker", "=bare"));
     sandbox.check("deploy-docker", 3, str![""], str![[r#"
-error: `.env` line 2: `DEPLOY_METHOD` is `bare`, and this deploys with `docker`: and there is no terminal to ask on: nothing was changed
+error: `.env` line 2: `DEPLOY_METHOD` is `bare`, and this deploys with `docker`: there is no terminal to ask on: nothing was changed
 hint: cargo xtask install --project '[ROOT]' --method docker, or cargo xtask deploy-docker --project '[ROOT]' --yes
 
 "#]]);

@@ -1,0 +1,131 @@
+//! The contract between the transaction and the engine that it deploys to.
+
+use crate::context::Context;
+use crate::record::{Record, Records};
+
+/// An engine that releases are deployed to. The transaction calls the methods in the order in which they are listed here;
+/// only [`apply`](Backend::apply), [`roll_back`](Backend::roll_back) and the clean-ups change what serves.
+pub trait Backend<'a>: Sized {
+    /// The options of the command.
+    type Options;
+    /// The changes of one release.
+    type Plan;
+
+    /// The command that deploys to this engine, such as `deploy-docker`.
+    const COMMAND: &'static str;
+
+    /// Examines everything that the deploy needs and changes nothing.
+    ///
+    /// # Errors
+    /// All problems at once, with [`Exit::NotMet`](crate::Exit::NotMet).
+    fn preflight(options: &'a Self::Options, context: &'a Context<'a>) -> anyhow::Result<Self>;
+
+    /// Emits the plan of a dry run.
+    ///
+    /// # Errors
+    /// If the plan cannot be made.
+    fn dry_run(&self) -> anyhow::Result<()>;
+
+    /// Asks for the consent that the target itself needs, and settles `DEPLOY_METHOD`.
+    ///
+    /// # Errors
+    /// If the operator declines, or cannot be asked.
+    fn accept_target(&self) -> anyhow::Result<()>;
+
+    /// Returns the versions that the preflight found, for the report.
+    fn versions(&self) -> String;
+
+    /// Returns the release records of this target.
+    fn records(&self) -> &Records;
+
+    /// Returns whether this deploy goes back to an earlier release.
+    fn is_rollback(&self) -> bool;
+
+    /// Asks for the consent that the recovery of an unfinished deploy needs.
+    ///
+    /// # Errors
+    /// If the operator declines, or cannot be asked.
+    fn accept_recovery(&self, unfinished: &Record) -> anyhow::Result<()>;
+
+    /// Removes what committed deploys have left behind: a deploy can be killed after its commit.
+    ///
+    /// # Errors
+    /// If something could not be removed. The next deploy tries again.
+    fn clean_up_earlier(&self, records: &[Record]) -> anyhow::Result<()>;
+
+    /// Examines the target again, after a recovery has changed it.
+    ///
+    /// # Errors
+    /// As the preflight.
+    fn refresh(self) -> anyhow::Result<Self>;
+
+    /// Plans a release: begins its record, builds what can be built without changing what serves, compares it with the
+    /// target, and fills the record with the contents of the release and the snapshot of the target. Returns no plan if
+    /// nothing has to change.
+    ///
+    /// # Errors
+    /// If the release cannot be built. Nothing that serves was changed.
+    fn plan(&self) -> anyhow::Result<(Record, Option<Self::Plan>)>;
+
+    /// Asks for the consent that the changes need.
+    ///
+    /// # Errors
+    /// If the operator declines, or cannot be asked.
+    fn accept_changes(&self, plan: &Self::Plan) -> anyhow::Result<()>;
+
+    /// Discards a planned release that is not applied.
+    ///
+    /// # Errors
+    /// If something that was built could not be removed.
+    fn discard(&self) -> anyhow::Result<()>;
+
+    /// Applies the plan, from the migrations to the watch over the new release. Writes the record whenever something is
+    /// about to change that a rollback has to know.
+    ///
+    /// # Errors
+    /// Whatever failed; the transaction then rolls back.
+    fn apply(&self, plan: &Self::Plan, record: &mut Record) -> anyhow::Result<()>;
+
+    /// Restores the state of the target before a release, by the snapshot in its record. Compares the snapshot with the
+    /// present state, so that it can be repeated at any time: after a failure, a signal, a kill or a power cut.
+    ///
+    /// # Errors
+    /// If something could not be restored. The next deploy tries again.
+    fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()>;
+
+    /// Removes what only a release needed that was rolled back, once its record says so.
+    ///
+    /// # Errors
+    /// If something could not be removed.
+    fn clean_up_rolled_back(&self) -> anyhow::Result<()>;
+
+    /// Returns whether the target had no release before this one.
+    fn is_first(&self, record: &Record) -> bool;
+
+    /// Removes the previous release's remains, once the record says that the new one is deployed.
+    ///
+    /// # Errors
+    /// If something could not be removed. The next deploy tries again.
+    fn clean_up(&self, plan: &Self::Plan, record: &Record) -> anyhow::Result<()>;
+
+    /// Returns the addresses of the service, for the report: a line each.
+    ///
+    /// # Errors
+    /// If the engine does not respond.
+    fn addresses(&self) -> anyhow::Result<Vec<String>>;
+
+    /// Returns the command that repeats this deploy with the times of this one, going back with `rollback`.
+    fn command(&self, rollback: bool) -> String;
+
+    /// Returns the command that shows the log of the service, if there is one command for it.
+    fn log_command(&self) -> Option<String>;
+}
+
+/// The reason of a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// This deploy failed, or was interrupted.
+    Failure,
+    /// An earlier deploy was killed: it may have left a program running, and its release may have served since.
+    Recovery,
+}

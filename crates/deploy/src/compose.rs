@@ -1,0 +1,282 @@
+//! The backend for Docker Compose: new containers start beside the old ones, and the proxy moves requests over.
+
+mod changes;
+mod client;
+mod data;
+mod dry_run;
+#[cfg(test)]
+mod fixture;
+mod foreign;
+mod images;
+mod migrations;
+mod options;
+mod preflight;
+mod proxy;
+mod readiness;
+mod removal;
+mod rollout;
+mod stack;
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+pub use self::options::Options;
+
+use self::changes::Change;
+use self::client::Client;
+use self::foreign::Foreign;
+use self::images::Overlay;
+use self::rollout::Rollout;
+use self::stack::{Role, Stack};
+use crate::backend::{Backend, Cause};
+use crate::context::Context;
+use crate::failure::Problem;
+use crate::interrupt::Interrupt;
+use crate::record::{Record, Records, Status, no_previous_release, previous};
+use crate::source;
+
+/// The backend, after its preflight.
+pub struct Compose<'a> {
+    options: &'a Options,
+    context: &'a Context<'a>,
+    client: Client<'a>,
+    stack: Stack,
+    records: Records,
+    /// The containers that another checkout has deployed under the same name.
+    foreign: Vec<Foreign>,
+    /// The value of `DEPLOY_METHOD`, with its source.
+    method: detect::Detected<detect::DeployMethod>,
+    /// The versions of Docker and Compose, for the report.
+    versions: String,
+    /// The Compose file that names the images of the release; written by the plan.
+    overlay: OnceCell<Overlay>,
+}
+
+/// The services that a release replaces.
+pub struct Plan {
+    changes: Vec<Change>,
+}
+
+impl<'a> Backend<'a> for Compose<'a> {
+    type Options = Options;
+    type Plan = Plan;
+
+    const COMMAND: &'static str = "deploy-docker";
+
+    fn preflight(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Self> {
+        preflight::check(options, context)
+    }
+
+    fn dry_run(&self) -> anyhow::Result<()> {
+        dry_run::emit(self)
+    }
+
+    fn accept_target(&self) -> anyhow::Result<()> {
+        foreign::accept(&self.foreign, self.options, &self.client, self.context)?;
+        preflight::settle_method(&self.method, self.options, self.context)
+    }
+
+    fn versions(&self) -> String {
+        self.versions.clone()
+    }
+
+    fn records(&self) -> &Records {
+        &self.records
+    }
+
+    fn is_rollback(&self) -> bool {
+        self.options.rollback
+    }
+
+    /// A release that was left half-way may have served since: the data in its containers is not removed unasked.
+    fn accept_recovery(&self, unfinished: &Record) -> anyhow::Result<()> {
+        let replaced = &unfinished.snapshot.services;
+        let is_old = |id: &str| replaced.iter().flat_map(|it| &it.containers).any(|old| old.id == id);
+        let is_replaced = |service: &str| replaced.iter().any(|it| it.service == service);
+        let mut containers = self.client.containers(self.stack.name())?;
+        containers.retain(|it| is_replaced(&it.service) && !is_old(&it.id));
+        let data = data::of_all(&self.client, &self.stack, &containers)?;
+        data::accept(&data, self.options, self.context)
+    }
+
+    fn clean_up_earlier(&self, records: &[Record]) -> anyhow::Result<()> {
+        let Some(last) = crate::record::serving(records) else { return Ok(()) };
+        let left = last.snapshot.services.iter().flat_map(|replaced| &replaced.containers);
+        if !self.client.inspect(left.map(|old| old.id.as_str()))?.is_empty() {
+            self.context
+                .events
+                .note(format!("release {} serves, and the containers from before it are still to be removed", last.id));
+        }
+        self.rollout(&self.client, self.context.interrupt).remove_previous(&last.snapshot.services)
+    }
+
+    fn refresh(self) -> anyhow::Result<Self> {
+        // Everything that a recovery changes is examined again by the plan.
+        Ok(self)
+    }
+
+    fn plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
+        let events = &self.context.events;
+        let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?);
+        let overlay = Overlay::write(&self.client, &self.stack, &record.id)?;
+        let images = self.images(&mut record, &overlay)?;
+        // A plan is made once.
+        let _ = self.overlay.set(overlay);
+        let changes = changes::find(&self.client, &self.stack, Some(&images))?;
+        let changes = self.without_irreplaceable(changes);
+        if let Some(problem) = dry_run::orphans(&self.client, &self.stack)? {
+            events.warning(problem);
+        }
+        if changes.is_empty() {
+            return Ok((record, None));
+        }
+        for Change { service, cause, .. } in &changes {
+            events.note(format!("{} {cause}", service.name));
+        }
+        for problem in dry_run::outages(&self.stack, &changes) {
+            events.warning(problem);
+        }
+        record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes)?;
+        Ok((record, Some(Plan { changes })))
+    }
+
+    fn accept_changes(&self, plan: &Plan) -> anyhow::Result<()> {
+        let data = data::find(&self.client, &self.stack, &plan.changes)?;
+        data::accept(&data, self.options, self.context)
+    }
+
+    fn discard(&self) -> anyhow::Result<()> {
+        images::remove_tags(&self.client.uninterrupted(), &self.stack, &self.deployed()?)
+    }
+
+    fn apply(&self, plan: &Plan, record: &mut Record) -> anyhow::Result<()> {
+        let (events, changes) = (&self.context.events, &plan.changes);
+        let rollout = self.rollout(&self.client, self.context.interrupt);
+        rollout.backing_services(changes)?;
+        if self.options.rollback {
+            events.note("the database stays as it is: a rollback undoes no migrations");
+        } else if let Some(overlay) = self.overlay.get().filter(|_| replaces_own_code(changes)) {
+            let migrations = events
+                .step("migrations", || migrations::run(&self.client, &self.stack, overlay, &record.id, events))?;
+            if let Some(dir) = &migrations.no_manage_py {
+                events.warning(Problem::new(format!("no migrations ran: `{dir}` of the image has no manage.py")));
+            }
+            migrations.note(record, events);
+            self.records.write(record)?;
+        }
+        rollout.tag_images(&record.id)?;
+        let started = rollout.services(changes)?;
+        rollout.check_through_proxy(&started)
+    }
+
+    fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()> {
+        let (client, never) = (self.client.uninterrupted(), Interrupt::never());
+        migrations::clean_up(&client, &self.stack, &record.id)?;
+        self.rollout(&client, &never).roll_back(record, cause)
+    }
+
+    fn clean_up_rolled_back(&self) -> anyhow::Result<()> {
+        self.discard()
+    }
+
+    fn is_first(&self, record: &Record) -> bool {
+        record.snapshot.services.iter().all(|replaced| replaced.containers.is_empty())
+    }
+
+    fn clean_up(&self, _plan: &Plan, record: &Record) -> anyhow::Result<()> {
+        let (client, never) = (self.client.uninterrupted(), Interrupt::never());
+        self.rollout(&client, &never).remove_previous(&record.snapshot.services)?;
+        images::remove_tags(&client, &self.stack, &self.records.kept()?)
+    }
+
+    fn addresses(&self) -> anyhow::Result<Vec<String>> {
+        let containers = self.client.containers(self.stack.name())?;
+        let ports = containers.into_iter().flat_map(|it| it.host_ports).filter(|port| *port != 0);
+        let ports: Vec<String> = ports.map(|port| port.to_string()).collect();
+        Ok(vec![match ports.as_slice() {
+            [] => "no port is published".to_owned(),
+            ports => format!("published on port {}", ports.join(", ")),
+        }])
+    }
+
+    fn command(&self, rollback: bool) -> String {
+        Options { rollback, ..self.options.times() }.command_line(false)
+    }
+
+    fn log_command(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Returns whether the changes replace a service that runs the project's code, for which migrations can be pending.
+fn replaces_own_code(changes: &[Change]) -> bool {
+    changes.iter().any(|change| change.service.role != Role::Backing)
+}
+
+impl Compose<'_> {
+    /// Returns the commit that is deployed, if the checkout is one of Git's.
+    fn commit(&self) -> anyhow::Result<Option<String>> {
+        let commit = source::commit(&self.context.project.root, &self.context.interrupt.flag());
+        self.context.interrupt.check("git rev-parse")?;
+        Ok(commit)
+    }
+
+    /// Builds the images of the release, or tags existing ones for it; returns the ids of the images of all services, by
+    /// reference.
+    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<BTreeMap<String, String>> {
+        let (client, stack, events) = (&self.client, &self.stack, &self.context.events);
+        if self.options.rollback {
+            let all = self.records.all()?;
+            let target = previous(&all).ok_or_else(|| no_previous_release(&all, "images"))?;
+            events.note(format!("back to release {} of {}", target.id, target.started));
+            images::retag(client, stack, &record.id, Some(target))?;
+            record.rollback_to = Some(target.id.clone());
+            record.commit.clone_from(&target.commit);
+        } else if self.options.no_build {
+            images::retag(client, stack, &record.id, None)?;
+        } else if !stack.built_images().is_empty()
+            && let Err(error) = events.step("build", || images::build(client, stack, overlay, events))
+        {
+            self.discard()?;
+            return Err(error);
+        }
+        let images = images::ids(client, stack, &record.id, events)?;
+        let built = stack.built_images();
+        record.contents =
+            images.clone().into_iter().filter(|(reference, _)| built.contains(&reference.as_str())).collect();
+        Ok(images)
+    }
+
+    /// Leaves out the backing services whose replacement would lose data or is impossible, with a warning for each.
+    fn without_irreplaceable(&self, changes: Vec<Change>) -> Vec<Change> {
+        let reason = |change: &Change| {
+            if change.old.iter().any(|it| !it.anonymous_volumes.is_empty()) {
+                return Some("it keeps data in an anonymous volume");
+            }
+            let has_name = self.stack.declared(&change.service).container_name.is_some();
+            (has_name && !change.old.is_empty()).then_some("its `container_name` allows no second container")
+        };
+        let (kept, left): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| reason(change).is_none());
+        for change in &left {
+            let Change { service, cause, .. } = change;
+            let name = &service.name;
+            let reason = reason(change).unwrap_or_default();
+            let message = format!("`{name}` {cause}, and is left as it is: {reason}");
+            let hint = format!("docker compose -f {} up -d --no-deps {name}", self.client.file);
+            self.context.events.warning(Problem::new(message).hint(hint));
+        }
+        kept
+    }
+
+    /// Returns the releases that were deployed successfully: their images are kept.
+    fn deployed(&self) -> anyhow::Result<Vec<Record>> {
+        let mut records = self.records.all()?;
+        records.retain(|record| record.result == Status::Deployed);
+        Ok(records)
+    }
+
+    fn rollout<'b>(&'b self, client: &'b Client<'b>, interrupt: &'b Interrupt) -> Rollout<'b> {
+        let Options { timeout, stability, .. } = *self.options;
+        Rollout { client, stack: &self.stack, interrupt, events: self.context.events, timeout, stability }
+    }
+}

@@ -1,0 +1,127 @@
+//! What differs between what runs and what should: by Compose's own judgement of the configuration, and by the images.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use docker::{Container, Health};
+
+use super::client::{Client, QUICK};
+use super::stack::{Role, Service, Stack};
+use crate::failure::{Exit, Failure, Problem};
+
+/// A service that is replaced, and the cause.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) service: Service,
+    pub(super) cause: Cause,
+    /// The containers that there are of it.
+    pub(super) old: Vec<Container>,
+}
+
+/// Why a service is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    New,
+    Image,
+    Configuration,
+    Count,
+    Unhealthy,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::New => "is not there yet",
+            Cause::Image => "has a new image",
+            Cause::Configuration => "has another configuration",
+            Cause::Count => "has another number of containers",
+            Cause::Unhealthy => "is unhealthy",
+        })
+    }
+}
+
+/// What has changed, in the order of replacing. Without images, what can be known before a build.
+pub(super) fn find(
+    client: &Client<'_>,
+    stack: &Stack,
+    images: Option<&BTreeMap<String, String>>,
+) -> anyhow::Result<Vec<Change>> {
+    let containers = client.containers(stack.name())?;
+    let mut comparable = Vec::new();
+    for service in stack.services.iter().filter(|it| containers.iter().any(|old| old.service == it.name)) {
+        // Without its image Compose says nothing, and a service with the name of another image has changed anyhow.
+        if client.image(&service.image)?.is_some() {
+            comparable.push(service.name.as_str());
+        }
+    }
+    let mut reconfigured = Vec::new();
+    for service in &comparable {
+        // One by one: of several, Compose would name those that depend on a changed one as well, and wait for them.
+        reconfigured.extend(self::reconfigured(client, service)?);
+    }
+    let mut changes = Vec::new();
+    for service in &stack.services {
+        let old: Vec<_> = containers.iter().filter(|it| it.service == service.name).cloned().collect();
+        let image = images.and_then(|images| images.get(&service.image));
+        let cause = if old.is_empty() {
+            Cause::New
+        } else if image.is_some_and(|image| old.iter().any(|it| it.image != *image)) {
+            Cause::Image
+        } else if !comparable.contains(&service.name.as_str()) || old.iter().any(|it| reconfigured.contains(&it.name)) {
+            Cause::Configuration
+        } else if old.len() != service.scale {
+            Cause::Count
+        } else if !old.iter().all(|container| is_healthy(container, &service.role)) {
+            Cause::Unhealthy
+        } else {
+            continue;
+        };
+        changes.push(Change { service: service.clone(), cause, old });
+    }
+    Ok(changes)
+}
+
+fn is_healthy(container: &Container, role: &Role) -> bool {
+    match role {
+        role if role.is_done(container) => true,
+        // Brought up by somebody who did not come to the end of it.
+        Role::Web(Some(rotation)) if !container.addresses.contains_key(&rotation.network) => false,
+        Role::Job => false,
+        _ => container.runs() && !matches!(container.health, Health::Unhealthy(_)),
+    }
+}
+
+/// The containers that Compose itself would recreate. It keeps a hash of a service's configuration, which `.env` is a
+/// part of, and tells nobody how it comes about (`config --hash` gives another one where there is an `env_file`).
+fn reconfigured(client: &Client<'_>, service: &str) -> anyhow::Result<Vec<String>> {
+    let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never", service];
+    let parsed = client.compose_output(up, QUICK)?;
+    if !parsed.contains("Container ") {
+        let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
+        return Err(Failure::new(Exit::Failed, problem).into());
+    }
+    Ok(recreated(&parsed))
+}
+
+/// The names in lines such as `DRY-RUN MODE -  Container shop-web-1  Recreate`.
+fn recreated(parsed: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "Container").skip(1);
+        let name = words.next()?;
+        (words.next()? == "Recreate").then(|| name.to_owned())
+    };
+    parsed.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recreated;
+
+    #[test]
+    fn what_compose_would_recreate() {
+        let parsed = " DRY-RUN MODE -  Container shop-web-1  Recreate \n DRY-RUN MODE -  Container shop-web-1  Recreated \n \
+                    DRY-RUN MODE -  Container shop-redis-1  Running \n";
+        assert_eq!(recreated(parsed), ["shop-web-1"]);
+        assert!(recreated("").is_empty());
+    }
+}

@@ -1,0 +1,188 @@
+//! Docker and Compose, asked as a person in the root folder would: the engine is wherever Docker itself looks for it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use docker::{Container, Inspected};
+use project::Project;
+use project::secret::Secrets;
+use subprocess::{Command, Deadline, Finished};
+
+use crate::failure::{Exit, Failure, Problem};
+
+/// How long what does not wait for anybody may take.
+pub(super) const QUICK: Duration = Duration::from_secs(60);
+/// How long an image may take to be built or fetched.
+pub(super) const BUILD: Duration = Duration::from_secs(60 * 60);
+
+/// What Compose is told besides: builds that are the same twice have the same id, and nothing but news on the terminal.
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
+    ("COMPOSE_IGNORE_ORPHANS", "1"),
+    ("DOCKER_CLI_HINTS", "false"),
+    ("NO_COLOR", "1"),
+];
+
+/// The way to Docker and Compose.
+#[derive(Clone)]
+pub(super) struct Client<'a> {
+    pub(super) project: &'a Project,
+    /// The Compose file, from the root folder.
+    pub(super) file: String,
+    pub(super) secrets: Secrets,
+    /// Set when nobody wants to wait any longer.
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl<'a> Client<'a> {
+    /// The same way, which a signal that has come does not close: for putting things back.
+    pub(super) fn uninterrupted(&self) -> Client<'a> {
+        Client { stop: Arc::default(), ..self.clone() }
+    }
+
+    /// Runs `docker`; what it printed.
+    pub(super) fn docker<'b>(
+        &self,
+        args: impl IntoIterator<Item = &'b str>,
+        allowed: Duration,
+    ) -> anyhow::Result<String> {
+        let args: Vec<&str> = args.into_iter().collect();
+        let finished = self.ask(&args, b"", allowed)?;
+        self.printed(&args, &finished)
+    }
+
+    /// Runs `docker compose` on the project's file, and on those that are named besides; what it printed.
+    pub(super) fn compose<'b>(
+        &self,
+        more: &'b [String],
+        args: impl IntoIterator<Item = &'b str>,
+        allowed: Duration,
+    ) -> anyhow::Result<String> {
+        let args = self.compose_args(more, args);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let finished = self.ask(&args, b"", allowed)?;
+        self.printed(&args, &finished)
+    }
+
+    /// The same, with what it tells of its progress.
+    pub(super) fn compose_output<'b>(
+        &self,
+        args: impl IntoIterator<Item = &'b str>,
+        allowed: Duration,
+    ) -> anyhow::Result<String> {
+        let args = self.compose_args(&[], args);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let finished = self.ask(&args, b"", allowed)?;
+        self.printed(&args, &finished)?;
+        Ok([finished.stdout(), "\n", finished.stderr()].concat())
+    }
+
+    /// The words behind `docker` for a command of Compose.
+    pub(super) fn compose_args<'b>(&self, more: &'b [String], args: impl IntoIterator<Item = &'b str>) -> Vec<String> {
+        let files = [&self.file].into_iter().chain(more).flat_map(|file| ["-f".to_owned(), file.clone()]);
+        ["compose".to_owned()].into_iter().chain(files).chain(args.into_iter().map(str::to_owned)).collect()
+    }
+
+    /// Runs `docker` with something to read; its end, whatever it was.
+    pub(super) fn ask(&self, args: &[&str], stdin: &[u8], allowed: Duration) -> anyhow::Result<Finished> {
+        let deadline = Deadline::unless(Arc::clone(&self.stop), allowed, allowed);
+        let command = Command::new("docker", args).dir(&self.project.root).envs(ENVIRONMENT).stdin(stdin);
+        command.run(&deadline).map_err(|error| Failure::unfinished(shown(args), &error).into())
+    }
+
+    /// What is known of containers. Those that are gone are left out.
+    pub(super) fn inspect<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> anyhow::Result<Vec<Container>> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let args = [&["inspect", "--type", "container"], ids.as_slice()].concat();
+        let finished = self.ask(&args, b"", QUICK)?;
+        let is_gone = finished.stderr().to_lowercase().contains("no such");
+        if !finished.is_success() && !is_gone {
+            self.printed(&args[..3], &finished)?;
+        }
+        let inspected: Vec<Inspected> =
+            serde_json::from_str(finished.stdout()).context("`docker inspect` is not understood")?;
+        Ok(inspected.into_iter().map(Container::from).collect())
+    }
+
+    /// The containers of the services of a Compose project; not those of a `docker compose run`.
+    pub(super) fn containers(&self, compose_project: &str) -> anyhow::Result<Vec<Container>> {
+        let label = format!("label=com.docker.compose.project={compose_project}");
+        let args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &label];
+        let ids = self.docker(args, QUICK)?;
+        let mut containers = self.inspect(ids.split_whitespace())?;
+        containers.retain(|container| container.is_of_service);
+        containers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(containers)
+    }
+
+    /// All containers that run.
+    pub(super) fn running_containers(&self) -> anyhow::Result<Vec<Container>> {
+        let ids = self.docker(["ps", "--quiet", "--no-trunc"], QUICK)?;
+        self.inspect(ids.split_whitespace())
+    }
+
+    /// The id of an image; none if there is no such image.
+    pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<String>> {
+        let args = ["image", "inspect", "--format", "{{.Id}}", reference];
+        let finished = self.ask(&args, b"", QUICK)?;
+        if !finished.is_success() && finished.stderr().to_lowercase().contains("no such") {
+            return Ok(None);
+        }
+        Ok(Some(self.printed(&args, &finished)?.trim().to_owned()))
+    }
+
+    fn printed(&self, args: &[&str], finished: &Finished) -> anyhow::Result<String> {
+        if finished.is_success() {
+            return Ok(finished.stdout().to_owned());
+        }
+        // Where there are several lines, the cause is the first one, and the last one only says that there was one.
+        let lines: Vec<&str> = finished.stderr().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let complaint = match lines.as_slice() {
+            [.., cause, last] if last.starts_with("Error: failed to") => cause,
+            [.., last] => last,
+            [] => &*finished.complaint(),
+        };
+        let complaint = self.secrets.cover(complaint);
+        Err(Failure::new(Exit::Failed, Problem::new(format!("`{}` failed: {complaint}", shown(args)))).into())
+    }
+}
+
+/// The options that are given a value here.
+const WITH_VALUE: [&str; 10] =
+    ["-f", "--alias", "--entrypoint", "--filter", "--format", "--name", "--pull", "--scale", "--tail", "--user"];
+
+/// A command as it is told: without options, and with ids as short as Docker shows them.
+fn shown(args: &[&str]) -> String {
+    let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut words = vec!["docker"];
+    let mut args = args.iter();
+    while let Some(word) = args.next() {
+        match *word {
+            word if WITH_VALUE.contains(&word) => {
+                args.next();
+            }
+            word if word.starts_with('-') => {}
+            word => words.push(if is_id(&word) { &word[..12] } else { word }),
+        }
+    }
+    words.truncate(5);
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn commands_as_they_are_told() {
+        assert_eq!(shown(&["compose", "-f", "a.yaml", "-f", "b", "build"]), "docker compose build");
+        let id = "0123456789abcdef".repeat(4);
+        assert_eq!(shown(&["stop", &id]), "docker stop 0123456789ab");
+        assert_eq!(shown(&["exec", "-i", "--user", "0", &id, "rm", "-"]), "docker exec 0123456789ab rm");
+    }
+}

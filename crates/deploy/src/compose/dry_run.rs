@@ -1,0 +1,113 @@
+//! The plan of a dry run, and the costs of a deploy that are known in advance.
+
+use docker::Container;
+
+use super::changes::{self, Cause, Change};
+use super::client::Client;
+use super::stack::{Role, Stack};
+use super::{Compose, data};
+use crate::event::Event;
+use crate::failure::Problem;
+use crate::record::{Status, no_previous_release, previous};
+
+/// Emits the plan.
+pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
+    let Compose { options, context, client, stack, .. } = backend;
+    let records = backend.records.all()?;
+    let target = previous(&records);
+    if options.rollback && target.is_none() {
+        return Err(no_previous_release(&records, "images").into());
+    }
+    let mut steps = Vec::new();
+    for record in records.iter().filter(|record| record.result == Status::UnderWay) {
+        steps.push(format!("roll back release {}, whose deploy was not finished", record.id));
+    }
+    let built = stack.built_images().join(", ");
+    steps.push(match target {
+        Some(target) if options.rollback => format!("use the images of release {}", target.id),
+        _ if options.no_build => format!("use the existing images: {built}"),
+        _ => format!("build {built}; a service whose image is new then is replaced as well"),
+    });
+    let changes = changes::find(client, stack, None)?;
+    if !options.rollback {
+        steps.push("copy the database (SQLite) and apply pending migrations, if any service is replaced".to_owned());
+    }
+    steps.extend(stack.services.iter().map(|service| {
+        let name = &service.name;
+        let how = match (&service.role, service.role.is_rolling()) {
+            (Role::Web(_), true) => "beside the old container; it gets requests once it has proved healthy",
+            (_, true) => "beside the old container, which then finishes its task",
+            _ => "in place",
+        };
+        match changes.iter().find(|change| change.service.name == *name) {
+            Some(Change { cause: Cause::New, .. }) => format!("start {name}: it has no container yet"),
+            Some(Change { cause, .. }) => format!("replace {name}, which {cause}: {how}"),
+            None => format!("replace {name} if its image is new: {how}"),
+        }
+    }));
+    steps.push(format!(
+        "watch the new containers for {} s; roll back if one is unhealthy, otherwise remove the old ones",
+        options.stability.as_secs_f32()
+    ));
+    let title = format!("Plan for `{}` in {} ({})", stack.name(), context.project.root.display(), backend.versions);
+    context.events.emit(Event::Plan { title, steps, commands: Vec::new() });
+
+    // Whether an image is new is known after the build: any container may be replaced.
+    let containers = client.containers(stack.name())?;
+    let all: Vec<Change> = stack
+        .services
+        .iter()
+        .map(|service| {
+            let old = containers.iter().filter(|it| it.service == service.name).cloned().collect();
+            Change { service: service.clone(), cause: Cause::Image, old }
+        })
+        .collect();
+    for data in data::find(client, stack, &all)? {
+        context.events.warning(data.problem(options, context));
+    }
+    for problem in outages(stack, &changes).into_iter().chain(orphans(client, stack)?) {
+        context.events.warning(problem);
+    }
+    Ok(())
+}
+
+/// Returns a warning about running containers whose service is not in the Compose file any more.
+pub(super) fn orphans(client: &Client<'_>, stack: &Stack) -> anyhow::Result<Option<Problem>> {
+    let containers = client.containers(stack.name())?;
+    let left: Vec<String> = containers
+        .iter()
+        .filter(|it| it.is_up() && stack.service(&it.service).is_none())
+        .map(ToString::to_string)
+        .collect();
+    let hint = format!("docker compose -f {} up -d --no-recreate --remove-orphans", client.file);
+    let message = || format!("{} still runs, and its service is not in the Compose file any more", left.join(", "));
+    Ok((!left.is_empty()).then(|| Problem::new(message()).hint(hint)))
+}
+
+/// Returns a warning for each service whose replacement costs an outage, with the reason.
+pub(super) fn outages(stack: &Stack, changes: &[Change]) -> Vec<Problem> {
+    let is_outage = |change: &&Change| change.service.role.costs_outage() && change.old.iter().any(Container::runs);
+    changes
+        .iter()
+        .filter(is_outage)
+        .map(|change| {
+            let name = &change.service.name;
+            let (message, hint) = match change.service.role {
+                Role::Web(_) if stack.services.iter().any(|service| service.role == Role::Proxy) => (
+                    format!("`{name}` is replaced in place, which costs an outage: no labels describe how the proxy adds it to the rotation and removes it"),
+                    Some("see README.md on the labels `xtask.front`, `xtask.hold-file` and `xtask.state`"),
+                ),
+                Role::Web(_) => (
+                    format!("`{name}` is replaced in place, which costs an outage: it publishes the port itself, and only one container can do that"),
+                    Some("a proxy in front of it, as in deploy/docker of this tool, avoids that"),
+                ),
+                _ => (format!("`{name}` is replaced in place: clients of it wait or fail for a moment"), None),
+            };
+            let problem = Problem::new(message);
+            match hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            }
+        })
+        .collect()
+}

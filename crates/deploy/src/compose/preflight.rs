@@ -1,0 +1,284 @@
+//! The preflight: everything that must hold before the deploy changes anything; all problems at once.
+
+use std::cell::OnceCell;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use checks::catalogue::Selection;
+use checks::group::core::disk_at;
+use checks::{Limits, Outcome, Site, Status, plan, run};
+use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
+use docker::Container;
+use docker::compose::{Config, Port, is_at_least};
+use subprocess::Deadline;
+
+use super::client::{Client, QUICK};
+use super::stack::{Role, Stack};
+use super::{Compose, Options, foreign};
+use crate::backend::Backend;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Problem};
+use crate::record::{Records, Target};
+
+/// The health checks that must not fail.
+const ASKED: [&str; 3] = ["env", "docker.daemon", "docker.compose"];
+/// The oldest version of Compose with everything that is used here.
+const COMPOSE: (u32, u32) = (2, 20);
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Examines everything that the deploy needs; reports all problems at once.
+pub(super) fn check<'a>(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Compose<'a>> {
+    let mut problems = Vec::new();
+    let (backend, warnings) = context.events.waiting("pre-flight", || examine(options, context, &mut problems))?;
+    for problem in warnings {
+        context.events.warning(problem);
+    }
+    match backend {
+        Some(backend) if problems.is_empty() => Ok(backend),
+        _ => Err(Failure { exit: Exit::NotMet, problems }.into()),
+    }
+}
+
+/// Examines the project, the engine and its containers. Returns the backend if the target could be determined, and the
+/// warnings.
+fn examine<'a>(
+    options: &'a Options,
+    context: &'a Context<'a>,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<(Option<Compose<'a>>, Vec<Problem>)> {
+    let (site, method) = survey(context);
+    problems.extend(method.rejected.iter().map(|rejected| {
+        Problem::new(rejected.to_string()).hint("cargo xtask install --method docker, or correct the line by hand")
+    }));
+    let file = context.project.compose_file();
+    let file = file.map(|file| context.project.relative(&file).display().to_string()).unwrap_or_default();
+    let (secrets, environment) = (site.secrets.clone(), site.environment.value);
+    let is_here = docker::host(&Deadline::within(TIMEOUT)).is_none();
+    let outcomes = outcomes(site, context);
+    context.interrupt.check("pre-flight")?;
+    let has_docker = !docker::version(&Deadline::within(TIMEOUT)).is_err_and(|error| error.is_not_installed());
+    // An unknown `DEPLOY_METHOD` is reported above, and a missing Docker by the check of the engine.
+    let is_first_report = |outcome: &&Outcome| match &*outcome.name {
+        "env.axes" => method.rejected.is_none(),
+        "docker.compose" => has_docker,
+        _ => true,
+    };
+    // The mode of the file makes no deploy fail, and is worth a warning.
+    let failed = outcomes.iter().filter(|it| it.status == Status::Err).filter(is_first_report);
+    let (warnings, errors): (Vec<_>, Vec<_>) = failed.partition(|it| it.name == "env.mode");
+    problems.extend(errors.into_iter().map(|outcome| problem(outcome, &file)));
+    let warnings = warnings.into_iter().map(|outcome| problem(outcome, &file)).collect();
+
+    let stop = context.interrupt.flag();
+    let mut client = Client { project: context.project, file: file.clone(), secrets, stop };
+    let is_ok = |name: &str| outcomes.iter().any(|it| it.name == name && it.status == Status::Ok);
+    if !is_ok("docker.compose") {
+        return Ok((None, warnings));
+    }
+    let version = client.docker(["compose", "version", "--short"], QUICK)?;
+    let mut versions = format!("Compose {}", version.trim());
+    if !is_at_least(&version, COMPOSE) {
+        let (major, minor) = COMPOSE;
+        problems.push(
+            Problem::new(format!(
+                "Compose {major}.{minor} or later is required, the installed version is {}",
+                version.trim()
+            ))
+            .hint("update the Compose plugin of Docker"),
+        );
+    }
+    let config = config(&client)?;
+    client.secrets = client.secrets.clone().and(config.secrets());
+    let stack = match Stack::of(config) {
+        Ok(stack) if is_ok("docker.daemon") => stack,
+        Ok(_) => return Ok((None, warnings)),
+        Err(problem) => {
+            problems.push(problem);
+            return Ok((None, warnings));
+        }
+    };
+    let version = client.docker(["version", "--format", "{{.Server.Version}}"], QUICK)?;
+    versions = format!("Docker {}, {versions}", version.trim());
+    let engine_id = client.docker(["info", "--format", "{{.ID}}"], QUICK)?.trim().to_owned();
+    let (own, others): (Vec<_>, Vec<_>) =
+        client.running_containers()?.into_iter().partition(|it| it.project == stack.name());
+    problems.extend(ports(&stack, &own, &others, is_here));
+    // Stopped containers have data as well.
+    let own = client.containers(stack.name())?;
+    let foreign = foreign::find(&own, &stack, &client, environment);
+    // A hint names all the consents that the deploy needs.
+    let consenting = Options {
+        abandon_data: options.abandon_data || has_anonymous_volumes(&stack, &own),
+        ..foreign::accepting(&foreign, options)
+    };
+    let again = consenting.command_line(context.is_yes);
+    problems.extend(irreplaceable(&stack, &own, options, &again));
+    problems.extend(foreign::problems(&foreign, options, &again, &client, context));
+    if is_here {
+        problems.extend(disk(&client)?);
+    }
+    let target = Target { command: Compose::COMMAND.to_owned(), engine: engine_id, project: stack.name().to_owned() };
+    let records = Records::of(context.project, target);
+    let overlay = OnceCell::new();
+    Ok((Some(Compose { options, context, client, stack, records, foreign, method, versions, overlay }), warnings))
+}
+
+/// Surveys the project as the deploy makes it: with `DEPLOY_METHOD=docker`. Returns the present value as well.
+fn survey(context: &Context<'_>) -> (Site, Detected<DeployMethod>) {
+    let only = ASKED.iter().filter_map(|name| name.parse().ok()).collect();
+    let selection = Selection { only, skip: Vec::new() };
+    let (project, machine) = (context.project.clone(), context.machine);
+    let mut site = Site::survey(project, machine, selection, TIMEOUT, context.interrupt.flag());
+    let method = site.deploy_method.clone();
+    site.deploy_method.value = DeployMethod::Docker;
+    (site, method)
+}
+
+fn outcomes(site: Site, context: &Context<'_>) -> Vec<Outcome> {
+    let limits = Limits { timeout: TIMEOUT, deadline: 2 * TIMEOUT };
+    run(plan(&Arc::new(site)), limits, &context.interrupt.flag(), &mut |_| {})
+}
+
+fn problem(outcome: &Outcome, file: &str) -> Problem {
+    match &*outcome.name {
+        "docker.compose" if !file.is_empty() => Problem::of_check(outcome, &format!("docker compose -f {file} config")),
+        _ => Problem::of_check(outcome, "cargo xtask health"),
+    }
+}
+
+fn config(client: &Client<'_>) -> anyhow::Result<Config> {
+    let text = client.compose(&[], ["config", "--format", "json"], QUICK)?;
+    serde_json::from_str(&text).map_err(|error| {
+        // Where it stops making sense, and not what stands there.
+        let message = format!("`docker compose config` is not understood: line {}", error.line());
+        Failure::new(Exit::NotMet, Problem::new(message)).into()
+    })
+}
+
+/// Whether there is room for images, where the engine keeps them. Behind a virtual machine that folder is not here.
+fn disk(client: &Client<'_>) -> anyhow::Result<Option<Problem>> {
+    let folder = client.docker(["info", "--format", "{{.DockerRootDir}}"], QUICK)?;
+    let folder = Path::new(folder.trim());
+    let outcome = folder.is_dir().then(|| disk_at(folder)).filter(|it| it.status == Status::Err);
+    Ok(outcome.map(|outcome| {
+        Problem::new(format!("`{}`: {}", folder.display(), outcome.message))
+            .hint("docker system df; docker system prune")
+    }))
+}
+
+/// The ports that somebody else has.
+fn ports(stack: &Stack, ours: &[Container], others: &[Container], is_here: bool) -> Vec<Problem> {
+    let fixed = |port: &Port| port.is_tcp().then(|| port.published.as_deref()?.parse::<u16>().ok()).flatten();
+    let mut problems = Vec::new();
+    for service in &stack.services {
+        for (port, host_ip) in
+            stack.declared(service).ports.iter().filter_map(|port| Some((fixed(port)?, port.host_ip.as_deref())))
+        {
+            let mut holders = ours.iter().chain(others).filter(|it| it.runs() && it.host_ports.contains(&port));
+            let holder = holders.next();
+            // Its own old container gives it up. Another one of ours does not.
+            if holder.is_some_and(|it| it.project == stack.name() && it.service == service.name) {
+                continue;
+            }
+            let address = host_ip.filter(|ip| !ip.is_empty()).unwrap_or("0.0.0.0");
+            let holder = match holder {
+                Some(holder) => format!("container `{}`", holder.name),
+                // Who binds it on another machine is only known to that one, and told when the container starts.
+                None if is_here && TcpListener::bind((address, port)).is_err_and(is_in_use) => {
+                    "another program".to_owned()
+                }
+                None => continue,
+            };
+            let name = &service.name;
+            problems.push(
+                Problem::new(format!("port {port}, which `{name}` publishes, is held by {holder}"))
+                    .hint("stop it, or choose another port: `WEB_PORT` in `.env` for the stack that is carried here"),
+            );
+        }
+    }
+    problems
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `is_err_and` hands it over")]
+fn is_in_use(error: std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::AddrInUse
+}
+
+/// Whether a container that can be replaced keeps data where no other one finds it.
+fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
+    let is_replaced = |it: &Container| stack.service(&it.service).is_some_and(|service| service.role != Role::Backing);
+    ours.iter().any(|it| is_replaced(it) && !it.anonymous_volumes.is_empty())
+}
+
+/// What no second container can be made beside; `again` is this run with all consents.
+fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for service in &stack.services {
+        // What the others rest on is left alone as long as it does not change, and if it does, that is told then.
+        if service.role == Role::Backing {
+            continue;
+        }
+        let name = &service.name;
+        if let Some(container) = &stack.declared(service).container_name {
+            problems.push(
+                Problem::new(format!(
+                    "`{name}` has the `container_name` `{container}`, so that no new one can be made beside it"
+                ))
+                .hint("take `container_name` out of the Compose file: Compose gives names by itself"),
+            );
+        }
+        for container in ours.iter().filter(|it| it.service == *name && !options.abandon_data) {
+            for place in &container.anonymous_volumes {
+                problems.push(
+                    Problem::new(format!("`{name}` keeps data in a volume without a name (`{place}`), which a new container would not find"))
+                        .hint(format!(
+                        "name it in the Compose file: volumes: [\"{name}-data:{place}\"], and copy the data; or, to give it \
+                         up: {again}"
+                    )),
+                );
+            }
+        }
+    }
+    problems
+}
+
+/// Whether this is what is wanted, when `.env` says something else; writes it where `.env` says nothing.
+pub(super) fn settle_method(
+    method: &Detected<DeployMethod>,
+    options: &Options,
+    context: &Context<'_>,
+) -> anyhow::Result<()> {
+    let (events, project) = (context.events, &context.project);
+    match (&method.source, method.value) {
+        (Source::EnvFile { .. }, DeployMethod::Docker) => Ok(()),
+        (Source::EnvFile { line }, DeployMethod::Bare) => {
+            let place =
+                format!("`{ENV_FILE}` line {line}: `{DEPLOY_METHOD}` is `bare`, and this deploys with `docker`");
+            let may_go_on = context.is_yes || context.is_interactive();
+            if may_go_on {
+                events.warning(Problem::new(&place));
+            }
+            if may_go_on && (context.is_yes || context.confirm("Deploy with Docker all the same?")?) {
+                return Ok(());
+            }
+            let why = if context.is_interactive() { "declined" } else { context.why_not_asked() };
+            let problem = Problem::new(format!("{place}: {why}: nothing was changed"));
+            let hint = format!("cargo xtask install --method docker, or {}", options.command_line(true));
+            Err(Failure::new(Exit::NotMet, problem.hint(hint)).into())
+        }
+        _ => {
+            let docker = DeployMethod::Docker.as_str();
+            let sample = envfile::read(&project.sample_file())?.unwrap_or_default();
+            let (change, _saved) = envfile::update(&project.env_file(), &sample, |file| {
+                file.set(DEPLOY_METHOD, docker, Some(&sample))
+                    .map_err(|error| anyhow::Error::new(Failure::usage(format!("`{ENV_FILE}`: {error}"))))
+            })?;
+            if change.is_some() {
+                events.done(ENV_FILE, format!("`{DEPLOY_METHOD}={docker}` written: it said nothing of it"));
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Whether new containers are well: each asked by itself, and then watched.
+
+use std::time::{Duration, Instant};
+
+use docker::Container;
+use project::web;
+use serde::Deserialize;
+
+use super::client::{Client, QUICK};
+use super::stack::{Role, Service, Stack};
+use crate::event::Events;
+use crate::failure::{Exit, Failure, Problem};
+use crate::interrupt::Interrupt;
+
+const POLL: Duration = Duration::from_millis(250);
+const UNPROVEN: &str = "is not healthy by its health check";
+/// How long one question from within a container goes on; the engine is asked about it in between.
+const ASK: Duration = Duration::from_secs(1);
+/// How many of a container's last lines are shown.
+const LOG_LINES: &str = "30";
+/// Asks the server in the container that it runs in: nobody else can reach it yet.
+const SCRIPT: &str = include_str!("probe.py");
+const DJANGO_ALLOWED_HOSTS: &str = project::matrix::DJANGO_ALLOWED_HOSTS;
+
+/// What proving takes.
+pub(super) struct Readiness<'a> {
+    pub(super) client: &'a Client<'a>,
+    pub(super) stack: &'a Stack,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) events: Events<'a>,
+    /// How long a container may take until it is well.
+    pub(super) timeout: Duration,
+}
+
+/// What the server in a container answers.
+#[derive(Deserialize)]
+struct Answer {
+    healthy: bool,
+    status: Option<u16>,
+    error: Option<String>,
+}
+
+impl Readiness<'_> {
+    /// Waits until the web service answers as it should, and what others rest on is well by its health check. One that
+    /// ends or restarts is given up at once.
+    pub(super) fn wait_until_healthy(&self, service: &Service, id: &str) -> anyhow::Result<Container> {
+        let end = Instant::now() + self.timeout;
+        loop {
+            self.interrupt.check("waiting for the new containers")?;
+            let container = self.container(id)?;
+            if service.role.is_done(&container) {
+                return Ok(container);
+            }
+            if let Some(failure) = container.failure() {
+                return Err(self.unhealthy(&container, &failure));
+            }
+            let complaint = match &service.role {
+                Role::Web(_) => self.complaint(service, &container, None)?,
+                Role::Job => Some("has not ended".to_owned()),
+                // Whoever runs beside another one is waited for while it is watched.
+                role if role.is_rolling() => None,
+                _ => container.is_starting().then(|| UNPROVEN.to_owned()),
+            };
+            let Some(complaint) = complaint else { return Ok(container) };
+            if Instant::now() >= end {
+                return Err(self.unhealthy(&container, &format!("{complaint}, after {} s", self.timeout.as_secs())));
+            }
+            self.interrupt.pause(POLL);
+        }
+    }
+
+    /// Waits until a container that served before does so again; what its health check says comes later.
+    pub(super) fn wait_until_responding(&self, service: &Service, id: &str) -> anyhow::Result<()> {
+        let end = Instant::now() + self.timeout;
+        while let Role::Web(_) = service.role {
+            let container = self.container(id)?;
+            let Some(complaint) = self.complaint(service, &container, None)? else { break };
+            if Instant::now() >= end {
+                return Err(self.unhealthy(&container, &complaint));
+            }
+            self.interrupt.pause(POLL);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the same containers live on so long, without a restart, and are well at the end, by their health
+    /// checks too: these may take longer.
+    pub(super) fn watch(&self, watched: &[(&Service, Container)], stability: Duration) -> anyhow::Result<()> {
+        let (end, given_up) = (Instant::now() + stability, Instant::now() + stability.max(self.timeout));
+        loop {
+            self.interrupt.check("watching the new containers")?;
+            let mut is_over = Instant::now() >= end;
+            let containers = self.client.inspect(watched.iter().map(|(_, container)| container.id.as_str()))?;
+            for (service, first) in watched.iter().filter(|(service, _)| service.role != Role::Job) {
+                let Some(now) = containers.iter().find(|it| it.id == first.id) else {
+                    let message = format!("{first} was removed by somebody else");
+                    return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
+                };
+                if let Some(failure) = now.failure().filter(|_| !service.role.is_done(first)) {
+                    return Err(self.unhealthy(now, &failure));
+                }
+                if now.started_at != first.started_at {
+                    return Err(self.unhealthy(now, "was restarted"));
+                }
+                if now.is_starting() {
+                    if Instant::now() >= given_up {
+                        return Err(self.unhealthy(now, &format!("{UNPROVEN}, after {} s", self.timeout.as_secs())));
+                    }
+                    is_over = false;
+                }
+                if is_over && let (Role::Web(_), Some(complaint)) = (&service.role, self.complaint(service, now, None)?)
+                {
+                    return Err(self.unhealthy(now, &complaint));
+                }
+            }
+            if is_over {
+                return Ok(());
+            }
+            self.interrupt.pause(POLL);
+        }
+    }
+
+    /// Asks the web service through the proxy, from within one of its containers.
+    pub(super) fn ask_through(&self, proxy: &Service, web: &Service, from: &Container) -> anyhow::Result<()> {
+        let end = Instant::now() + self.timeout;
+        while let Some(complaint) = self.complaint(web, from, Some(proxy))? {
+            self.interrupt.check("asking through the proxy")?;
+            if Instant::now() >= end {
+                let complaint = self.client.secrets.cover(&complaint);
+                let message = format!("`{}` is well, and through `{}` it {complaint}", web.name, proxy.name);
+                return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the answer of the web server in this container, or of another service as seen from there.
+    fn complaint(
+        &self,
+        service: &Service,
+        container: &Container,
+        through: Option<&Service>,
+    ) -> anyhow::Result<Option<String>> {
+        let health_path = self.client.project.settings.health_path.as_deref();
+        let path = web::path_of(health_path);
+        let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
+        let host = web::host_of(hosts.and_then(|hosts| hosts.as_str()));
+        let address = through.map_or("127.0.0.1", |through| &through.name);
+        let port = self.stack.port(through.unwrap_or(service)).to_string();
+        let seconds = ASK.as_secs_f32().to_string();
+        // The range of statuses that are well, as the checks judge them.
+        let healthy: Vec<u16> = (100..600).filter(|status| web::is_well(*status, health_path)).collect();
+        let (low, high) = (healthy.first().copied().unwrap_or(200), healthy.last().copied().unwrap_or(299) + 1);
+        let (low, high) = (low.to_string(), high.to_string());
+        let args = ["exec", "-i", &container.id, "python3", "-", address, &port, &host, path, &seconds, &low, &high];
+        let finished = self.client.ask(&args, SCRIPT.as_bytes(), QUICK)?;
+        if !finished.is_success() {
+            return Ok(Some(format!("cannot be asked from within: {}", finished.complaint())));
+        }
+        let Ok(answer) = serde_json::from_str::<Answer>(finished.stdout()) else {
+            return Ok(Some("gave no answer that is understood".to_owned()));
+        };
+        Ok(match answer {
+            Answer { healthy: true, .. } => None,
+            Answer { status: Some(400), .. } => {
+                Some(format!("answers 400 on `{path}` as {host}, which may not be in `{DJANGO_ALLOWED_HOSTS}`"))
+            }
+            Answer { status: Some(status), .. } => Some(format!("answers {status} on `{path}` as {host}")),
+            Answer { error, .. } => Some(format!("does not answer on port {port}: {}", error.unwrap_or_default())),
+        })
+    }
+
+    fn container(&self, id: &str) -> anyhow::Result<Container> {
+        self.client.inspect([id])?.pop().ok_or_else(|| {
+            let message = format!("the container {} was removed by somebody else", &id[..12.min(id.len())]);
+            Failure::new(Exit::Failed, Problem::new(message)).into()
+        })
+    }
+
+    /// The exit code that a container ended with which runs again by now: only the engine's events still know it.
+    fn last_exit_code(&self, container: &Container) -> Option<String> {
+        let filter = format!("container={}", container.id);
+        // Docker cuts these times to whole seconds: up to the next one, so that the present one is in it.
+        let range = ["events", "--since", "15m", "--until", "-1s", "--filter", &filter, "--filter", "event=die"];
+        let format = ["--format", "{{index .Actor.Attributes \"exitCode\"}}"];
+        let events = self.client.ask(&[&range[..], &format].concat(), b"", QUICK).ok()?;
+        events.stdout().lines().last().map(str::to_owned)
+    }
+
+    /// Shows a container's last words, and makes an error of what is wrong with it.
+    fn unhealthy(&self, container: &Container, failure: &str) -> anyhow::Error {
+        let ended = if container.runs() { self.last_exit_code(container) } else { None };
+        let ended = ended.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+        let failure = self.client.secrets.cover(failure) + &ended;
+        self.events.note(format!("{container} {failure}; its last lines:"));
+        // Without them the error is told all the same.
+        let args = ["logs", "--timestamps", "--tail", LOG_LINES, &container.id];
+        if let Ok(logs) = self.client.ask(&args, b"", QUICK) {
+            self.events.output(&self.client.secrets.cover(&in_order(logs.stdout(), logs.stderr())), true);
+        }
+        Failure::new(Exit::Failed, Problem::new(format!("{container} {failure}"))).into()
+    }
+}
+
+/// The lines of both outputs in the order of their times, which Docker has written before them; without these.
+fn in_order(stdout: &str, stderr: &str) -> String {
+    let mut lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
+    lines.sort_by_key(|line| line.split(' ').next());
+    let lines = lines.iter().map(|line| line.split_once(' ').map_or("", |(_, line)| line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn two_outputs_in_the_order_of_their_times() {
+        let stdout = "2026-11-23T04:48:46.1Z one\n2026-11-23T04:48:46.3Z three\n";
+        let stderr = "2026-11-23T04:48:46.2Z two words\n2026-11-23T04:48:46.4Z \n";
+        assert_eq!(in_order(stdout, stderr), "one\ntwo words\nthree\n");
+    }
+}

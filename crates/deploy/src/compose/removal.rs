@@ -1,0 +1,204 @@
+//! The end of containers: of the old ones after a release, of the new ones where it failed; and the old ones put back.
+
+use std::time::Duration;
+
+use docker::Container;
+
+use super::client::QUICK;
+use super::rollout::Rollout;
+use super::stack::{Role, Service};
+use crate::backend::Cause;
+use crate::failure::{Exit, Failure, Problem};
+use crate::record::{Record, Replaced};
+
+/// The treatment of a container that the proxy does not release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    /// It is left running: the next deploy tries again.
+    Patient,
+    /// It is removed with its anonymous volumes, which this deploy has created.
+    FailedDeploy,
+    /// It is removed, and its volumes stay: it may have served since an earlier deploy was killed.
+    Recovery,
+}
+
+/// Who has made the containers that there are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    ThisTool,
+    /// Those of before are gone: somebody has put things right in another way.
+    AnotherProcess,
+}
+
+/// One service that is put back: its containers as they are now.
+struct PutBack<'a> {
+    service: Option<&'a Service>,
+    origin: Origin,
+    /// Those that are to run again.
+    old: Vec<Container>,
+    new: Vec<Container>,
+}
+
+impl<'a> Rollout<'a> {
+    /// Ends the containers of before: they get no more requests, finish what they have begun, and go.
+    pub(super) fn remove_previous(&self, before: &[Replaced]) -> anyhow::Result<()> {
+        for replaced in before {
+            let containers = self.client.inspect(replaced.containers.iter().map(|old| old.id.as_str()))?;
+            if containers.is_empty() {
+                continue;
+            }
+            self.stage(&format!("{}: the old container has finished, and is gone", replaced.service), || {
+                containers.iter().try_for_each(|container| self.end(container, Urgency::Patient))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes a container out of the rotation, stops and removes it.
+    fn end(&self, container: &Container, urgency: Urgency) -> anyhow::Result<()> {
+        let proxy = match self.stack.service(&container.service) {
+            Some(service) => self.proxy(service)?,
+            None => None,
+        };
+        if let Some(proxy) = proxy
+            && container.runs()
+            && container.addresses.contains_key(&proxy.rotation.network)
+        {
+            match proxy.drain(container, Duration::from_secs(container.stop_timeout)) {
+                Ok(0) => {}
+                Ok(left) => self.events.note(format!("{container} is stopped with {left} requests on it")),
+                Err(error) if urgency == Urgency::Patient => return Err(error),
+                Err(error) => self.events.note(self.client.secrets.cover(&error.to_string())),
+            }
+        }
+        if container.is_up() {
+            self.stop(container)?;
+        }
+        // Volumes without a name go with a container that has failed in this run. Of what served before, or since a run
+        // that was killed, nothing is thrown away.
+        let volumes: &[&str] = if urgency == Urgency::FailedDeploy { &["--volumes"] } else { &[] };
+        self.client
+            .docker(["rm", "--force"].into_iter().chain(volumes.iter().copied()).chain([&*container.id]), QUICK)?;
+        Ok(())
+    }
+
+    /// Puts back what was there before a release, by what its record says and what the engine shows. Can be done again
+    /// at any time. What fails keeps nothing else from being put back.
+    pub(super) fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()> {
+        let mut failed = Vec::new();
+        let urgency = if cause == Cause::Failure { Urgency::FailedDeploy } else { Urgency::Recovery };
+        let services = self.services_to_put_back(record)?;
+        // What somebody has brought up in another way has its images by the names that they have now.
+        let are_ours = services.iter().all(|service| service.origin == Origin::ThisTool);
+        for (reference, image) in record.snapshot.images.iter().filter(|_| are_ours) {
+            failed.extend(self.restore_tag(reference, image.as_deref()).err());
+        }
+        for service in &services {
+            failed.extend(self.start_again(service, cause).err());
+        }
+        for service in &services {
+            // As long as the old ones do not answer, the new ones are better than nothing.
+            let put_back = self
+                .wait_until_back(service)
+                .and_then(|()| service.new.iter().try_for_each(|container| self.end(container, urgency)));
+            failed.extend(put_back.err());
+        }
+        failed.extend(self.are_back(&services).err());
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let problems = failed.iter().map(|error| Problem::new(format!("{error:#}"))).collect();
+        Err(Failure { exit: Exit::RollbackFailed, problems }.into())
+    }
+
+    fn restore_tag(&self, reference: &str, image: Option<&str>) -> anyhow::Result<()> {
+        match image {
+            Some(image) if self.client.image(image)?.is_some() => {
+                self.client.docker(["tag", image, reference], QUICK).map(drop)
+            }
+            Some(_) => {
+                self.events.note(format!("the image that `{reference}` was is not there any more"));
+                Ok(())
+            }
+            // There was none, and there may be none.
+            None => self.client.ask(&["image", "rm", reference], b"", QUICK).map(drop),
+        }
+    }
+
+    /// The services of a record, with their containers as they are.
+    fn services_to_put_back(&self, record: &Record) -> anyhow::Result<Vec<PutBack<'a>>> {
+        let containers = self.client.containers(self.stack.name())?;
+        let put_back = |replaced: &Replaced| {
+            let (mut old, mut new): (Vec<_>, Vec<_>) = containers
+                .iter()
+                .filter(|it| it.service == replaced.service)
+                .cloned()
+                .partition(|it| replaced.containers.iter().any(|old| old.id == it.id));
+            old.retain(|it| replaced.containers.iter().any(|old| old.id == it.id && old.was_running));
+            let is_gone = old.is_empty() && replaced.containers.iter().any(|old| old.was_running);
+            let origin = if is_gone && !new.is_empty() { Origin::AnotherProcess } else { Origin::ThisTool };
+            if origin == Origin::AnotherProcess {
+                // It is all that serves.
+                let names: Vec<_> = new.iter().map(ToString::to_string).collect();
+                self.events.note(format!("{} stays: what was there before is gone", names.join(", ")));
+                new.clear();
+            }
+            PutBack { service: self.stack.service(&replaced.service), origin, old, new }
+        };
+        Ok(record.snapshot.services.iter().map(put_back).collect())
+    }
+
+    /// Starts the old containers of a service that do not run. None of them is ever held back before its successor is
+    /// committed, so that whoever runs gets requests.
+    fn start_again(&self, back: &PutBack<'a>, cause: Cause) -> anyhow::Result<()> {
+        let PutBack { service, old, new, .. } = back;
+        let is_rolling = service.is_some_and(|service| service.role.is_rolling());
+        if !is_rolling && !new.is_empty() {
+            // There can be only one: of a port, or of a volume.
+            new.iter().filter(|it| it.is_up()).try_for_each(|container| self.stop(container))?;
+            if cause == Cause::Recovery {
+                old.iter().filter(|it| it.is_up()).try_for_each(|container| self.stop(container))?;
+            }
+        }
+        for container in &self.client.inspect(old.iter().map(|it| it.id.as_str()))? {
+            if !container.is_up() {
+                self.start(container)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the old containers of a service answer, and get requests where a proxy hands them out. Those that
+    /// ran all the time do.
+    fn wait_until_back(&self, back: &PutBack<'a>) -> anyhow::Result<()> {
+        let Some(service) = back.service.filter(|service| matches!(service.role, Role::Web(_))) else { return Ok(()) };
+        if back.new.is_empty() && back.old.iter().all(Container::runs) {
+            return Ok(());
+        }
+        let now = self.client.inspect(back.old.iter().map(|it| it.id.as_str()))?;
+        for container in &now {
+            self.readiness().wait_until_responding(service, &container.id)?;
+        }
+        if let Some(proxy) = self.proxy(service)? {
+            for container in now.iter().filter(|it| it.addresses.contains_key(&proxy.rotation.network)) {
+                // They answer; a proxy that cannot be asked must not keep the rest from being put back.
+                if let Err(error) = proxy.wait_until_in_rotation(container) {
+                    self.events.note(self.client.secrets.cover(&error.to_string()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether everything runs that ran before.
+    fn are_back(&self, services: &[PutBack<'_>]) -> anyhow::Result<()> {
+        let old = services.iter().flat_map(|service| &service.old);
+        let now = self.client.inspect(old.map(|it| it.id.as_str()))?;
+        let down: Vec<String> = now.iter().filter(|it| !it.is_up()).map(ToString::to_string).collect();
+        if down.is_empty() {
+            return Ok(());
+        }
+        let problem = Problem::new(format!("{} ran before, and does not run now", down.join(", ")));
+        Err(Failure::new(Exit::RollbackFailed, problem).into())
+    }
+}

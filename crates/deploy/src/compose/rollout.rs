@@ -1,0 +1,200 @@
+//! The new containers of a release: brought up, proven, and let in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use docker::Container;
+
+use super::changes::Change;
+use super::client::{Client, QUICK};
+use super::images::tagged;
+use super::proxy::Proxy;
+use super::readiness::Readiness;
+use super::stack::{Role, Service, Stack};
+use crate::event::Events;
+use crate::interrupt::Interrupt;
+use crate::record::{Old, Replaced, Snapshot};
+
+/// On top of the time that a container has to end by itself.
+const STOP: Duration = Duration::from_secs(30);
+
+/// What bringing up a release takes.
+pub(super) struct Rollout<'a> {
+    pub(super) client: &'a Client<'a>,
+    pub(super) stack: &'a Stack,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) events: Events<'a>,
+    pub(super) timeout: Duration,
+    pub(super) stability: Duration,
+}
+
+/// New containers with their services.
+pub(super) type Started<'c> = Vec<(&'c Service, Container)>;
+
+impl<'a> Rollout<'a> {
+    /// Replaces what rests below the service: it has to be there before the migrations.
+    pub(super) fn backing_services(&self, changes: &[Change]) -> anyhow::Result<()> {
+        for change in changes.iter().filter(|change| change.service.role == Role::Backing) {
+            self.replace_in_place(change)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the rest, and watches it. The old containers of what runs beside are still there, and in rotation.
+    pub(super) fn services<'c>(&self, changes: &'c [Change]) -> anyhow::Result<Started<'c>> {
+        let mut started = Vec::new();
+        for change in changes.iter().filter(|change| change.service.role != Role::Backing) {
+            if change.service.role.is_rolling() {
+                started.extend(self.start_rolling(change)?);
+            } else {
+                started.extend(self.replace_in_place(change)?);
+            }
+        }
+        let seconds = self.stability.as_secs_f32();
+        self.stage(&format!("all of them are well, for {seconds} s"), || {
+            self.readiness().watch(&started, self.stability)
+        })?;
+        Ok(started)
+    }
+
+    /// Asks the way that users come, where a new web container or a new proxy could have closed it.
+    pub(super) fn check_through_proxy(&self, started: &[(&Service, Container)]) -> anyhow::Result<()> {
+        let is_concerned = started.iter().any(|(it, _)| matches!(it.role, Role::Web(_) | Role::Proxy));
+        let web = self.stack.web().filter(|web| is_concerned && web.role.is_rolling());
+        let proxy = self.stack.proxy();
+        let (Some(web), Some(proxy)) = (web, proxy) else { return Ok(()) };
+        let containers = self.client.containers(self.stack.name())?;
+        let Some(from) = containers.iter().rev().find(|it| it.service == web.name && it.runs()) else { return Ok(()) };
+        self.stage("answers through the proxy", || self.readiness().ask_through(proxy, web, from))
+    }
+
+    /// Starts new containers beside the old ones, proves them, and lets them have requests.
+    fn start_rolling<'c>(&self, change: &'c Change) -> anyhow::Result<Started<'c>> {
+        let service = &change.service;
+        let name = &service.name;
+        let proxy = self.proxy(service)?;
+        let beside = if change.old.is_empty() { "" } else { " beside the old one" };
+        let started = self.stage(&format!("{name}: new container{beside}"), || {
+            let created = self.create(change)?;
+            for container in &created {
+                if let Some(proxy) = &proxy {
+                    proxy.detach(container)?;
+                }
+                self.start(container)?;
+            }
+            self.wait_until_healthy(service, created)
+        })?;
+        let Some(proxy) = proxy else { return Ok(started) };
+        // Nobody has reached it yet: what ends soon after its start does so here.
+        let seconds = self.stability.as_secs_f32();
+        self.stage(&format!("{name}: lives on for {seconds} s"), || self.readiness().watch(&started, self.stability))?;
+        self.stage(&format!("{name}: gets requests"), || {
+            let ids = started.iter().map(|(_, container)| container.id.as_str());
+            for (_, container) in &started {
+                proxy.connect(container)?;
+            }
+            for container in &self.client.inspect(ids)? {
+                proxy.wait_until_in_rotation(container)?;
+            }
+            Ok(())
+        })?;
+        Ok(started)
+    }
+
+    /// Stops the old containers, which are kept for the case that something goes wrong, and starts new ones.
+    fn replace_in_place<'c>(&self, change: &'c Change) -> anyhow::Result<Started<'c>> {
+        let service = &change.service;
+        let title = if change.old.is_empty() { "new container" } else { "replaced in place" };
+        self.stage(&format!("{}: {title}", service.name), || {
+            let created = self.create(change)?;
+            for old in change.old.iter().filter(|old| old.is_up()) {
+                self.stop(old)?;
+            }
+            for container in &created {
+                self.start(container)?;
+            }
+            self.wait_until_healthy(service, created)
+        })
+    }
+
+    /// Creates the new containers of a service, by Compose and as the Compose file says.
+    fn create(&self, change: &Change) -> anyhow::Result<Vec<Container>> {
+        let Change { service, old, .. } = change;
+        let scale = format!("{}={}", service.name, old.len() + service.scale);
+        // The images are here, and those that were looked at: another pull could bring others.
+        let how = ["--no-start", "--no-build", "--pull", "never", "--no-recreate", "--no-deps"];
+        self.client.compose(&[], ["up"].into_iter().chain(how).chain(["--scale", &scale, &service.name]), QUICK)?;
+        let mut containers = self.client.containers(self.stack.name())?;
+        containers.retain(|it| it.service == service.name && !old.iter().any(|old| old.id == it.id));
+        Ok(containers)
+    }
+
+    pub(super) fn start(&self, container: &Container) -> anyhow::Result<()> {
+        self.client.docker(["start", &container.id], QUICK)?;
+        Ok(())
+    }
+
+    fn wait_until_healthy<'c>(&self, service: &'c Service, containers: Vec<Container>) -> anyhow::Result<Started<'c>> {
+        let readiness = self.readiness();
+        containers.into_iter().map(|it| Ok((service, readiness.wait_until_healthy(service, &it.id)?))).collect()
+    }
+
+    /// Stops a container, and is there when it has stopped. Whoever gave up halfway, at a signal, would leave one that
+    /// seems to run, and ends a moment later.
+    pub(super) fn stop(&self, container: &Container) -> anyhow::Result<()> {
+        let allowed = Duration::from_secs(container.stop_timeout) + STOP;
+        self.client.uninterrupted().docker(["stop", &container.id], allowed)?;
+        self.interrupt.check("docker stop")
+    }
+
+    /// Gives the images of a release the names that the Compose file has for them.
+    pub(super) fn tag_images(&self, release: &str) -> anyhow::Result<()> {
+        for reference in self.stack.built_images() {
+            self.client.docker(["tag", &tagged(reference, release), reference], QUICK)?;
+        }
+        Ok(())
+    }
+
+    /// The way to a service's gate; none for a service that has none.
+    pub(super) fn proxy<'c>(&self, service: &'c Service) -> anyhow::Result<Option<Proxy<'c>>>
+    where
+        'a: 'c,
+    {
+        let Role::Web(Some(rotation)) = &service.role else { return Ok(None) };
+        // The one that runs decides: it may be another one than the Compose file has by now.
+        let containers = self.client.containers(self.stack.name())?;
+        let state = containers.into_iter().filter(Container::runs).find_map(|it| it.state_url);
+        Ok(Some(Proxy { client: self.client, rotation, state, interrupt: self.interrupt }))
+    }
+
+    pub(super) fn readiness(&self) -> Readiness<'_> {
+        Readiness {
+            client: self.client,
+            stack: self.stack,
+            interrupt: self.interrupt,
+            events: self.events,
+            timeout: self.timeout,
+        }
+    }
+
+    pub(super) fn stage<T>(&self, title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.events.step(title, work)
+    }
+}
+
+/// What there is before anything is changed, for the record.
+pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -> anyhow::Result<Snapshot> {
+    let mut images = BTreeMap::new();
+    for reference in stack.built_images() {
+        // What runs goes before the name: somebody may have built since.
+        let running = changes.iter().filter(|it| it.service.image == reference);
+        let running = running.flat_map(|it| &it.old).find(|it| it.runs()).map(|it| it.image.clone());
+        let image = if running.is_some() { running } else { client.image(reference)? };
+        images.insert(reference.to_owned(), image);
+    }
+    let replaced = |change: &Change| Replaced {
+        service: change.service.name.clone(),
+        containers: change.old.iter().map(|it| Old { id: it.id.clone(), was_running: it.runs() }).collect(),
+    };
+    Ok(Snapshot { images, services: changes.iter().map(replaced).collect(), units: None })
+}

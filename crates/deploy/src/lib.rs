@@ -1,0 +1,28 @@
+//! Deploys as one transaction: at its end the new release serves, or the previous one does.
+//!
+//! [`run`] drives the transaction over a [`Backend`]; there is one backend for Docker Compose ([`compose`]) and one for
+//! systemd ([`systemd`]). The library reports progress as [`Event`]s, asks for consent through an [`Operator`], and returns
+//! a [`Verdict`]. It neither prints, prompts nor reads the process environment.
+
+mod backend;
+pub mod compose;
+mod context;
+mod data_files;
+mod event;
+mod failure;
+mod interrupt;
+pub mod json;
+mod migrations;
+mod options;
+mod record;
+mod source;
+pub mod systemd;
+mod transaction;
+
+pub use backend::Backend;
+pub use context::{Context, Operator, Question};
+pub use event::{Event, Events};
+pub use failure::{Exit, Failure, Problem};
+pub use interrupt::Interrupt;
+pub use options::{DEFAULT_STABILITY, DEFAULT_TIMEOUT};
+pub use transaction::{Outcome, Verdict, run};

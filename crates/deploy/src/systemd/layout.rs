@@ -1,0 +1,128 @@
+//! Where everything of a service is on this machine.
+
+use std::path::{Path, PathBuf};
+
+use project::Project;
+
+/// Where unit files are installed.
+pub(super) const UNITS: &str = "/etc/systemd/system";
+/// Where unit files are that are gone after a reboot.
+pub(super) const RUNTIME: &str = "/run/systemd/system";
+
+/// The places of one service.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    pub(super) name: String,
+    /// A link to the release that serves.
+    pub(super) install_dir: PathBuf,
+    pub(super) env_file: PathBuf,
+    /// From the root of the checkout, or of a release.
+    pub(super) service_dir: PathBuf,
+    pub(super) unit_dir: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn of(project: &Project) -> Self {
+        let service_dir = project.service_dir();
+        Layout {
+            name: project.settings.name.clone(),
+            install_dir: project.install_dir(),
+            env_file: project.system_env_file(),
+            service_dir: project.relative(&service_dir).to_owned(),
+            unit_dir: project.settings.unit_dir.clone(),
+        }
+        .plain()
+    }
+
+    /// The root folder itself is no part of a path below it.
+    fn plain(mut self) -> Self {
+        if self.service_dir.is_absolute() {
+            self.service_dir = PathBuf::new();
+        }
+        self
+    }
+
+    /// Where the releases are.
+    pub(super) fn releases(&self) -> PathBuf {
+        with(&self.install_dir, "-releases")
+    }
+
+    pub(super) fn release(&self, id: &str) -> PathBuf {
+        self.releases().join(id)
+    }
+
+    /// Where a release keeps what it is going to replace, for the way back.
+    pub(super) fn before(&self, id: &str) -> PathBuf {
+        self.releases().join(format!("{id}.before"))
+    }
+
+    /// A release on its way out.
+    pub(super) fn tombstone(release: &Path) -> PathBuf {
+        with(release, ".removed")
+    }
+
+    /// The link as it is made, before it takes the old one's place.
+    pub(super) fn new_link(&self) -> PathBuf {
+        with(&self.install_dir, ".new")
+    }
+
+    /// The system env file of a release until it takes the old one's place.
+    pub(super) fn staged_env(&self, id: &str) -> PathBuf {
+        with(&self.env_file, &format!(".{id}"))
+    }
+
+    /// The folder of `manage.py` in a release.
+    pub(super) fn service_of(&self, release: &Path) -> PathBuf {
+        if self.service_dir.as_os_str().is_empty() { release.to_owned() } else { release.join(&self.service_dir) }
+    }
+
+    pub(super) fn main_unit(&self) -> String {
+        format!("{}.service", self.name)
+    }
+
+    pub(super) fn canary_socket(&self) -> PathBuf {
+        format!("/run/{}-proof.sock", self.name).into()
+    }
+
+    /// The unit that migrates the database.
+    pub(super) fn migrate_unit(&self) -> String {
+        format!("{}-migrate.service", self.name)
+    }
+
+    /// What the migrations tell of themselves.
+    pub(super) fn migrate_results(&self) -> PathBuf {
+        format!("/run/{}-migrate.out", self.name).into()
+    }
+}
+
+/// The unit that proves another one, beside it.
+pub(super) fn canary_of(unit: &str) -> String {
+    match unit.rsplit_once('.') {
+        Some((stem, kind)) => format!("{stem}-proof.{kind}"),
+        None => format!("{unit}-proof"),
+    }
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_a_service() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("Cargo.toml"), "[workspace.metadata.service]\nname = 'shop'\n")
+            .expect("written");
+        let layout = Layout::of(&Project::open(dir.path()).expect("a project"));
+        assert_eq!(layout.release("1"), Path::new("/opt/shop-releases/1"));
+        assert_eq!(layout.service_of(&layout.release("1")), Path::new("/opt/shop-releases/1"));
+        assert_eq!(layout.staged_env("1"), Path::new("/etc/shop/env.1"));
+        assert_eq!(layout.new_link(), Path::new("/opt/shop.new"));
+        assert_eq!(canary_of(&layout.main_unit()), "shop-proof.service");
+    }
+}

@@ -1,0 +1,200 @@
+//! What systemd says of units, and what they have said themselves. To ask takes no right; their last lines do.
+
+use std::time::{Duration, Instant};
+
+use project::secret::Secrets;
+use subprocess::Deadline;
+
+use super::root::{Root, Step};
+use crate::event::Events;
+use crate::failure::{self, Exit, Problem};
+use crate::interrupt::Interrupt;
+use ::systemd::{ShowError, Unit, journal};
+
+/// How long systemd has to answer.
+const QUICK: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(100);
+/// How many of a unit's last lines are shown.
+const LOG_LINES: &str = "30";
+
+/// The way to systemd.
+#[derive(Clone, Copy)]
+pub(super) struct Manager<'a> {
+    pub(super) root: &'a Root,
+    pub(super) events: Events<'a>,
+    pub(super) secrets: &'a Secrets,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+/// What systemd knows of these units, in their order.
+pub(super) fn show(names: &[String], secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
+    systemd::show(names, secrets, &Deadline::within(QUICK)).map_err(|error| match error {
+        ShowError::NoAnswer(error) => failure::Failure::unfinished("systemctl show", &error).into(),
+        ShowError::Failed(message) => failure::Failure::new(Exit::Failed, Problem::new(message)).into(),
+    })
+}
+
+impl Manager<'_> {
+    pub(super) fn show(&self, names: &[String]) -> anyhow::Result<Vec<Unit>> {
+        show(names, self.secrets)
+    }
+
+    pub(super) fn one(&self, name: &str) -> anyhow::Result<Unit> {
+        let name = name.to_owned();
+        Ok(self.show(std::slice::from_ref(&name))?.pop().unwrap_or_default())
+    }
+
+    /// Waits until a unit that was told to start is up, by its own word where it gives one (`Type=notify`); `before` is
+    /// the invocation that it takes the place of. One that ends or restarts is given up at once.
+    pub(super) fn wait_until_up(&self, name: &str, before: &str, timeout: Duration) -> anyhow::Result<Unit> {
+        // An old one may take its time to finish what it has begun.
+        let mut end = Instant::now() + timeout + self.time_to_stop(name)?;
+        let mut is_starting = false;
+        loop {
+            self.interrupt.check("waiting for units to start")?;
+            let unit = self.one(name)?;
+            let is_new = unit.get("InvocationID") != before;
+            if is_new && unit.is_active() {
+                return Ok(unit);
+            }
+            if let Some(failure) = failure(&unit, is_new) {
+                return Err(self.failed(&unit, failure));
+            }
+            if is_new && !is_starting {
+                is_starting = true;
+                end = Instant::now() + timeout;
+            }
+            if Instant::now() >= end {
+                let doing = if is_new { "is not up" } else { "has not ended" };
+                return Err(self.unhealthy(&unit, &format!("{doing}, after {} s", timeout.as_secs_f32())));
+            }
+            self.interrupt.pause(POLL);
+        }
+    }
+
+    /// Waits until a unit that ends by itself has done so.
+    pub(super) fn wait_until_done(&self, name: &str) -> anyhow::Result<Unit> {
+        loop {
+            self.interrupt.check("waiting for a unit to end")?;
+            let unit = self.one(name)?;
+            if unit.is_active() {
+                return Ok(unit);
+            }
+            if let Some(failure) = failure(&unit, true) {
+                return Err(self.failed(&unit, failure));
+            }
+            self.interrupt.pause(POLL);
+        }
+    }
+
+    /// Whether the same process is still up that was before, without a restart.
+    pub(super) fn check_same(&self, first: &Unit) -> anyhow::Result<()> {
+        let now = self.one(&first.name)?;
+        let is_same = |property| now.get(property) == first.get(property);
+        // A unit that is not even remembered any more has none.
+        if !is_same("InvocationID") && !now.get("InvocationID").is_empty() {
+            return Err(self.ended(first.get("InvocationID"), &now));
+        }
+        if let Some(failure) = failure(&now, true) {
+            return Err(self.failed(&now, failure));
+        }
+        if !["NRestarts", "MainPID"].into_iter().all(is_same) {
+            return Err(self.unhealthy(&now, "was restarted"));
+        }
+        Ok(())
+    }
+
+    /// The error for a unit that has failed, or is back after a restart: what counts is how it failed first.
+    fn failed(&self, unit: &Unit, failure: Failure) -> anyhow::Error {
+        match failure {
+            Failure::Is(reason) => self.unhealthy(unit, &reason),
+            Failure::Restarted => match self.first_restarted(unit) {
+                Some(invocation) => self.ended(&invocation, unit),
+                None => self.unhealthy(unit, "was restarted"),
+            },
+        }
+    }
+
+    /// The error for an invocation that is over; by now the unit itself tells of another one.
+    fn ended(&self, invocation: &str, unit: &Unit) -> anyhow::Error {
+        let ids = [journal::PROCESS_EXITED, journal::UNIT_FAILED].map(|id| format!("MESSAGE_ID={id}"));
+        let entries = self.entries([format!("INVOCATION_ID={invocation}")].into_iter().chain(ids));
+        self.show_last_lines(&unit.name, invocation, &journal::how_it_ended(&entries))
+    }
+
+    /// The first invocation that systemd has restarted since the unit was last told to start: it counts the restarts from
+    /// then on, and notes each one in the journal.
+    fn first_restarted(&self, unit: &Unit) -> Option<String> {
+        let restarts = unit.number("NRestarts").to_string();
+        let of_unit = [format!("UNIT={}", unit.name), format!("MESSAGE_ID={}", journal::RESTART_SCHEDULED)];
+        let entries = self.entries(["--lines".to_owned(), restarts].into_iter().chain(of_unit));
+        entries.into_iter().map(|entry| entry.invocation).find(|invocation| !invocation.is_empty())
+    }
+
+    /// Entries of systemd's own in the journal, the oldest first; none where it cannot be read.
+    fn entries(&self, matches: impl IntoIterator<Item = String>) -> Vec<journal::Entry> {
+        // What was said until now is in it then.
+        let _ = self.root.attempt(&Step::new("journalctl --sync", [""; 0]));
+        let parsed = self.root.run(&Step::new("journalctl --no-pager --output json", matches));
+        parsed.map(|parsed| journal::parse(&parsed)).unwrap_or_default()
+    }
+
+    /// How long a unit may take to stop, which systemd sees to.
+    fn time_to_stop(&self, name: &str) -> anyhow::Result<Duration> {
+        let unit = self.one(name)?;
+        Ok(humantime::parse_duration(unit.get("TimeoutStopUSec")).unwrap_or_default())
+    }
+
+    /// Shows a unit's last lines, and makes an error of what is wrong with it.
+    pub(super) fn unhealthy(&self, unit: &Unit, reason: &str) -> anyhow::Error {
+        self.show_last_lines(&unit.name, unit.get("InvocationID"), reason)
+    }
+
+    fn show_last_lines(&self, name: &str, invocation: &str, reason: &str) -> anyhow::Error {
+        let reason = self.secrets.cover(reason);
+        if !invocation.is_empty() {
+            self.events.note(format!("`{name}` {reason}; its last lines:"));
+            // Those of its processes, and those of systemd about it. Without them the error is told all the same.
+            let matches =
+                [format!("_SYSTEMD_INVOCATION_ID={invocation}"), "+".into(), format!("INVOCATION_ID={invocation}")];
+            let step = Step::new(
+                "journalctl --no-pager --output cat --lines",
+                [LOG_LINES.to_owned()].into_iter().chain(matches),
+            );
+            if let Ok(lines) = self.root.run(&step) {
+                self.events.output(&self.secrets.cover(&lines), true);
+            }
+        }
+        failure::Failure::new(Exit::Failed, Problem::new(format!("`{name}` {reason}"))).into()
+    }
+}
+
+/// What is wrong with a unit that should be on its way up, or be up.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    /// The reason, of its present invocation.
+    Is(String),
+    /// An earlier invocation has failed, and systemd has started another one since.
+    Restarted,
+}
+
+fn failure(unit: &Unit, is_new: bool) -> Option<Failure> {
+    let is = |reason: String| Some(Failure::Is(reason));
+    let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
+    match unit.get("LoadState") {
+        "loaded" => {}
+        state => return is(format!("cannot be loaded: `{state}`")),
+    }
+    // What has happened before this start, or is still to be done about it, is no news.
+    if !is_new && unit.number("Job") != 0 {
+        return None;
+    }
+    let is_failed = active == "failed" || (active == "activating" && sub.starts_with("auto-restart"));
+    match active {
+        _ if is_new && unit.number("NRestarts") > 0 => Some(Failure::Restarted),
+        _ if is_failed => is(format!("failed: {}", unit.exit_reason())),
+        "inactive" if is_new => is(format!("has ended: {}", unit.exit_reason())),
+        "inactive" => is("was not started: something that it requires is missing".to_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,232 @@
+//! A release as it is going to be: what it changes, against what is there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+
+use super::canary::Role;
+use super::data;
+use super::layout::{Layout, UNITS};
+use super::preflight::Preflight;
+use super::root::Root;
+use super::steps::ReleasePlan;
+use crate::context::Context;
+use crate::record::{Record, Records, UnitSnapshot, serving};
+use ::systemd::{Unit, UnitFile, uptime};
+
+/// The release of the checkout, or with `to` the one that is gone back to.
+pub(super) fn plan_release(
+    preflight: &Preflight,
+    context: &Context<'_>,
+    record: &Record,
+    to: Option<&Record>,
+) -> anyhow::Result<ReleasePlan> {
+    let layout = &preflight.layout;
+    let own = layout.release(&record.id);
+    let folder = to.and_then(|to| to.folder.clone()).unwrap_or(own);
+    let units = match to {
+        None => preflight.units.clone(),
+        // A folder that was adopted may have none: those that are installed stay.
+        Some(_) if !folder.join(&layout.unit_dir).is_dir() => installed(&preflight.units)?,
+        Some(_) => UnitFile::all(&folder.join(&layout.unit_dir))?,
+    };
+    let snapshot = snapshot(&units, preflight, record)?;
+    let services = services(&units, preflight, &snapshot);
+    let env = preflight.env.clone();
+    let (group, owner) = (preflight.group.clone(), (context.uid, context.gid));
+    let drop_ins = drop_ins(&preflight.shown)?;
+    let is_new = to.is_none();
+    let id = record.id.clone();
+    Ok(ReleasePlan {
+        layout: layout.clone(),
+        id,
+        folder,
+        is_new,
+        units,
+        drop_ins,
+        env,
+        snapshot,
+        services,
+        group,
+        owner,
+        pruned: Vec::new(),
+    })
+}
+
+/// The units of these names as they are installed.
+fn installed(units: &[UnitFile]) -> anyhow::Result<Vec<UnitFile>> {
+    let there = units.iter().filter(|unit| Path::new(UNITS).join(&unit.name).exists());
+    there
+        .map(|unit| {
+            let path = Path::new(UNITS).join(&unit.name);
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            Ok(UnitFile { name: unit.name.clone(), text })
+        })
+        .collect()
+}
+
+fn snapshot(units: &[UnitFile], preflight: &Preflight, record: &Record) -> anyhow::Result<UnitSnapshot> {
+    let layout = &preflight.layout;
+    let mut files = BTreeMap::new();
+    for unit in units {
+        let path = Path::new(UNITS).join(&unit.name);
+        match fs::read(&path) {
+            Ok(there) if there == unit.text.as_bytes() => {}
+            Ok(_) => drop(files.insert(unit.name.clone(), true)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => drop(files.insert(unit.name.clone(), false)),
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        }
+    }
+    let (link, adopted) = link_of(layout)?;
+    let up = preflight.shown.iter().filter(|unit| unit.is_active() && units.iter().any(|file| file.name == unit.name));
+    Ok(UnitSnapshot {
+        link: link.or_else(|| adopted.clone()),
+        adopted,
+        files,
+        env_file: preflight.env.content.is_some().then_some(preflight.env.is_there),
+        invocations: up.map(|unit| (unit.name.clone(), unit.get("InvocationID").to_owned())).collect(),
+        made: [Some(layout.releases()), layout.env_file.parent().map(Path::to_owned)]
+            .into_iter()
+            .flatten()
+            .filter(|folder| !folder.is_dir())
+            .collect(),
+        // Set by whoever begins with it.
+        is_cut_over: record.snapshot.units.as_ref().is_some_and(|units| units.is_cut_over),
+    })
+}
+
+/// What the install folder leads to; or, where it is a folder itself, where that is going to be moved to.
+fn link_of(layout: &Layout) -> anyhow::Result<(Option<PathBuf>, Option<PathBuf>)> {
+    let install_dir = &layout.install_dir;
+    if let Ok(link) = fs::read_link(install_dir) {
+        return Ok((Some(link), None));
+    }
+    if !install_dir.is_dir() {
+        return Ok((None, None));
+    }
+    Ok((None, Some(layout.release(&adopted_id(install_dir)?))))
+}
+
+/// The id of a folder that is adopted: when it was last changed, which is before now.
+pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
+    let changed = folder.metadata().and_then(|metadata| metadata.modified());
+    let changed = changed.with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let changed = changed.min(SystemTime::now() - Duration::from_secs(1));
+    let stamp = humantime::format_rfc3339_seconds(changed).to_string();
+    Ok(format!("{}-adopted", stamp.chars().filter(char::is_ascii_alphanumeric).collect::<String>()))
+}
+
+/// The services that are restarted, or started: those that are up or should be. Whoever has stopped one has his reasons.
+fn services(units: &[UnitFile], preflight: &Preflight, snapshot: &UnitSnapshot) -> Vec<String> {
+    let state =
+        |name: &str| preflight.shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
+    let wanted = |unit: &&UnitFile| {
+        let is_new = snapshot.files.get(&unit.name) == Some(&false);
+        Role::of(unit, &preflight.layout) == Role::Web
+            || (is_new && unit.can_be_enabled())
+            || (!is_new && !matches!(state(&unit.name), "inactive" | ""))
+    };
+    units
+        .iter()
+        .filter(|unit| !unit.is_socket() && !unit.is_task())
+        .filter(wanted)
+        .map(|unit| unit.name.clone())
+        .collect()
+}
+
+/// The drop-ins of the installed units, which their trials have as well.
+fn drop_ins(shown: &[Unit]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let mut drop_ins = BTreeMap::new();
+    for unit in shown {
+        let own = format!("{}.d", unit.name);
+        // Those for all services at once, trials have by themselves.
+        let paths = unit.get("DropInPaths").split_whitespace().map(Path::new);
+        let paths = paths.filter(|path| path.parent().is_some_and(|dir| dir.ends_with(&own)));
+        let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));
+        drop_ins.insert(unit.name.clone(), paths.map(read).collect::<anyhow::Result<Vec<_>>>()?);
+    }
+    Ok(drop_ins)
+}
+
+/// Why there is something to do; nothing if the release of the checkout is the one that serves.
+pub(super) fn changes(
+    plan: &ReleasePlan,
+    preflight: &Preflight,
+    records: &[Record],
+    contents: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut changes = Vec::new();
+    let serving = serving(records);
+    match serving {
+        Some(last) if last.contents == *contents => {
+            if plan.snapshot.link != last.folder {
+                changes.push(format!(
+                    "`{}` does not lead to release {}",
+                    preflight.layout.install_dir.display(),
+                    last.id
+                ));
+            }
+        }
+        Some(last) => changes.push(format!("the files are others than those of release {}", last.id)),
+        None => changes.push("nothing was deployed from here yet".to_owned()),
+    }
+    if plan.env.content.is_some() {
+        let names: Vec<String> =
+            plan.env.added.iter().chain(&plan.env.taken_over).map(|name| format!("`{name}`")).collect();
+        let what = if plan.env.is_there { format!("gets {}", names.join(", ")) } else { "is new".to_owned() };
+        changes.push(format!("`{}` {what}", preflight.layout.env_file.display()));
+    }
+    for (name, was_there) in &plan.snapshot.files {
+        changes.push(format!("`{name}` {}", if *was_there { "has changed" } else { "is new" }));
+    }
+    for service in &plan.services {
+        let unit = preflight.shown.iter().find(|unit| unit.name == *service);
+        if plan.snapshot.files.get(service) == Some(&false) {
+            continue;
+        }
+        match unit {
+            Some(unit) if !unit.is_active() => changes.push(format!("`{service}` is {}", unit.get("ActiveState"))),
+            Some(unit) if is_older_than(unit, &preflight.layout.env_file) => {
+                changes.push(format!(
+                    "`{}` was changed since `{service}` was started",
+                    preflight.layout.env_file.display()
+                ));
+            }
+            _ => {}
+        }
+    }
+    changes
+}
+
+/// Whether a file was changed after a unit was started.
+fn is_older_than(unit: &Unit, file: &Path) -> bool {
+    let since = uptime().saturating_sub(Duration::from_micros(unit.number("ActiveEnterTimestampMonotonic")));
+    let changed = file.metadata().and_then(|metadata| metadata.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age < since))
+}
+
+/// The folders that go with the records that are going to go: those that a deploy has made, and that hold nothing else.
+pub(super) fn pruned(records: &Records, record: &Record, root: &Root) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = candidates(records, record)?;
+    let mut removable = Vec::new();
+    for folder in folders.drain(..) {
+        if data::is_removable(&folder, root)? {
+            removable.push(folder);
+        }
+    }
+    Ok(removable)
+}
+
+/// The folders of releases whose records are too old, and that nothing refers to any more. One that was adopted is never
+/// among them: it is the operator's.
+pub(super) fn candidates(records: &Records, record: &Record) -> anyhow::Result<Vec<PathBuf>> {
+    let (left, pruned) = records.kept_with(record)?;
+    let is_used = |folder: &PathBuf| left.iter().any(|record| record.folder.as_ref() == Some(folder));
+    let folders = pruned.into_iter().filter(|record| !record.is_adopted()).filter_map(|record| record.folder);
+    let mut folders: Vec<PathBuf> = folders.filter(|folder| !is_used(folder) && folder.is_dir()).collect();
+    folders.dedup();
+    Ok(folders)
+}

@@ -1,0 +1,366 @@
+//! What has to be so before anything is changed; all that is wrong, at once.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use checks::catalogue::Selection;
+use checks::group::core::disk_at;
+use checks::group::systemd::redis;
+use checks::{Limits, Site, Status, plan, run};
+use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
+use envfile::EnvFile;
+use project::secret::Secrets;
+use project::{Pyproject, Python, Uv, find_system_python, find_uv};
+use subprocess::{Command, Deadline};
+
+use super::data::{self, Data};
+use super::env_file::EnvPlan;
+use super::layout::Layout;
+use super::manager;
+use super::root::{Root, Step};
+use super::verify;
+use super::{Options, Systemd};
+use crate::backend::Backend;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Problem};
+use crate::interrupt::Interrupt;
+use crate::record::{Records, Target};
+use crate::source::Source;
+use ::systemd::{Unit, UnitFile};
+
+/// What of the checks is asked about.
+const ASKED: [&str; 5] = ["env.axes", "env.file", "env.mode", "env.ignored", "env.sample"];
+/// The hint of a failed check that has none of its own.
+const HEALTH: &str = "cargo xtask health";
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What was found.
+pub(super) struct Preflight {
+    pub(super) layout: Layout,
+    /// None in a dry run.
+    pub(super) root: Option<Root>,
+    pub(super) tools: Tools,
+    /// What is deployed; nothing of the checkout with `--rollback`.
+    pub(super) source: Source,
+    pub(super) records: Records,
+    /// The unit files of the checkout.
+    pub(super) units: Vec<UnitFile>,
+    /// What systemd knows of them by now, and of Redis.
+    pub(super) shown: Vec<Unit>,
+    pub(super) env: EnvPlan,
+    /// The steps that have read what only root can read.
+    pub(super) read: Vec<Step>,
+    /// What the folder that serves holds beside the files of a release.
+    pub(super) data: Option<Data>,
+    pub(super) secrets: Secrets,
+    /// The group that may read the system env file.
+    pub(super) group: String,
+    /// What `.env` says of the deployment method.
+    pub(super) method: Detected<DeployMethod>,
+}
+
+/// What a release is made with.
+pub(super) struct Tools {
+    pub(super) python: Python,
+    pub(super) uv: Uv,
+    pub(super) pyproject: Pyproject,
+}
+
+/// The time for one answer; a signal ends the wait.
+fn soon(interrupt: &Interrupt) -> Deadline {
+    Deadline::unless(interrupt.flag(), TIMEOUT, TIMEOUT)
+}
+
+/// Looks at everything.
+pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<Preflight> {
+    let interrupt = context.interrupt;
+    let layout = Layout::of(context.project);
+    let mut problems = Vec::new();
+    // First of all, since it may ask.
+    let root = match Root::ask(context) {
+        Ok(root) => Some(root),
+        Err(problem) if !context.is_dry_run => {
+            problems.push(problem);
+            None
+        }
+        Err(_) => None,
+    };
+    context.events.waiting("pre-flight", || ());
+    let (site, ours) = env_checks(context, interrupt, &mut problems);
+    let method = site.deploy_method.clone();
+    let env = environment(options, &layout, ours, root.as_ref(), context, &mut problems);
+    if let Ok((env, _)) = &env {
+        judge(env, &layout, context, &mut problems);
+    }
+    let group = group_of(&context.project.settings.user, interrupt, &mut problems);
+    let tools = tools(context, interrupt, &mut problems);
+    let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems);
+    let units = units(&layout, context, &mut problems);
+    let broker = env.as_ref().ok().and_then(|(env, _)| env.value(project::matrix::CELERY_BROKER_URL));
+    let shown = if context.machine.has_systemd {
+        let shown = keep(shown(&units, &layout, &site.secrets), &mut problems).unwrap_or_default();
+        problems.extend(verify::units(&units, source.as_ref(), &layout, &context.project.root, &soon(interrupt)));
+        problems.extend(verify::addresses(&units, &shown, &layout));
+        let outcome = redis::outcome(broker, &shown, &soon(interrupt));
+        problems.extend((outcome.status == Status::Err).then(|| Problem::of_check(&outcome, HEALTH)));
+        shown
+    } else {
+        let problem = Problem::new("systemd does not run here (it is not PID 1)");
+        problems.push(problem.hint("deploy on a machine that systemd has booted, or with cargo xtask deploy-docker"));
+        Vec::new()
+    };
+    problems.extend(places(&layout));
+    let data = source.as_ref().map(|source| data::find(&layout, source, root.as_ref(), interrupt));
+    let data = data.and_then(|data| keep(data, &mut problems));
+    interrupt.check("pre-flight")?;
+    match (env, group, tools, source) {
+        (Ok((env, read)), Some(group), Some(tools), Some(source)) if problems.is_empty() => {
+            let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
+            let target = Target { command: Systemd::COMMAND.into(), engine: machine, project: layout.name.clone() };
+            let records = Records::of(context.project, target);
+            let secrets = site.secrets.clone().and(env.secrets());
+            let (data, listed) = data.unwrap_or_default();
+            let read = read.into_iter().chain(listed).collect();
+            Ok(Preflight {
+                layout,
+                root,
+                tools,
+                source,
+                records,
+                units,
+                shown,
+                env,
+                read,
+                data,
+                secrets,
+                group,
+                method,
+            })
+        }
+        _ => Err(Failure { exit: Exit::NotMet, problems }.into()),
+    }
+}
+
+/// What is there, or else why not.
+fn keep<T>(result: anyhow::Result<T>, problems: &mut Vec<Problem>) -> Option<T> {
+    match result {
+        Ok(found) => Some(found),
+        Err(error) => {
+            match error.downcast::<Failure>() {
+                Ok(failure) => problems.extend(failure.problems),
+                Err(error) => problems.push(Problem::new(format!("{error:#}"))),
+            }
+            None
+        }
+    }
+}
+
+/// Checks `.env` for prod+bare, whatever it says by now; gives it as well.
+fn env_checks(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> (Site, Option<EnvFile>) {
+    let only = ASKED.iter().filter_map(|name| name.parse().ok()).collect();
+    let selection = Selection { only, skip: Vec::new() };
+    let survey = || {
+        let (project, machine) = (context.project.clone(), &context.machine);
+        Site::survey(project, machine, selection.clone(), TIMEOUT, interrupt.flag())
+    };
+    let (site, mut asked) = (survey(), survey());
+    asked.environment.value = Environment::Prod;
+    asked.deploy_method.value = DeployMethod::Bare;
+    let limits = Limits { timeout: TIMEOUT, deadline: 2 * TIMEOUT };
+    let outcomes = run(plan(&Arc::new(asked)), limits, &interrupt.flag(), &mut |_| {});
+    for outcome in outcomes.iter().filter(|it| it.status == Status::Err) {
+        // Who can read the file makes no deploy fail, and is a thing to know.
+        if outcome.name == "env.mode" {
+            context.events.warning(Problem::of_check(outcome, HEALTH));
+        } else {
+            problems.push(Problem::of_check(outcome, HEALTH));
+        }
+    }
+    let ours = site.env().cloned();
+    (site, ours)
+}
+
+/// What becomes of the system env file, and the step that has read it.
+fn environment(
+    options: &Options,
+    layout: &Layout,
+    ours: Option<EnvFile>,
+    root: Option<&Root>,
+    context: &Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<(EnvPlan, Option<Step>), ()> {
+    let path = layout.env_file.display().to_string();
+    let mut read = None;
+    let theirs = match fs::read(&layout.env_file) {
+        Ok(bytes) => Some(EnvFile::parse(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let step = Step::new("cat", [&path]);
+            let text = root.map(|root| root.run(&step));
+            read = Some(step);
+            match text {
+                Some(Ok(text)) => Some(EnvFile::parse(text.as_bytes())),
+                Some(Err(error)) => {
+                    problems.push(Problem::new(format!("cannot read `{path}`: {error:#}")));
+                    return Err(());
+                }
+                None => {
+                    context
+                        .events
+                        .note(format!("`{path}` is not this user's to read: what it says is not in this plan"));
+                    ours.clone()
+                }
+            }
+        }
+        Err(error) => {
+            problems.push(Problem::new(format!("cannot read `{path}`: {error}")));
+            return Err(());
+        }
+    };
+    let Some(ours) = ours.filter(|_| !options.rollback || theirs.is_none()) else {
+        return Ok((EnvPlan::unchanged(theirs.as_ref()), read));
+    };
+    let plan = EnvPlan::of(&ours, theirs.as_ref(), &path, options.sync_env);
+    plan.map(|plan| (plan, read)).map_err(|found| problems.extend(found))
+}
+
+/// Whether the environment of the units is one for production.
+fn judge(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) {
+    let path = layout.env_file.display().to_string();
+    let (file, hint) = if env.is_there {
+        (path.as_str(), format!("sudoedit {path}, or cargo xtask deploy-systemd --sync-env"))
+    } else {
+        (ENV_FILE, "cargo xtask install --env prod --method bare".to_owned())
+    };
+    match env.value(DJANGO_ENV).map(str::parse::<Environment>) {
+        Some(Ok(Environment::Prod)) => {}
+        Some(Ok(Environment::Dev)) => problems.push(
+            Problem::new(format!("`{file}`: `{DJANGO_ENV}` is `dev`, and systemd runs what is in production"))
+                .hint(&hint),
+        ),
+        // A word that is none of the two is told by the check of the axes, where it stands in `.env`.
+        Some(Err(_)) if !env.is_there => {}
+        Some(Err(_)) => {
+            problems
+                .push(Problem::new(format!("`{file}`: unknown value for `{DJANGO_ENV}`, expected `prod`")).hint(&hint));
+        }
+        None => context.events.warning(
+            Problem::new(format!("`{file}` says nothing of `{DJANGO_ENV}`: the service takes that for `dev`"))
+                .hint(&hint),
+        ),
+    }
+    for (variable, policy) in project::matrix::policies(Environment::Prod, DeployMethod::Bare) {
+        let value = env.value(variable).filter(|value| !project::matrix::is_empty(value));
+        if let Some(problem) = project::matrix::problem(variable, policy, value) {
+            problems.push(Problem::new(format!("`{file}`: `{variable}` {problem}")).hint(&hint));
+        } else if let Some(reason) =
+            value.and_then(|value| project::matrix::unsafe_reason(variable, value, Environment::Prod))
+        {
+            context.events.warning(Problem::new(format!("`{file}`: `{variable}` {reason}")));
+        }
+    }
+}
+
+/// The group of the user that the units run as.
+fn group_of(user: &str, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<String> {
+    match Command::new("id", ["-gn", user]).run(&soon(interrupt)) {
+        Ok(finished) if finished.is_success() => Some(finished.stdout().trim().to_owned()),
+        Ok(_) => {
+            let hint =
+                format!("sudo useradd --system --user-group --no-create-home {user}, or set `user` in Cargo.toml");
+            problems.push(Problem::new(format!("there is no user `{user}`, whom the units run as")).hint(hint));
+            None
+        }
+        Err(error) => {
+            problems.push(Problem::new(error.to_string()));
+            None
+        }
+    }
+}
+
+fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<Tools> {
+    let service = context.project.service_dir();
+    let uv = find_uv(context.project, &soon(interrupt)).map_err(|error| {
+        let hint = "cargo xtask install --env prod --method bare --no-deploy, which installs it";
+        problems.push(Problem::new(error.to_string()).hint(hint));
+    });
+    if !service.join("uv.lock").is_file() {
+        let message =
+            format!("`{}` is not there, and a release has nothing else in it", service.join("uv.lock").display());
+        problems.push(Problem::new(message).hint(context.project.lock_command()));
+    }
+    let pyproject = Pyproject::read(&service).map_err(|error| problems.push(Problem::new(error.to_string()))).ok()?;
+    let python = find_system_python(&pyproject.requires_python, &soon(interrupt)).map_err(|error| {
+        let message = format!("{error} for the whole machine: the units cannot start one in somebody's home");
+        problems.push(Problem::new(message).hint("sudo apt install python3"));
+    });
+    Some(Tools { python: python.ok()?, uv: uv.ok()?, pyproject })
+}
+
+/// The unit files of the checkout.
+fn units(layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) -> Vec<UnitFile> {
+    let dir = context.project.unit_dir();
+    let units = keep(UnitFile::all(&dir).map_err(anyhow::Error::new), problems).unwrap_or_default();
+    let main = layout.main_unit();
+    if !units.is_empty() && !units.iter().any(|unit| unit.name == main) {
+        let message = format!("`{}` has no `{main}`", layout.unit_dir.display());
+        problems.push(Problem::new(message).hint("name it after the service, or set `name` in Cargo.toml"));
+    }
+    units
+}
+
+fn shown(units: &[UnitFile], layout: &Layout, secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
+    let mut names: Vec<String> = units.iter().map(|unit| unit.name.clone()).collect();
+    let more = [layout.main_unit()].into_iter().chain(redis::UNITS.map(str::to_owned));
+    names.extend(more.filter(|name| !units.iter().any(|unit| unit.name == *name)));
+    manager::show(&names, secrets)
+}
+
+/// Whether there is room for a release, and nothing in its place.
+fn places(layout: &Layout) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let releases = layout.releases();
+    let nearest = releases.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
+    let outcome = disk_at(nearest);
+    if outcome.status == Status::Err {
+        problems.push(Problem::new(format!("`{}`: {}", nearest.display(), outcome.message)).hint("df -h"));
+    }
+    let install_dir = &layout.install_dir;
+    if install_dir.symlink_metadata().is_ok_and(|it| !it.is_dir() && !it.is_symlink()) {
+        let message = format!("`{}` is there, and neither a link nor a folder", install_dir.display());
+        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
+    }
+    // The link is made there before it takes its place, over what is there.
+    let new_link = layout.new_link();
+    if new_link.symlink_metadata().is_ok_and(|it| !it.is_symlink()) {
+        let message = format!("`{}` is there, where the new link is made first", new_link.display());
+        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
+    }
+    problems
+}
+
+/// Notes the deployment method in `.env`, where it says nothing of it, and warns where it says something else.
+pub(super) fn settle_method(method: &Detected<DeployMethod>, context: &Context<'_>) -> anyhow::Result<()> {
+    let (events, project) = (context.events, context.project);
+    match (&method.source, method.value) {
+        (Known::EnvFile { .. }, DeployMethod::Bare) => {}
+        (Known::EnvFile { line }, DeployMethod::Docker) => events.warning(Problem::new(format!(
+            "`{ENV_FILE}` line {line}: `{DEPLOY_METHOD}` is `docker`, and this deploys with systemd all the same"
+        ))),
+        _ if !project.env_file().is_file() => {}
+        _ => {
+            let bare = DeployMethod::Bare.as_str();
+            let (change, _saved) = envfile::update(&project.env_file(), &EnvFile::default(), |file| {
+                file.set(DEPLOY_METHOD, bare, None)
+                    .map_err(|error| anyhow::Error::new(Failure::usage(format!("`{ENV_FILE}`: {error}"))))
+            })?;
+            if change.is_some() {
+                events.done(ENV_FILE, format!("`{DEPLOY_METHOD}={bare}` written: it said nothing of it"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Whether a release is well: asked by itself before anybody else reaches it, and watched; then as the one that serves.
+
+use std::time::{Duration, Instant};
+
+use project::web;
+use subprocess::{Address, Deadline, http};
+
+use super::manager::Manager;
+use crate::failure::{Exit, Failure, Problem};
+use ::systemd::Unit;
+
+const POLL: Duration = Duration::from_millis(200);
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What proving takes.
+#[derive(Clone)]
+pub(super) struct Readiness<'a> {
+    pub(super) manager: Manager<'a>,
+    /// How long a unit may take until it is well.
+    pub(super) timeout: Duration,
+    /// How long units have to live on before they are relied upon.
+    pub(super) stability: Duration,
+    pub(super) health_path: Option<&'a str>,
+    /// The name by which the service is asked.
+    pub(super) host: String,
+}
+
+/// A unit that is up, and where it answers, if anywhere.
+pub(super) struct Watched {
+    pub(super) unit: Unit,
+    pub(super) address: Option<Address>,
+}
+
+impl Readiness<'_> {
+    /// Waits until a unit that was told to start is up and, where it is asked, answers as it should.
+    pub(super) fn wait_until_healthy(
+        &self,
+        name: &str,
+        before: &str,
+        address: Option<Address>,
+    ) -> anyhow::Result<Watched> {
+        let unit = self.manager.wait_until_up(name, before, self.timeout)?;
+        let end = Instant::now() + self.timeout;
+        while let Some(complaint) = address.as_ref().and_then(|address| self.complaint(address)) {
+            self.manager.interrupt.check("waiting for an answer")?;
+            self.manager.check_same(&unit)?;
+            if Instant::now() >= end {
+                return Err(self
+                    .manager
+                    .unhealthy(&unit, &format!("{complaint}, after {} s", self.timeout.as_secs_f32())));
+            }
+            self.manager.interrupt.pause(POLL);
+        }
+        Ok(Watched { unit, address })
+    }
+
+    /// Sees to it that the same processes live on so long, without a restart, and answer at the end.
+    pub(super) fn watch(&self, watched: &[Watched]) -> anyhow::Result<()> {
+        let end = Instant::now() + self.stability;
+        loop {
+            self.manager.interrupt.check("watching the new release")?;
+            let is_over = Instant::now() >= end;
+            for Watched { unit, address } in watched {
+                self.manager.check_same(unit)?;
+                if is_over && let Some(complaint) = address.as_ref().and_then(|address| self.complaint(address)) {
+                    return Err(self.manager.unhealthy(unit, &complaint));
+                }
+            }
+            if is_over {
+                return Ok(());
+            }
+            self.manager.interrupt.pause(POLL);
+        }
+    }
+
+    /// What is wrong with the answer, if something is. Whoever may not connect cannot tell.
+    fn complaint(&self, address: &Address) -> Option<String> {
+        let path = web::path_of(self.health_path);
+        let deadline = Deadline::unless(self.manager.interrupt.flag(), ANSWER, ANSWER);
+        // As a proxy does that has taken the request over HTTPS: a redirect there would tell nothing.
+        match http::get(address, path, &self.host, true, &deadline) {
+            Ok(answer) if web::is_well(answer.status, self.health_path) => None,
+            Ok(answer) => Some(format!("answers {} on `{path}` as {}", answer.status, self.host)),
+            Err(error) if error.is_denied() => None,
+            Err(error) => Some(format!("does not answer: {error}")),
+        }
+    }
+}
+
+/// What is told of a service that is up and cannot be asked.
+pub(super) fn unknown_address(unit: &str) -> Problem {
+    Problem::new(format!(
+        "`{unit}` has no socket unit and no address in `ExecStart`: whether it answers cannot be told"
+    ))
+}
+
+/// An error of nobody's unit.
+pub(super) fn failed(message: impl Into<String>) -> anyhow::Error {
+    Failure::new(Exit::Failed, Problem::new(message)).into()
+}

@@ -1,0 +1,159 @@
+//! The single steps that take root's rights: with `sudo` before them, or as they are where we are root.
+
+use std::fmt;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use subprocess::{Command, Deadline, Finished, quoted};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Problem};
+
+/// How long a step may take. None waits for a service; removing a release on a slow disk takes longest.
+const QUICK: Duration = Duration::from_secs(120);
+/// How often `sudo` is told that it need not ask again; it forgets after 5 to 15 minutes.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// A command that takes root's rights. What it reads can hold secrets, and is never shown.
+#[derive(Clone)]
+pub(super) struct Step {
+    words: Vec<String>,
+    stdin: Vec<u8>,
+}
+
+impl Step {
+    /// From words that are separated by blanks, and further ones that may have blanks in them.
+    pub(super) fn new<W: fmt::Display>(words: &str, more: impl IntoIterator<Item = W>) -> Self {
+        let words = words.split_whitespace().map(str::to_owned).chain(more.into_iter().map(|word| word.to_string()));
+        Step { words: words.collect(), stdin: Vec::new() }
+    }
+
+    pub(super) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+}
+
+/// As it would be typed into a shell.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.words.iter().map(|word| quoted(word)).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// The right to do such steps.
+pub(super) struct Root {
+    is_root: bool,
+    /// Ends with the run.
+    _keeper: Option<Keeper>,
+}
+
+impl Root {
+    /// Asks for the right, once: `sudo` itself asks for the password, on the terminal alone.
+    pub(super) fn ask(context: &Context<'_>) -> Result<Self, Problem> {
+        if context.uid == 0 {
+            return Ok(Root { is_root: true, _keeper: None });
+        }
+        let is_free = match sudo(&["-n", "-v"], b"") {
+            Ok(finished) => finished.is_success(),
+            Err(error) if error.is_not_found() => {
+                let hint = "install it (as root: apt install sudo), or deploy as root";
+                return Err(Problem::new("command not found: `sudo`, and this user is not root").hint(hint));
+            }
+            Err(error) => return Err(Problem::new(error.to_string())),
+        };
+        if !is_free {
+            if !context.can_ask || context.is_dry_run {
+                let message =
+                    "`sudo` wants a password, or this user may not use it, and there is no terminal to ask on";
+                return Err(Problem::new(message).hint("sudo -v; or run this on a terminal"));
+            }
+            context.events.note("some steps need root; `--dry-run` lists them");
+            context
+                .operator
+                .authenticate_sudo()
+                .map_err(|_| Problem::new("`sudo` was not granted: this user cannot do the steps that need root"))?;
+        }
+        Ok(Root { is_root: false, _keeper: Some(Keeper::start()) })
+    }
+
+    /// The right of whoever runs the tests.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Root { is_root: true, _keeper: None }
+    }
+
+    /// What stands before a step.
+    pub(super) fn prefix(context: &Context<'_>) -> &'static str {
+        if context.uid == 0 { "" } else { "sudo " }
+    }
+
+    /// Does a step; its end, whatever it was.
+    pub(super) fn attempt(&self, step: &Step) -> anyhow::Result<Finished> {
+        let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
+        let finished = if self.is_root {
+            Command::new(words[0], words[1..].to_vec()).stdin(step.stdin.as_slice()).run(&Deadline::within(QUICK))
+        } else {
+            sudo(&[&["-n", "--"], words.as_slice()].concat(), &step.stdin)
+        };
+        Ok(finished.map_err(|error| Failure::unfinished(step, &error))?)
+    }
+
+    /// Does a step, which has to work; what it printed.
+    pub(super) fn run(&self, step: &Step) -> anyhow::Result<String> {
+        let finished = self.attempt(step)?;
+        if finished.is_success() {
+            return Ok(finished.stdout().to_owned());
+        }
+        Err(Failure::new(Exit::Failed, Problem::new(format!("`{step}` fails: {}", finished.complaint()))).into())
+    }
+
+    pub(super) fn run_all<'a>(&self, steps: impl IntoIterator<Item = &'a Step>) -> anyhow::Result<()> {
+        steps.into_iter().try_for_each(|step| self.run(step).map(drop))
+    }
+}
+
+fn sudo(args: &[&str], stdin: &[u8]) -> Result<Finished, subprocess::CommandError> {
+    Command::new("sudo", args.to_vec()).stdin(stdin).run(&Deadline::within(QUICK))
+}
+
+/// Keeps `sudo` from asking again half-way.
+struct Keeper {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    fn start() -> Self {
+        let (stop, stopped) = channel::<()>();
+        let thread = thread::spawn(move || {
+            while stopped.recv_timeout(KEEP) == Err(RecvTimeoutError::Timeout) {
+                // Should it be granted no longer, the next step says so.
+                let _ = sudo(&["-n", "-v"], b"");
+            }
+        });
+        Keeper { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Step;
+
+    #[test]
+    fn a_step_as_it_is_typed() {
+        let step = Step::new("install -m 640", ["/srv/two words/env"]).stdin("secret");
+        assert_eq!(step.to_string(), "install -m 640 '/srv/two words/env'");
+    }
+}

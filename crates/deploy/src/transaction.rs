@@ -1,0 +1,292 @@
+//! The transaction: lock, preflight, recovery, plan, record, apply, commit, clean-up; or a rollback instead.
+//!
+//! A deploy changes nothing before its record is written, and the record has a snapshot of the target. From the moment
+//! when the record says `deployed` the new release serves, and no failure goes back any more. A deploy that was killed
+//! before that moment is rolled back by the next one, with the same code that a failed deploy rolls back with.
+
+use std::time::{Duration, Instant};
+
+use project::Lock;
+
+use crate::backend::{Backend, Cause};
+use crate::context::Context;
+use crate::event::Events;
+use crate::failure::{Exit, Failure, Problem};
+use crate::record::{Record, Status, previous, serving};
+
+/// The result of a deploy.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The exit code.
+    pub exit: Exit,
+    /// The problems; none for [`Exit::Done`].
+    pub problems: Vec<Problem>,
+    /// The kind of success; `None` for any other exit code.
+    pub outcome: Option<Outcome>,
+    /// The release that the deploy made, or that serves unchanged.
+    pub release: Option<String>,
+    /// The release that the deploy went back to.
+    pub rollback_to: Option<String>,
+    /// The copy of the database from before the migrations.
+    pub database_copy: Option<String>,
+    /// The addresses of the service: a line each.
+    pub addresses: Vec<String>,
+    /// The commands to go on with, and their purposes.
+    pub next_steps: Vec<(String, &'static str)>,
+    /// The time that the deploy took.
+    pub duration: Duration,
+}
+
+/// The ways in which a deploy succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new release serves.
+    Deployed,
+    /// Nothing has changed since the release that serves.
+    Unchanged,
+    /// A rollback was wanted, and recovering an unfinished deploy was one.
+    Recovered,
+    /// The plan was shown, and nothing was changed.
+    Planned,
+}
+
+impl Outcome {
+    /// Returns the word for it in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Deployed => "deployed",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Recovered => "recovered",
+            Outcome::Planned => "planned",
+        }
+    }
+}
+
+impl Verdict {
+    fn new(duration: Duration) -> Self {
+        Verdict {
+            exit: Exit::Done,
+            problems: Vec::new(),
+            outcome: None,
+            release: None,
+            rollback_to: None,
+            database_copy: None,
+            addresses: Vec::new(),
+            next_steps: Vec::new(),
+            duration,
+        }
+    }
+
+    /// Returns whether a release was rolled back, or a part of one was.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self.exit, Exit::RolledBack) || (self.exit == Exit::Interrupted && self.release.is_some())
+    }
+}
+
+/// The part of a verdict that is known when a deploy fails.
+#[derive(Default)]
+struct Progress {
+    release: Option<String>,
+    rollback_to: Option<String>,
+    database_copy: Option<String>,
+}
+
+impl Progress {
+    fn of(record: &Record) -> Self {
+        Progress {
+            release: Some(record.id.clone()),
+            rollback_to: record.rollback_to.clone(),
+            database_copy: record.database_copy.clone(),
+        }
+    }
+}
+
+/// Deploys: runs the whole transaction, and returns when the new release or the previous one serves.
+pub fn run<'a, B: Backend<'a>>(options: &'a B::Options, context: &'a Context<'a>) -> Verdict {
+    let started = Instant::now();
+    let mut progress = Progress::default();
+    let result = transact::<B>(options, context, &mut progress, started);
+    let mut verdict = match result {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            let Failure { exit, problems } = Failure::of(&error);
+            Verdict { exit, problems, ..Verdict::new(Duration::ZERO) }
+        }
+    };
+    verdict.release = verdict.release.or(progress.release);
+    verdict.rollback_to = progress.rollback_to;
+    verdict.database_copy = progress.database_copy;
+    verdict.duration = started.elapsed();
+    verdict
+}
+
+fn transact<'a, B: Backend<'a>>(
+    options: &'a B::Options,
+    context: &'a Context<'a>,
+    progress: &mut Progress,
+    started: Instant,
+) -> anyhow::Result<Verdict> {
+    let succeeded = |outcome| Verdict { outcome: Some(outcome), ..Verdict::new(started.elapsed()) };
+    if context.is_dry_run {
+        B::preflight(options, context)?.dry_run()?;
+        return Ok(succeeded(Outcome::Planned));
+    }
+    let _lock = Lock::take(context.project, B::COMMAND).map_err(Failure::from)?;
+    let events = &context.events;
+    let mut backend = B::preflight(options, context)?;
+    backend.accept_target()?;
+    events.done("pre-flight", backend.versions());
+    if recover(&backend, events)? {
+        if backend.is_rollback() {
+            return Ok(succeeded(Outcome::Recovered));
+        }
+        backend = backend.refresh()?;
+    }
+
+    let (mut record, plan) = backend.plan()?;
+    let Some(plan) = plan else {
+        let release = unchanged(&backend, record)?;
+        return Ok(Verdict { release: Some(release), ..succeeded(Outcome::Unchanged) });
+    };
+    if let Err(error) = backend.accept_changes(&plan) {
+        backend.discard()?;
+        return Err(error);
+    }
+    backend.records().write(&record)?;
+    let committed = backend.apply(&plan, &mut record).and_then(|()| {
+        context.interrupt.check(B::COMMAND)?;
+        backend.records().write(&record.clone().ended(Status::Deployed))
+    });
+    *progress = Progress::of(&record);
+    if let Err(error) = committed {
+        return Err(after_failure(&backend, &record, &error, events));
+    }
+    // From here on the new release serves, whatever happens to the remains of the previous one.
+    backend.clean_up(&plan, &record).and_then(|()| backend.records().prune().map(drop)).map_err(|error| {
+        let message = format!("release {} serves, and the clean-up after it failed: {error:#}", record.id);
+        Failure::new(
+            Exit::Failed,
+            Problem::new(message).hint(format!("{}, which cleans up first", backend.command(false))),
+        )
+    })?;
+    Ok(Verdict { addresses: backend.addresses()?, next_steps: next_steps(&backend)?, ..succeeded(Outcome::Deployed) })
+}
+
+/// Returns the commands that follow a deploy.
+fn next_steps<'a, B: Backend<'a>>(backend: &B) -> anyhow::Result<Vec<(String, &'static str)>> {
+    let mut steps: Vec<_> = backend.log_command().into_iter().map(|command| (command, "follow its log")).collect();
+    steps.push(("cargo xtask health".to_owned(), "check its health"));
+    if previous(&backend.records().all()?).is_some() {
+        steps.push((backend.command(true), "go back to the previous release"));
+    }
+    Ok(steps)
+}
+
+/// Ends a deploy that has nothing to change; returns the release that serves. A target without a record of what serves,
+/// such as a stack that was started by hand, gets one, so that a later deploy has something to go back to.
+fn unchanged<'a, B: Backend<'a>>(backend: &B, record: Record) -> anyhow::Result<String> {
+    let records = backend.records().all()?;
+    if let Some(last) = serving(&records).filter(|last| last.contents == record.contents) {
+        backend.discard()?;
+        return Ok(last.id.clone());
+    }
+    let record = record.ended(Status::Deployed);
+    backend.records().write(&record)?;
+    Ok(record.id)
+}
+
+/// Rolls back the deploys that were killed, the newest first, and cleans up after those that were killed later than that.
+/// Returns whether there was one to roll back.
+fn recover<'a, B: Backend<'a>>(backend: &B, events: &Events<'_>) -> anyhow::Result<bool> {
+    let records = backend.records().all()?;
+    let unfinished: Vec<&Record> = records.iter().filter(|record| record.result == Status::UnderWay).collect();
+    for record in unfinished.iter().rev() {
+        backend.accept_recovery(record)?;
+        let Record { id, started, by, .. } = record;
+        events.warning(Problem::new(format!(
+            "an earlier deploy was not finished: release {id}, begun at {started} by {by}; it is rolled back first{}",
+            record.lasting_effects()
+        )));
+        events
+            .step("recovering", || repeat_if_interrupted(|| roll_back(backend, record, Cause::Recovery, events)))
+            .map_err(|error| {
+                let problem = Problem::new(format!("{error:#}"))
+                    .hint(format!("solve that, then {}, which recovers first", backend.command(backend.is_rollback())));
+                Failure::new(Exit::RollbackFailed, problem)
+            })?;
+    }
+    if unfinished.is_empty() {
+        backend.clean_up_earlier(&records)?;
+    }
+    Ok(!unfinished.is_empty())
+}
+
+/// Restores the previous release, and records that.
+fn roll_back<'a, B: Backend<'a>>(
+    backend: &B,
+    record: &Record,
+    cause: Cause,
+    events: &Events<'_>,
+) -> anyhow::Result<()> {
+    backend.roll_back(record, cause)?;
+    let records = backend.records();
+    let noted = records
+        .write(&record.clone().ended(Status::RolledBack))
+        .and_then(|()| backend.clean_up_rolled_back())
+        .and_then(|()| records.prune().map(drop));
+    // The target is as it was before. If this cannot be recorded, the next deploy examines it again, and that is all.
+    if let Err(error) = noted {
+        events.warning(Problem::new(format!("the rollback succeeded, and could not be recorded: {error:#}")));
+    }
+    Ok(())
+}
+
+/// Rolls back after a failure, and returns the error of the deploy.
+fn after_failure<'a, B: Backend<'a>>(
+    backend: &B,
+    record: &Record,
+    error: &anyhow::Error,
+    events: &Events<'_>,
+) -> anyhow::Error {
+    let is_interrupted = Exit::of(error) == Exit::Interrupted;
+    if is_interrupted {
+        events.note("interrupted: rolling back first");
+    }
+    let rolled_back =
+        events.step("rolling back", || repeat_if_interrupted(|| roll_back(backend, record, Cause::Failure, events)));
+    let state = match (&rolled_back, backend.is_first(record)) {
+        (Ok(()), false) => "rolled back: the previous release serves again",
+        (Ok(()), true) => "rolled back: nothing of this release is left",
+        (Err(_), _) => "the rollback failed, too",
+    };
+    let message = format!("{error:#}\n  {state}{}", record.lasting_effects());
+    let (exit, problem) = match rolled_back {
+        Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
+        Ok(()) => (Exit::RolledBack, Problem::new(message)),
+        Err(failed) => {
+            let hint = format!("solve that, then {}, which rolls back first", backend.command(backend.is_rollback()));
+            (Exit::RollbackFailed, Problem::new(format!("{message}:\n  {failed:#}")).hint(hint))
+        }
+    };
+    Failure::new(exit, problem).into()
+}
+
+/// The number of times that a rollback is tried whose programs are ended by a signal.
+const ATTEMPTS: usize = 5;
+
+/// Repeats a rollback whose programs were interrupted. This process ignores signals during a rollback, but a program that
+/// it has just started can still be ended by one, before it is in a process group of its own.
+fn repeat_if_interrupted(roll_back: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for _ in 1..ATTEMPTS {
+        match roll_back() {
+            Err(error) if Exit::of(&error) == Exit::Interrupted => {}
+            result => return result,
+        }
+    }
+    roll_back()
+}
+
+#[cfg(test)]
+mod tests;
