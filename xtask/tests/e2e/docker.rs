@@ -114,8 +114,8 @@ pub(crate) fn healthy_or_not() {
     // What a person runs beside a service, and how it ends, is not the service.
     let _ = up.compose(["run", "pair", "sh", "-c", "exit 9"]).unchecked().run();
     // Docker takes its time to call one healthy and others unhealthy.
-    checkout.health("--only docker.service.web,docker.http --wait 60s", 0);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    checkout.health("--only docker.service.web,docker.http --strict --wait 10m", 0);
+    let deadline = Instant::now() + Duration::from_secs(600);
     let mut output = checkout.health("--only docker", 1);
     while output.matches("unhealthy").count() < 2 {
         assert!(Instant::now() < deadline, "never unhealthy: {output}");

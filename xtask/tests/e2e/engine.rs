@@ -27,7 +27,7 @@ impl Engine {
             Engine::Python => (cmd!("python3", "-c", "import ensurepip, venv"), "python3 with venv is not installed"),
             Engine::Redis => (cmd!("redis-server", "--version"), "redis-server is not installed"),
             Engine::Docker => (cmd!("docker", "info"), "no Docker engine answers"),
-            Engine::Compose => (cmd!("docker", "compose", "version"), "Docker Compose v2 is not installed"),
+            Engine::Compose => (cmd!("docker", "compose", "version"), "Compose v2 is not installed"),
             Engine::Debootstrap => {
                 (cmd!("debootstrap", "--version"), "debootstrap is not installed, and root is needed for it")
             }

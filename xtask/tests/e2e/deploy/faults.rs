@@ -83,7 +83,7 @@ fn killed(stack: &Stack) {
     // The same release again is put right as any other, and fails as it must.
     let (output, code) = stack.deploy("--timeout 15s");
     assert_eq!(code, 4, "{output}");
-    tells(&output, &["an earlier deploy did not come to its end", "rolled back"]);
+    tells(&output, &["an earlier deploy was not finished", "rolled back"]);
     assert_eq!(stack.containers(), containers, "{output}");
 
     let mut starts = Events::of(stack, "web", "start");
@@ -99,7 +99,7 @@ fn killed(stack: &Stack) {
     let begun = Instant::now();
     let output = stack.deployed(QUICK);
     let verdict = begun.elapsed();
-    tells(&output, &["an earlier deploy did not come to its end"]);
+    tells(&output, &["an earlier deploy was not finished"]);
     load.stop().nothing_failed("killed", verdict);
     assert_eq!(stack.serving(), "release 2");
     assert_eq!(stack.containers().len(), 4, "{:#?}", stack.containers());

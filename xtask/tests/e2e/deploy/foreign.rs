@@ -121,7 +121,7 @@ pub(crate) fn put_right() {
     deploy.interrupt();
     let (output, code) = deploy.end();
     assert_eq!(code, Some(130), "{output}");
-    tells(&output, &["going back first", "rolled back"]);
+    tells(&output, &["rolling back first", "rolled back"]);
     assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first.clone()), "{output}");
 
     // Nor does the end of the deployer, once there is another run. A rollback goes no further than that.
@@ -131,7 +131,7 @@ pub(crate) fn put_right() {
     deploy.kill();
     deploy.end();
     let output = stack.deployed("--rollback");
-    tells(&output, &["did not come to its end", "to go back further, run this again"]);
+    tells(&output, &["was not finished", "to go back further, run this again"]);
     assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first), "{output}");
 
     // What somebody has put right by hand meanwhile is left to serve.
@@ -143,7 +143,7 @@ pub(crate) fn put_right() {
     stack.compose(&["up", "--detach", "--force-recreate", "--no-deps", "web"]);
     let by_hand = stack.ids("web");
     let output = stack.deployed("--no-build");
-    tells(&output, &["did not come to its end", "stays: what was there before is gone"]);
+    tells(&output, &["was not finished", "stays: what was there before is gone"]);
     assert_eq!(answer(), "release 2");
     assert!(by_hand.contains(&stack.id("web")), "{output}");
 }

@@ -100,7 +100,7 @@ fn lost(stack: &Stack, wire: &Wire) {
     assert_eq!(code, Some(5), "{output}");
     assert_eq!(stack.serving(), "release 1", "{output}");
     let output = stack.deployed(QUICK);
-    tells(&output, &["an earlier deploy did not come to its end"]);
+    tells(&output, &["an earlier deploy was not finished"]);
     load.stop().nothing_failed("engine_lost", verdict);
     assert_eq!(stack.serving(), "release 2");
     assert_eq!(stack.containers().len(), 4, "{:#?}", stack.containers());

@@ -93,7 +93,7 @@ fn deploy(server: &Server, broken: &Broken) {
         let (output, actual) = server.deploy("--stability 3s --timeout 15s");
         assert_eq!(actual, 4, "{case}: {output}");
         tells(&output, told);
-        tells(&output, &["rolled back: what served before serves again"]);
+        tells(&output, &["rolled back: the previous release serves again"]);
     });
     assert_eq!(tally.bodies.into_keys().collect::<Vec<_>>(), ["release 1"], "{case}");
     // The very same processes, and nothing beside them.
@@ -139,7 +139,7 @@ fn breaks_as_it_serves(server: &Server) {
         assert_eq!(actual, 4, "{output}");
         let told = ["`server-monitoring.service` failed: `exit-code`, exit status 1", "RuntimeError: not for real"];
         tells(&output, &told);
-        tells(&output, &["rolled back: what served before serves again"]);
+        tells(&output, &["rolled back: the previous release serves again"]);
     });
     server.machine.script("rm /usr/local/bin/systemctl && ! ls /run/once/*");
     assert_eq!(server.serving(), "release 1");

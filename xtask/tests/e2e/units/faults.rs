@@ -29,7 +29,7 @@ pub(crate) fn put_right() {
     });
     server.checkout.code("release 2");
     server.under_load("systemd_put_right", || {
-        tells(&server.deployed(SOON), &["an earlier deploy did not come to its end"]);
+        tells(&server.deployed(SOON), &["an earlier deploy was not finished"]);
     });
     assert_eq!(server.serving(), "release 2");
     assert_ne!(server.machine.script("readlink /opt/server-monitoring"), before);
@@ -51,7 +51,7 @@ fn at_once(server: &Server) {
     assert!(server.signal_when("INT", is_up));
     let (output, code) = deploy.end();
     assert_eq!(code, Some(130), "{output}");
-    tells(&output, &["rolled back: what served before serves again"]);
+    tells(&output, &["rolled back: the previous release serves again"]);
     assert_eq!(server.state(), before);
 }
 
@@ -72,7 +72,7 @@ fn interrupted_program(server: &Server) {
         ));
         let (output, code) = server.deploy("--stability 1s");
         assert_eq!(code, 130, "{call}: {output}");
-        tells(&output, &["interrupted during `", "rolled back: what served before serves again"]);
+        tells(&output, &["interrupted during `", "rolled back: the previous release serves again"]);
         server.machine.script("rm /usr/local/bin/systemctl && ! ls /run/once/*");
         assert_eq!(server.serving(), "release 1", "{call}");
         assert_eq!(server.machine.script("ls /run/systemd/system"), "", "{call}");
@@ -90,7 +90,7 @@ fn full_disk(server: &Server) {
     ));
     let (output, code) = server.deploy(SOON);
     assert_eq!(code, 4, "{output}");
-    tells(&output, &["No space left on device", "rolled back: what served before serves again"]);
+    tells(&output, &["No space left on device", "rolled back: the previous release serves again"]);
     server.machine.script(&format!(
         "for release in {RELEASES}/*; do umount $release; done; umount {RELEASES} && rm -rf /opt/aside"
     ));

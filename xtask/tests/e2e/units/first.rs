@@ -92,6 +92,6 @@ fn states(server: &Server) {
     server.machine.script("systemctl stop server-monitoring.service server-monitoring.socket");
     tells(&server.health("", 1), &["connection refused"]);
     let output = server.deployed(SOON);
-    tells(&output, &["`server-monitoring-celery.service` is not up, and is left alone", "-dirty"]);
+    tells(&output, &["`server-monitoring-celery.service` is not running, and is left alone", "-dirty"]);
     assert_eq!(server.serving(), "release 2");
 }

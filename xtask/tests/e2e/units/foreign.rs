@@ -90,7 +90,7 @@ pub(crate) fn in_place() {
     let link = server.machine.script("readlink /opt/shop");
     let (output, code) = server.deploy(SOON);
     assert_eq!(code, 4, "{output}");
-    tells(&output, &["`shop.service` failed", "exit status 5", "rolled back: what served before serves again"]);
+    tells(&output, &["`shop.service` failed", "exit status 5", "rolled back: the previous release serves again"]);
     assert_eq!(server.machine.script("readlink /opt/shop"), link);
     assert_eq!(server.site.get("/").1, "release 2\n");
 
