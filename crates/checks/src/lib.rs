@@ -2,8 +2,8 @@
 //!
 //! A [`Site`] is what is looked at; [`plan`] says which [`Probe`]s that takes; [`run()`] asks them all at the same time
 //! and gives their [`Outcome`]s, which a [`Report`] tells in several forms. Nothing here prints, prompts, reads the
-//! process environment or exits. Programs are started by [`command`] alone, each under a deadline and in a process
-//! group of its own.
+//! process environment or exits. Programs are started by [`subprocess::Command`] alone, each under a
+//! deadline and in a process group of its own.
 
 pub mod catalogue;
 pub mod group;
