@@ -3,8 +3,9 @@
 use crate::context::Context;
 use crate::record::{Record, Records};
 
-/// An engine that releases are deployed to. The transaction calls the methods in the order in which they are listed here;
-/// only [`apply`](Backend::apply), [`roll_back`](Backend::roll_back) and the clean-ups change what serves.
+/// An engine that releases are deployed to. The transaction calls the methods in the order in which they are listed
+/// here; only [`apply`](Backend::apply), [`roll_back`](Backend::roll_back) and the clean-ups change the running
+/// service.
 pub trait Backend<'a>: Sized {
     /// The options of the command.
     type Options;
@@ -47,7 +48,7 @@ pub trait Backend<'a>: Sized {
     /// If the operator declines, or cannot be asked.
     fn accept_recovery(&self, unfinished: &Record) -> anyhow::Result<()>;
 
-    /// Removes what committed deploys have left behind: a deploy can be killed after its commit.
+    /// Removes the remains of committed deploys: a deploy can be killed after its commit.
     ///
     /// # Errors
     /// If something could not be removed. The next deploy tries again.
@@ -59,9 +60,9 @@ pub trait Backend<'a>: Sized {
     /// As the preflight.
     fn refresh(self) -> anyhow::Result<Self>;
 
-    /// Plans a release: begins its record, builds what can be built without changing what serves, compares it with the
-    /// target, and fills the record with the contents of the release and the snapshot of the target. Returns no plan if
-    /// nothing has to change.
+    /// Plans a release: begins its record, builds everything that can be built without touching the running service,
+    /// compares the release with the target, and fills the record with the contents of the release and the snapshot of
+    /// the target. Returns no plan if nothing has to change.
     ///
     /// # Errors
     /// If the release cannot be built. Nothing that serves was changed.
@@ -83,7 +84,7 @@ pub trait Backend<'a>: Sized {
     /// about to change that a rollback has to know.
     ///
     /// # Errors
-    /// Whatever failed; the transaction then rolls back.
+    /// Any failure; the transaction then rolls back.
     fn apply(&self, plan: &Self::Plan, record: &mut Record) -> anyhow::Result<()>;
 
     /// Restores the state of the target before a release, by the snapshot in its record. Compares the snapshot with the
@@ -93,7 +94,7 @@ pub trait Backend<'a>: Sized {
     /// If something could not be restored. The next deploy tries again.
     fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()>;
 
-    /// Removes what only a release needed that was rolled back, once its record says so.
+    /// Removes the remains of a release that was rolled back, once its record has that status.
     ///
     /// # Errors
     /// If something could not be removed.
@@ -102,7 +103,7 @@ pub trait Backend<'a>: Sized {
     /// Returns whether the target had no release before this one.
     fn is_first(&self, record: &Record) -> bool;
 
-    /// Removes the previous release's remains, once the record says that the new one is deployed.
+    /// Removes the remains of the previous release, once the record has the status `deployed`.
     ///
     /// # Errors
     /// If something could not be removed. The next deploy tries again.

@@ -1,4 +1,4 @@
-//! Files of a service that a new release will not have: what they seem to be, and how they are listed.
+//! Files of a service that a new release will not have: their likely kind, and their list in messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// How many entries are listed, and the rest is counted.
 const MOST: usize = 12;
 
-/// What a file seems to be.
+/// The likely kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Database,
@@ -51,8 +51,8 @@ pub(super) fn is_upload(path: &Path) -> bool {
     is_below(path, &["media", "upload", "uploads"])
 }
 
-/// The folders in which these files show that everything is made from the code: virtual environments, and static files
-/// that were collected. What is an upload or a database there is neither.
+/// Returns the folders that are made from the code, by the files in them: virtual environments, and collected static
+/// files. An upload or a database is neither.
 pub(super) fn made_from_code<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<PathBuf> {
     let marks = ["pyvenv.cfg", "staticfiles.json", "admin/css/base.css"];
     let folder = |file: &PathBuf| {
@@ -93,8 +93,8 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Lists files by the outermost folder that holds nothing else; `is_shared` says whether a folder holds something that
-/// comes with a release.
+/// Groups files by the outermost folder that holds nothing else; `is_shared` returns whether a folder holds a part of
+/// the release.
 pub(super) fn entries(files: &[(PathBuf, Kind)], is_shared: impl Fn(&Path) -> bool) -> Vec<Entry> {
     let mut entries: BTreeMap<PathBuf, Entry> = BTreeMap::new();
     for (file, kind) in files {

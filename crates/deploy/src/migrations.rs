@@ -1,4 +1,4 @@
-//! What applying the migrations has come to, as the script tells it that both deployers run beside Django.
+//! The result of the migrations, as the script reports it that both backends run next to Django.
 
 use checks::group::django::SET_UP;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ pub(crate) fn script() -> String {
     [SET_UP, "\n\n", include_str!("migrate.py")].concat()
 }
 
-/// What has been done to the database.
+/// The changes of the database.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Migrations {
@@ -35,7 +35,7 @@ impl Migrations {
         all
     }
 
-    /// Tells what was applied, and keeps it in the record.
+    /// Emits the applied migrations, and adds them to the record.
     pub(crate) fn note(self, record: &mut Record, events: &Events<'_>) {
         if let [first, .., last] = self.applied.as_slice() {
             events.note(format!("{} applied, from {first} to {last}", self.applied.len()));
@@ -46,7 +46,7 @@ impl Migrations {
         record.database_copy = self.copy;
     }
 
-    /// What is said of a copy where applying them has failed.
+    /// Returns the place of the copy, as a part of a message about a failed migration.
     pub(crate) fn copy_note(&self) -> String {
         let note = |copy| format!("; the database from before them is in `{copy}`");
         self.copy.as_deref().map(note).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Release records: what was deployed, when, by whom, from which commit, and how it ended. One that is still under way
-//! when nobody is at work is what the next run has to put right.
+//! Release records: contents, time, user, commit and status of each release. A record with the status "under way" while
+//! no deploy runs is one that the next deploy recovers.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -34,8 +34,8 @@ pub struct Record {
     pub result: Status,
     /// The release that a rollback went back to.
     pub rollback_to: Option<String>,
-    /// What it is made of: the ids of the images that were built, by the references of the Compose file; with systemd,
-    /// the hash of its files.
+    /// The contents of the release: with Compose, the ids of the built images by the references of the Compose file;
+    /// with systemd, the hash of its files.
     #[serde(alias = "images")]
     pub contents: BTreeMap<String, String>,
     /// Where its files are, with systemd.
@@ -48,7 +48,7 @@ pub struct Record {
     pub migrations: Vec<String>,
     /// Where the database was copied to, before it was migrated.
     pub database_copy: Option<String>,
-    /// What there was before: what undoing goes back to.
+    /// The state of the target before the release, to which a rollback returns.
     #[serde(alias = "before")]
     pub snapshot: Snapshot,
 }
@@ -73,7 +73,7 @@ pub enum Status {
     RolledBack,
 }
 
-/// What there was before a release.
+/// The state of the target before a release.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The ids of the images, by reference; none where there was no image.
@@ -88,7 +88,7 @@ pub struct Snapshot {
 /// How the units of a service stood.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitSnapshot {
-    /// What the install folder led to; none if there was none.
+    /// The target of the install folder's link; `None` without a link.
     pub link: Option<PathBuf>,
     /// Where the folder that was found in its place is moved to.
     pub adopted: Option<PathBuf>,
@@ -153,7 +153,7 @@ impl Record {
         self.rollback_to.as_deref().unwrap_or(&self.id)
     }
 
-    /// Whether what they are made of differs, where both releases have it.
+    /// Returns whether the contents differ, of the parts that both releases have.
     fn differs_from(&self, other: &Record) -> bool {
         self.contents.iter().any(|(name, id)| other.contents.get(name).is_some_and(|other| other != id))
     }
@@ -277,8 +277,8 @@ impl Records {
     }
 }
 
-/// The records that are kept, and the others: the newest, and whatever was tried since, the one that serves and the
-/// one that a rollback goes back to.
+/// Returns the records that are kept, and those that are pruned. The newest are kept, the one that serves, the one that
+/// a rollback goes back to, and those after it.
 fn kept(records: &[Record]) -> (Vec<Record>, Vec<Record>) {
     let newest = records.len().saturating_sub(KEPT);
     let wanted = [serving(records), previous(records)].into_iter().flatten();
@@ -311,7 +311,7 @@ pub(crate) fn previous(records: &[Record]) -> Option<&Record> {
 mod tests {
     use super::*;
 
-    /// A record in words: its id, how it ended, the image that it had, and perhaps what it went back to.
+    /// Makes a record of its id, status and image, and the release that it goes back to.
     fn record(id: &str, result: Status, image: &str, rollback_to: Option<&str>) -> Record {
         let mut record = Record::begin(target("engine"), "me@here".into(), None).ended(result);
         record.id = id.to_owned();
@@ -342,7 +342,7 @@ mod tests {
         // The same images again, with another `.env`, are no release to go back from.
         records.push(record("5", Deployed, "c", None));
         assert_eq!(previous(&records).map(|record| record.id.as_str()), Some("1"));
-        // Nothing is before what a rollback went back to.
+        // Before the release that the rollback went back to there is none.
         records.push(record("6", Deployed, "a", Some("1")));
         assert!(previous(&records).is_none());
         records.push(record("7", Deployed, "e", None));
@@ -359,7 +359,8 @@ mod tests {
         assert_eq!((ids(&left).as_str(), ids(&dropped).as_str()), ("2 3 4 5 6 7 8", "1"));
         let (left, dropped) = kept(&["1", "2", "3", "4", "5", "6", "7"].map(good));
         assert_eq!((ids(&left).as_str(), ids(&dropped).as_str()), ("3 4 5 6 7", "1 2"));
-        // What serves after a rollback is the release that it went back to, and what it differs from comes before that.
+        // After a rollback the release that serves is the one that it went back to, and the previous one is older than
+        // that.
         let back = record("8", Deployed, "2", Some("2"));
         let (left, _) = kept(&[["1", "2", "3", "4", "5", "6"].map(good).as_slice(), &[back]].concat());
         assert_eq!(ids(&left), "1 2 3 4 5 6 8");
@@ -378,7 +379,7 @@ mod tests {
         records.write(&record("1", Status::Deployed, "a", None)).expect("written");
         records.write(&record("0", Status::RolledBack, "b", None)).expect("written");
         assert_eq!(ids(&records.all().expect("readable")), "0 1");
-        // What went to another engine is none of this one's business.
+        // Deploys to another engine have records of their own.
         assert!(Records::of(&project, target("other")).all().expect("readable").is_empty());
         fs::write(dir.path().join(".xtask/releases/2.json"), "{").expect("written");
         let error = records.all().expect_err("it is no record");

@@ -1,4 +1,4 @@
-//! What is deployed of the checkout, by Git's word.
+//! The files of the checkout that a deploy copies, and its commit, from Git.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,7 @@ pub(super) fn commit(root: &Path, stop: &Arc<AtomicBool>) -> Option<String> {
     Some(if is_clean { commit.trim().to_owned() } else { format!("{}+", commit.trim()) })
 }
 
-/// What Git tracks of a checkout, as it stands in the working tree.
+/// The tracked files of a checkout, as they are in the working tree.
 pub(super) struct Source {
     root: PathBuf,
     /// From the root folder.
@@ -43,7 +43,7 @@ impl Source {
     pub(super) fn of(project: &Project, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
         let root = &project.root;
         let listed = git(root, &["ls-files", "-z", "--recurse-submodules"], b"", stop)?;
-        // What is deleted in the working tree is not deployed, and secrets never are, even where Git tracks them.
+        // Files that are deleted in the working tree are not deployed. Secrets never are, even if Git tracks them.
         let mut files: Vec<PathBuf> = words(&listed).map(PathBuf::from).collect();
         files.retain(|file| root.join(file).symlink_metadata().is_ok_and(|it| !it.is_dir()));
         let secrets = env_target(project);

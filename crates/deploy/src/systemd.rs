@@ -243,7 +243,8 @@ impl Systemd<'_> {
             readiness.manager.wait_until_done(&layout.migrate_unit())
         });
         let read = || plan.read_results().iter().map(|step| root.run(step)).collect::<anyhow::Result<String>>();
-        // The record must have what was applied, also after a signal. An unreadable result means that nothing was.
+        // The record must have the applied migrations, also after a signal. Unreadable results mean that none was
+        // applied.
         let (results, interrupted) = match read() {
             Err(error) if Exit::of(&error) == Exit::Interrupted => (read(), Err(error)),
             results => (results, Ok(())),

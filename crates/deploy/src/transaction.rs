@@ -1,8 +1,8 @@
 //! The transaction: lock, preflight, recovery, plan, record, apply, commit, clean-up; or a rollback instead.
 //!
-//! A deploy changes nothing before its record is written, and the record has a snapshot of the target. From the moment
-//! when the record says `deployed` the new release serves, and no failure goes back any more. A deploy that was killed
-//! before that moment is rolled back by the next one, with the same code that a failed deploy rolls back with.
+//! A deploy changes nothing before its record is written, and the record has a snapshot of the target. Once the record
+//! has the status `deployed`, the new release serves, and no failure rolls it back any more. A deploy that was killed
+//! before that is rolled back by the next one, with the code that rolls back a failed deploy.
 
 use std::time::{Duration, Instant};
 
@@ -163,7 +163,7 @@ fn transact<'a, B: Backend<'a>>(
     if let Err(error) = committed {
         return Err(after_failure(&backend, &record, &error, events));
     }
-    // From here on the new release serves, whatever happens to the remains of the previous one.
+    // From here on the new release serves, even if the remains of the previous one cannot be removed.
     backend.clean_up(&plan, &record).and_then(|()| backend.records().prune().map(drop)).map_err(|error| {
         let message = format!("release {} serves, and the clean-up after it failed: {error:#}", record.id);
         Failure::new(
@@ -184,8 +184,8 @@ fn next_steps<'a, B: Backend<'a>>(backend: &B) -> anyhow::Result<Vec<(String, &'
     Ok(steps)
 }
 
-/// Ends a deploy that has nothing to change; returns the release that serves. A target without a record of what serves,
-/// such as a stack that was started by hand, gets one, so that a later deploy has something to go back to.
+/// Ends a deploy that has nothing to change; returns the release that serves. A target without a record, such as a
+/// stack that was started by hand, gets one, so that a later deploy has something to go back to.
 fn unchanged<'a, B: Backend<'a>>(backend: &B, record: Record) -> anyhow::Result<String> {
     let records = backend.records().all()?;
     if let Some(last) = serving(&records).filter(|last| last.contents == record.contents) {

@@ -1,4 +1,5 @@
-//! What differs between what runs and what should: by Compose's own judgement of the configuration, and by the images.
+//! The differences between the running containers and the Compose file: by Compose's own comparison of the
+//! configuration, and by the ids of the images.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,7 +41,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What has changed, in the order of replacing. Without images, what can be known before a build.
+/// Returns the changed services in the order in which they are replaced. Without images, returns the changes that are
+/// known before a build.
 pub(super) fn find(
     client: &Client<'_>,
     stack: &Stack,
@@ -49,7 +51,8 @@ pub(super) fn find(
     let containers = client.containers(stack.name())?;
     let mut comparable = Vec::new();
     for service in stack.services.iter().filter(|it| containers.iter().any(|old| old.service == it.name)) {
-        // Without its image Compose says nothing, and a service with the name of another image has changed anyhow.
+        // Without its image Compose does not compare a service, and a service whose image has another name has changed
+        // anyhow.
         if client.image(&service.image)?.is_some() {
             comparable.push(service.name.as_str());
         }
@@ -84,15 +87,16 @@ pub(super) fn find(
 fn is_healthy(container: &Container, role: &Role) -> bool {
     match role {
         role if role.is_done(container) => true,
-        // Brought up by somebody who did not come to the end of it.
+        // An earlier deploy created it and was not finished.
         Role::Web(Some(rotation)) if !container.addresses.contains_key(&rotation.network) => false,
         Role::Job => false,
         _ => container.runs() && !matches!(container.health, Health::Unhealthy(_)),
     }
 }
 
-/// The containers that Compose itself would recreate. It keeps a hash of a service's configuration, which `.env` is a
-/// part of, and tells nobody how it comes about (`config --hash` gives another one where there is an `env_file`).
+/// Returns the names of the containers that Compose itself would recreate. Compose compares a hash of the service's
+/// configuration, which includes `.env`; how it computes the hash is not documented, and `config --hash` returns
+/// another one where there is an `env_file`.
 fn reconfigured(client: &Client<'_>, service: &str) -> anyhow::Result<Vec<String>> {
     let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never", service];
     let parsed = client.compose_output(up, QUICK)?;

@@ -12,12 +12,12 @@ use subprocess::{Command, Deadline, Finished};
 
 use crate::failure::{Exit, Failure, Problem};
 
-/// How long what does not wait for anybody may take.
+/// The timeout of commands that wait for no service.
 pub(super) const QUICK: Duration = Duration::from_secs(60);
 /// How long an image may take to be built or fetched.
 pub(super) const BUILD: Duration = Duration::from_secs(60 * 60);
 
-/// What Compose is told besides: builds that are the same twice have the same id, and nothing but news on the terminal.
+/// Variables for Compose: two builds of the same sources have the same id, and the output has no advertisements.
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
     ("COMPOSE_IGNORE_ORPHANS", "1"),
@@ -32,7 +32,7 @@ pub(super) struct Client<'a> {
     /// The Compose file, from the root folder.
     pub(super) file: String,
     pub(super) secrets: Secrets,
-    /// Set when nobody wants to wait any longer.
+    /// Set when the result is no longer wanted.
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Client<'a> {
         Client { stop: Arc::default(), ..self.clone() }
     }
 
-    /// Runs `docker`; what it printed.
+    /// Runs `docker` and returns its output.
     pub(super) fn docker<'b>(
         &self,
         args: impl IntoIterator<Item = &'b str>,
@@ -53,7 +53,7 @@ impl<'a> Client<'a> {
         self.printed(&args, &finished)
     }
 
-    /// Runs `docker compose` on the project's file, and on those that are named besides; what it printed.
+    /// Runs `docker compose` on the project's Compose file and on additional ones, and returns its output.
     pub(super) fn compose<'b>(
         &self,
         more: &'b [String],
@@ -66,7 +66,7 @@ impl<'a> Client<'a> {
         self.printed(&args, &finished)
     }
 
-    /// The same, with what it tells of its progress.
+    /// Runs `docker compose` like [`compose`](Self::compose), and returns its progress messages as well.
     pub(super) fn compose_output<'b>(
         &self,
         args: impl IntoIterator<Item = &'b str>,
@@ -85,14 +85,14 @@ impl<'a> Client<'a> {
         ["compose".to_owned()].into_iter().chain(files).chain(args.into_iter().map(str::to_owned)).collect()
     }
 
-    /// Runs `docker` with something to read; its end, whatever it was.
+    /// Runs `docker` with an input, and returns its result whatever the exit status is.
     pub(super) fn ask(&self, args: &[&str], stdin: &[u8], allowed: Duration) -> anyhow::Result<Finished> {
         let deadline = Deadline::unless(Arc::clone(&self.stop), allowed, allowed);
         let command = Command::new("docker", args).dir(&self.project.root).envs(ENVIRONMENT).stdin(stdin);
         command.run(&deadline).map_err(|error| Failure::unfinished(shown(args), &error).into())
     }
 
-    /// What is known of containers. Those that are gone are left out.
+    /// Returns the state of containers. Containers that do not exist any more are left out.
     pub(super) fn inspect<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> anyhow::Result<Vec<Container>> {
         let ids: Vec<&str> = ids.into_iter().collect();
         if ids.is_empty() {
@@ -140,7 +140,7 @@ impl<'a> Client<'a> {
         if finished.is_success() {
             return Ok(finished.stdout().to_owned());
         }
-        // Where there are several lines, the cause is the first one, and the last one only says that there was one.
+        // Of several lines, the first one is the cause, and the last one is only a summary.
         let lines: Vec<&str> = finished.stderr().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let complaint = match lines.as_slice() {
             [.., cause, last] if last.starts_with("Error: failed to") => cause,
@@ -156,7 +156,7 @@ impl<'a> Client<'a> {
 const WITH_VALUE: [&str; 10] =
     ["-f", "--alias", "--entrypoint", "--filter", "--format", "--name", "--pull", "--scale", "--tail", "--user"];
 
-/// A command as it is told: without options, and with ids as short as Docker shows them.
+/// Returns a command as a message shows it: without options, and with ids as short as Docker shows them.
 fn shown(args: &[&str]) -> String {
     let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut words = vec!["docker"];

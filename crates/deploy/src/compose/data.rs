@@ -25,7 +25,7 @@ pub(super) struct Data {
     entries: Vec<Entry>,
 }
 
-/// What the script answers.
+/// The output of the script.
 #[derive(Deserialize)]
 struct Kept {
     kept: Vec<PathBuf>,
@@ -54,7 +54,7 @@ pub(super) fn of_all<'a>(
 
 fn of(client: &Client<'_>, stack: &Stack, service: &Service, container: &Container) -> anyhow::Result<Option<Data>> {
     let changed = Changed::parse(&client.docker(["diff", &container.id], QUICK)?);
-    // What others' images write is theirs to know, unless it is a database.
+    // The files of third-party images are left to their authors, except for databases.
     let is_ours = stack.built_images().contains(&service.image.as_str()) && service.role != Role::Proxy;
     // The place of a mounted file shows as a new file of the container's.
     let is_mounted = |path: &Path| container.mounts.iter().any(|place| path.starts_with(place));
@@ -70,7 +70,7 @@ fn of(client: &Client<'_>, stack: &Stack, service: &Service, container: &Contain
         }
         None => by_name(paths),
     };
-    // The engine takes what is written to standard output; a log file is the image's own choice.
+    // The engine collects standard output; a log file is the image's own choice.
     let kept: Vec<_> = kept.into_iter().filter(|(_, kind)| *kind != Kind::Log).collect();
     if kept.is_empty() {
         return Ok(None);
@@ -83,8 +83,8 @@ fn is_database(path: &Path) -> bool {
     Kind::of(path) == Kind::Database
 }
 
-/// What seems to be data where nobody can look, because the container does not run or has no Python: everything but what
-/// is temporary or made from the code.
+/// Guesses by its name which files are data, for a container that does not run or has no Python: everything except
+/// temporary files and files made from the code.
 fn by_name(paths: Vec<PathBuf>) -> Vec<(PathBuf, Kind)> {
     let made_from_code = data_files::made_from_code(&paths);
     let is_made = |path: &Path| {
@@ -109,7 +109,7 @@ fn ask(client: &Client<'_>, container: &Container, paths: &[PathBuf]) -> anyhow:
     Ok(finished.stdout().lines().find_map(|line| serde_json::from_str(line).ok()))
 }
 
-/// What `docker diff` tells of a container, against its image.
+/// The output of `docker diff`: the changes of a container against its image.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changed {
     /// New or changed, and not to be made again by itself.
@@ -125,7 +125,7 @@ impl Changed {
             .filter_map(|line| Some((line.chars().next()?, line.get(2..)?)))
             .filter(|(change, _)| matches!(change, 'A' | 'C'))
             .collect();
-        // What has something in it is a folder.
+        // A path with a changed path below it is a folder.
         let folders: HashSet<&Path> =
             entries.iter().flat_map(|(_, path)| Path::new(path).ancestors().skip(1)).collect();
         let mut changed = Changed::default();
@@ -141,7 +141,7 @@ impl Changed {
     }
 }
 
-/// Folders whose content is made anew by whatever starts.
+/// Folders whose content is created again at every start.
 #[rustfmt::skip]
 const MADE_AGAIN: [&str; 18] = [
     "/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys",

@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure, Problem};
 pub(super) struct Foreign {
     /// The project folder that Compose was called with.
     folder: String,
-    /// What is there and why it is not this deploy's.
+    /// The containers, and the reason why they do not belong to this deploy.
     message: String,
 }
 
@@ -73,7 +73,7 @@ fn other_environment(
     (theirs != ours).then_some((theirs, ours))
 }
 
-/// The folder itself, whatever links lead to it; one that is gone is what it is called.
+/// Returns the folder behind all links; for a folder that does not exist, its path.
 fn real(dir: &Path) -> PathBuf {
     dir.canonicalize().unwrap_or_else(|_| dir.to_owned())
 }
@@ -96,14 +96,14 @@ impl Foreign {
     }
 }
 
-/// This run with the consent to replace what comes from all these folders.
+/// Returns the options of this deploy with the consent to replace the containers of all these folders.
 pub(super) fn accepting(foreign: &[Foreign], options: &Options) -> Options {
     let open =
         foreign.iter().filter(|foreign| !is_accepted(foreign, options)).map(|foreign| foreign.folder.clone().into());
     Options { replace: options.replace.iter().cloned().chain(open).collect(), ..options.clone() }
 }
 
-/// The problems where nobody can be asked; a dry run warns on a terminal.
+/// Returns the problems if the operator cannot be asked. A dry run on a terminal emits them as warnings.
 pub(super) fn problems(
     foreign: &[Foreign],
     options: &Options,
@@ -186,7 +186,7 @@ mod tests {
         check("/srv/shop/worktrees/new/deploy/docker", None, "", Dev, Some("containers from another folder"));
         check("/srv/shop/deploy/docker", Some(Prod), "", Dev, Some("was deployed for `prod`"));
         check("/srv/shop/deploy/docker", Some(Dev), "", Prod, Some("was deployed for `dev`"));
-        // The Compose file has the last word on what the container gets.
+        // The Compose file decides about the container's environment.
         check("/srv/shop/deploy/docker", Some(Prod), r#""DJANGO_ENV": "prod""#, Dev, None);
         check("/srv/shop/deploy/docker", None, "", Dev, None);
         check("", Some(Prod), "", Dev, None);

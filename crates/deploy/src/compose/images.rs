@@ -1,4 +1,5 @@
-//! The images of a release: built under a tag of their own, so that what serves keeps its name until it is replaced.
+//! The images of a release. They are built under a tag of their own, so that the running release keeps its names until
+//! it is replaced.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +13,7 @@ use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::record::Record;
 
-/// What the tags of releases begin with: others on the same image are not ours.
+/// The prefix of the tags of releases; other tags of the same image belong to others.
 const TAG: &str = "xtask-";
 
 /// The Compose file on top of the project's, which names the images of a release.
@@ -51,7 +52,7 @@ fn name(reference: &str) -> &str {
     reference[last..].find(':').map_or(reference, |colon| &reference[..last + colon])
 }
 
-/// Builds the images under the release's tag; what was built before is taken from the cache.
+/// Builds the images under the tag of the release. Unchanged layers come from the cache.
 pub(super) fn build(client: &Client<'_>, stack: &Stack, overlay: &Overlay, events: &Events<'_>) -> anyhow::Result<()> {
     let services = stack.services.iter().filter(|service| service.is_built).map(|service| service.name.as_str());
     let files = overlay.files();
@@ -116,7 +117,7 @@ pub(super) fn remove_tags(client: &Client<'_>, stack: &Stack, kept: &[Record]) -
         let tags = client.docker(["image", "ls", "--format", "{{.Tag}}", name], QUICK)?;
         let releases = tags.lines().filter_map(|tag| tag.strip_prefix(TAG));
         for release in releases.filter(|release| !kept.iter().any(|record| record.id == **release)) {
-            // One that somebody still uses stays.
+            // Docker refuses to remove an image that a container uses.
             client.ask(&["image", "rm", &tagged(reference, release)], b"", QUICK)?;
         }
     }

@@ -7,12 +7,12 @@ use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::migrations::{Migrations, script};
 
-/// The name of the container, so that it is found again by whoever has to put things right.
+/// Returns the name of the container of the migrations, by which a recovery finds it.
 pub(super) fn container(stack: &Stack, release: &str) -> String {
     format!("{}-migrate-{release}", stack.name())
 }
 
-/// Copies the database and applies what is pending.
+/// Copies the database and applies pending migrations.
 pub(super) fn run(
     client: &Client<'_>,
     stack: &Stack,

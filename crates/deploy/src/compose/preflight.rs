@@ -151,7 +151,7 @@ fn problem(outcome: &Outcome, file: &str) -> Problem {
 fn config(client: &Client<'_>) -> anyhow::Result<Config> {
     let text = client.compose(&[], ["config", "--format", "json"], QUICK)?;
     serde_json::from_str(&text).map_err(|error| {
-        // Where it stops making sense, and not what stands there.
+        // The position of the error, without the text around it: that can hold secrets.
         let message = format!("`docker compose config` is not understood: line {}", error.line());
         Failure::new(Exit::NotMet, Problem::new(message)).into()
     })
@@ -168,7 +168,7 @@ fn disk(client: &Client<'_>) -> anyhow::Result<Option<Problem>> {
     }))
 }
 
-/// The ports that somebody else has.
+/// Returns a problem for each published port that another program or container holds.
 fn ports(stack: &Stack, ours: &[Container], others: &[Container], is_here: bool) -> Vec<Problem> {
     let fixed = |port: &Port| port.is_tcp().then(|| port.published.as_deref()?.parse::<u16>().ok()).flatten();
     let mut problems = Vec::new();
@@ -185,7 +185,7 @@ fn ports(stack: &Stack, ours: &[Container], others: &[Container], is_here: bool)
             let address = host_ip.filter(|ip| !ip.is_empty()).unwrap_or("0.0.0.0");
             let holder = match holder {
                 Some(holder) => format!("container `{}`", holder.name),
-                // Who binds it on another machine is only known to that one, and told when the container starts.
+                // On another machine, only a start of the container shows whether a program holds the port.
                 None if is_here && TcpListener::bind((address, port)).is_err_and(is_in_use) => {
                     "another program".to_owned()
                 }
@@ -212,11 +212,11 @@ fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
     ours.iter().any(|it| is_replaced(it) && !it.anonymous_volumes.is_empty())
 }
 
-/// What no second container can be made beside; `again` is this run with all consents.
+/// Returns a problem for each service that allows no second container; `again` is the command with all consents.
 fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for service in &stack.services {
-        // What the others rest on is left alone as long as it does not change, and if it does, that is told then.
+        // A backing service is left alone unless it changes, and a change is reported by the plan.
         if service.role == Role::Backing {
             continue;
         }
@@ -244,7 +244,7 @@ fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &s
     problems
 }
 
-/// Whether this is what is wanted, when `.env` says something else; writes it where `.env` says nothing.
+/// Asks for consent if `.env` sets another deployment method, and writes this one if `.env` sets none.
 pub(super) fn settle_method(
     method: &Detected<DeployMethod>,
     options: &Options,

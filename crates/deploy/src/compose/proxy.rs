@@ -20,7 +20,7 @@ const SCRIPT: &str = include_str!("state.py");
 struct Server {
     address: String,
     status: String,
-    /// What came of the last check: `L7OK`, after `* ` while another one is under way.
+    /// The result of the last check: `L7OK`, with `* ` before it while another check is running.
     check: String,
     /// Requests that are being answered.
     sessions: u64,
@@ -30,7 +30,7 @@ struct Server {
 pub(super) struct Proxy<'a> {
     pub(super) client: &'a Client<'a>,
     pub(super) rotation: &'a Rotation,
-    /// Where the proxy that runs tells who is in rotation; none if none runs that does.
+    /// The URL of the rotation state of the running proxy; none if it has no such URL.
     pub(super) state: Option<String>,
     pub(super) interrupt: &'a Interrupt,
 }
@@ -64,8 +64,8 @@ impl Proxy<'_> {
         })
     }
 
-    /// Takes a container out and waits until what it has begun is finished, at most so long; how many requests it still
-    /// had then.
+    /// Removes a container from the rotation and waits until its requests are finished, for this time at most. Returns
+    /// the number of requests that are still open.
     pub(super) fn drain(&self, container: &Container, patience: Duration) -> anyhow::Result<u64> {
         if self.state.is_none() {
             return Ok(0);

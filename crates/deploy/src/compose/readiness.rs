@@ -18,11 +18,11 @@ const UNPROVEN: &str = "is not healthy by its health check";
 const ASK: Duration = Duration::from_secs(1);
 /// How many of a container's last lines are shown.
 const LOG_LINES: &str = "30";
-/// Asks the server in the container that it runs in: nobody else can reach it yet.
+/// Requests the health path from within the container: it is not reachable from outside yet.
 const SCRIPT: &str = include_str!("probe.py");
 const DJANGO_ALLOWED_HOSTS: &str = project::matrix::DJANGO_ALLOWED_HOSTS;
 
-/// What proving takes.
+/// The readiness checks of containers.
 pub(super) struct Readiness<'a> {
     pub(super) client: &'a Client<'a>,
     pub(super) stack: &'a Stack,
@@ -32,7 +32,7 @@ pub(super) struct Readiness<'a> {
     pub(super) timeout: Duration,
 }
 
-/// What the server in a container answers.
+/// The output of the script: the response of the server in a container.
 #[derive(Deserialize)]
 struct Answer {
     healthy: bool,
@@ -41,8 +41,8 @@ struct Answer {
 }
 
 impl Readiness<'_> {
-    /// Waits until the web service answers as it should, and what others rest on is well by its health check. One that
-    /// ends or restarts is given up at once.
+    /// Waits until the web service responds as it should, and a backing service is healthy by its health check. A
+    /// container that exits or restarts fails at once.
     pub(super) fn wait_until_healthy(&self, service: &Service, id: &str) -> anyhow::Result<Container> {
         let end = Instant::now() + self.timeout;
         loop {
@@ -57,7 +57,7 @@ impl Readiness<'_> {
             let complaint = match &service.role {
                 Role::Web(_) => self.complaint(service, &container, None)?,
                 Role::Job => Some("has not ended".to_owned()),
-                // Whoever runs beside another one is waited for while it is watched.
+                // A container of a rolling update is checked while it is watched.
                 role if role.is_rolling() => None,
                 _ => container.is_starting().then(|| UNPROVEN.to_owned()),
             };
@@ -69,7 +69,7 @@ impl Readiness<'_> {
         }
     }
 
-    /// Waits until a container that served before does so again; what its health check says comes later.
+    /// Waits until a previous container responds again; the result of its health check comes later.
     pub(super) fn wait_until_responding(&self, service: &Service, id: &str) -> anyhow::Result<()> {
         let end = Instant::now() + self.timeout;
         while let Role::Web(_) = service.role {
@@ -134,7 +134,8 @@ impl Readiness<'_> {
         Ok(())
     }
 
-    /// What is wrong with the answer of the web server in this container, or of another service as seen from there.
+    /// Returns the failure of the web server in this container, or of another service as seen from there; `None` if it
+    /// is healthy.
     fn complaint(
         &self,
         service: &Service,
@@ -187,13 +188,13 @@ impl Readiness<'_> {
         events.stdout().lines().last().map(str::to_owned)
     }
 
-    /// Shows a container's last words, and makes an error of what is wrong with it.
+    /// Emits the last log lines of a container, and returns an error with the reason of its failure.
     fn unhealthy(&self, container: &Container, failure: &str) -> anyhow::Error {
         let ended = if container.runs() { self.last_exit_code(container) } else { None };
         let ended = ended.map(|code| format!(" (exit code {code})")).unwrap_or_default();
         let failure = self.client.secrets.cover(failure) + &ended;
         self.events.note(format!("{container} {failure}; its last lines:"));
-        // Without them the error is told all the same.
+        // The error is useful without the log, too.
         let args = ["logs", "--timestamps", "--tail", LOG_LINES, &container.id];
         if let Ok(logs) = self.client.ask(&args, b"", QUICK) {
             self.events.output(&self.client.secrets.cover(&in_order(logs.stdout(), logs.stderr())), true);

@@ -26,7 +26,7 @@ enum Urgency {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     ThisTool,
-    /// Those of before are gone: somebody has put things right in another way.
+    /// The previous containers are gone, and another process has created these.
     AnotherProcess,
 }
 
@@ -40,7 +40,7 @@ struct PutBack<'a> {
 }
 
 impl<'a> Rollout<'a> {
-    /// Ends the containers of before: they get no more requests, finish what they have begun, and go.
+    /// Removes the previous containers: they are drained, stopped and removed.
     pub(super) fn remove_previous(&self, before: &[Replaced]) -> anyhow::Result<()> {
         for replaced in before {
             let containers = self.client.inspect(replaced.containers.iter().map(|old| old.id.as_str()))?;
@@ -74,21 +74,21 @@ impl<'a> Rollout<'a> {
         if container.is_up() {
             self.stop(container)?;
         }
-        // Volumes without a name go with a container that has failed in this run. Of what served before, or since a run
-        // that was killed, nothing is thrown away.
+        // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
+        // may have, keeps its volumes.
         let volumes: &[&str] = if urgency == Urgency::FailedDeploy { &["--volumes"] } else { &[] };
         self.client
             .docker(["rm", "--force"].into_iter().chain(volumes.iter().copied()).chain([&*container.id]), QUICK)?;
         Ok(())
     }
 
-    /// Puts back what was there before a release, by what its record says and what the engine shows. Can be done again
-    /// at any time. What fails keeps nothing else from being put back.
+    /// Restores the previous containers, by comparing the snapshot of the record with the present containers. Can be
+    /// repeated at any time. A failure of one service does not keep the others from being restored.
     pub(super) fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()> {
         let mut failed = Vec::new();
         let urgency = if cause == Cause::Failure { Urgency::FailedDeploy } else { Urgency::Recovery };
         let services = self.services_to_put_back(record)?;
-        // What somebody has brought up in another way has its images by the names that they have now.
+        // A stack that another process has created has its images under their present names.
         let are_ours = services.iter().all(|service| service.origin == Origin::ThisTool);
         for (reference, image) in record.snapshot.images.iter().filter(|_| are_ours) {
             failed.extend(self.restore_tag(reference, image.as_deref()).err());
@@ -148,8 +148,8 @@ impl<'a> Rollout<'a> {
         Ok(record.snapshot.services.iter().map(put_back).collect())
     }
 
-    /// Starts the old containers of a service that do not run. None of them is ever held back before its successor is
-    /// committed, so that whoever runs gets requests.
+    /// Starts the previous containers of a service that do not run. They stay in the rotation until the new release is
+    /// committed, so that some container always gets requests.
     fn start_again(&self, back: &PutBack<'a>, cause: Cause) -> anyhow::Result<()> {
         let PutBack { service, old, new, .. } = back;
         let is_rolling = service.is_some_and(|service| service.role.is_rolling());

@@ -1,4 +1,4 @@
-//! The new containers of a release: brought up, proven, and let in.
+//! The new containers of a release: created, checked, and added to the rotation.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::record::{Old, Replaced, Snapshot};
 /// On top of the time that a container has to end by itself.
 const STOP: Duration = Duration::from_secs(30);
 
-/// What bringing up a release takes.
+/// The parts that a rollout works with.
 pub(super) struct Rollout<'a> {
     pub(super) client: &'a Client<'a>,
     pub(super) stack: &'a Stack,
@@ -32,7 +32,7 @@ pub(super) struct Rollout<'a> {
 pub(super) type Started<'c> = Vec<(&'c Service, Container)>;
 
 impl<'a> Rollout<'a> {
-    /// Replaces what rests below the service: it has to be there before the migrations.
+    /// Replaces the changed backing services, which must be there before the migrations.
     pub(super) fn backing_services(&self, changes: &[Change]) -> anyhow::Result<()> {
         for change in changes.iter().filter(|change| change.service.role == Role::Backing) {
             self.replace_in_place(change)?;
@@ -40,7 +40,8 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// Replaces the rest, and watches it. The old containers of what runs beside are still there, and in rotation.
+    /// Replaces the other services and watches the new containers. During a rolling update the previous containers stay
+    /// in the rotation.
     pub(super) fn services<'c>(&self, changes: &'c [Change]) -> anyhow::Result<Started<'c>> {
         let mut started = Vec::new();
         for change in changes.iter().filter(|change| change.service.role != Role::Backing) {
@@ -68,7 +69,7 @@ impl<'a> Rollout<'a> {
         self.stage("answers through the proxy", || self.readiness().ask_through(proxy, web, from))
     }
 
-    /// Starts new containers beside the old ones, proves them, and lets them have requests.
+    /// Starts new containers next to the previous ones, checks them, and adds them to the rotation.
     fn start_rolling<'c>(&self, change: &'c Change) -> anyhow::Result<Started<'c>> {
         let service = &change.service;
         let name = &service.name;
@@ -85,7 +86,7 @@ impl<'a> Rollout<'a> {
             self.wait_until_healthy(service, created)
         })?;
         let Some(proxy) = proxy else { return Ok(started) };
-        // Nobody has reached it yet: what ends soon after its start does so here.
+        // It gets no requests yet: a container that exits soon after its start does so here.
         let seconds = self.stability.as_secs_f32();
         self.stage(&format!("{name}: lives on for {seconds} s"), || self.readiness().watch(&started, self.stability))?;
         self.stage(&format!("{name}: gets requests"), || {
@@ -117,7 +118,7 @@ impl<'a> Rollout<'a> {
         })
     }
 
-    /// Creates the new containers of a service, by Compose and as the Compose file says.
+    /// Creates the new containers of a service through Compose, by the Compose file.
     fn create(&self, change: &Change) -> anyhow::Result<Vec<Container>> {
         let Change { service, old, .. } = change;
         let scale = format!("{}={}", service.name, old.len() + service.scale);
@@ -139,8 +140,8 @@ impl<'a> Rollout<'a> {
         containers.into_iter().map(|it| Ok((service, readiness.wait_until_healthy(service, &it.id)?))).collect()
     }
 
-    /// Stops a container, and is there when it has stopped. Whoever gave up halfway, at a signal, would leave one that
-    /// seems to run, and ends a moment later.
+    /// Stops a container and waits until it has stopped. An interrupted wait would leave a container that seems to run
+    /// and stops a moment later.
     pub(super) fn stop(&self, container: &Container) -> anyhow::Result<()> {
         let allowed = Duration::from_secs(container.stop_timeout) + STOP;
         self.client.uninterrupted().docker(["stop", &container.id], allowed)?;
@@ -182,11 +183,11 @@ impl<'a> Rollout<'a> {
     }
 }
 
-/// What there is before anything is changed, for the record.
+/// Returns the snapshot of the target for the record.
 pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -> anyhow::Result<Snapshot> {
     let mut images = BTreeMap::new();
     for reference in stack.built_images() {
-        // What runs goes before the name: somebody may have built since.
+        // The image of the running container comes before the one of the tag: there may have been a build since.
         let running = changes.iter().filter(|it| it.service.image == reference);
         let running = running.flat_map(|it| &it.old).find(|it| it.runs()).map(|it| it.image.clone());
         let image = if running.is_some() { running } else { client.image(reference)? };

@@ -5,7 +5,7 @@ use docker::compose::{Config, Service as Declared};
 
 use crate::failure::Problem;
 
-/// On the web service: the network by which the proxy reaches it, and nobody else.
+/// Label of the web service: the network on which the proxy, and only the proxy, reaches it.
 const FRONT: &str = "xtask.front";
 /// On the web service: as long as this file is there, the proxy hands it no request.
 const HOLD_FILE: &str = "xtask.hold-file";
@@ -13,7 +13,7 @@ const HOLD_FILE: &str = "xtask.hold-file";
 const WEB: &str = "web";
 const PROXY: &str = "proxy";
 const WORKERS: [&str; 2] = ["celery", "worker"];
-/// Where gunicorn listens, where the Compose file does not say.
+/// The port of gunicorn where the Compose file names none.
 const PORT: u16 = 8000;
 
 /// The services in the order in which they are replaced.
@@ -36,7 +36,7 @@ pub(super) struct Service {
 /// The part that a service has in a deploy. The order is that of replacing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
-    /// What the others rest on: a broker, a database. In place.
+    /// A service that others depend on, such as a broker or a database. Replaced in place.
     Backing,
     /// Runs once, and is over.
     Job,

@@ -1,4 +1,5 @@
-//! The folder of a release: what Git tracks, and a virtual environment of its own. Made by whoever deploys, never as root.
+//! The folder of a release: the tracked files, and a virtual environment of its own. Built by the user who deploys,
+//! never as root.
 
 use std::fs;
 use std::path::{Path, PathBuf};

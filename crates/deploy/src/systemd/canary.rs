@@ -1,20 +1,20 @@
-//! Unit files, and the twins that are made of them to prove a release beside the one that serves.
+//! Canary units: copies of the service units that run the new release without traffic.
 
 use std::path::Path;
 
 use super::layout::Layout;
 use ::systemd::{UnitFile, unit_file};
 
-/// What a unit is to the service.
+/// The role of a unit in the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Holds requests while what answers them is restarted.
+    /// Holds requests while the web service is restarted.
     Socket,
     /// Answers requests.
     Web,
     /// Does tasks; two can be at work at the same time.
     Worker,
-    /// Whatever else: nobody knows whether there may be two of it.
+    /// Any other role: a second instance may do harm.
     Other,
 }
 
@@ -31,7 +31,7 @@ impl Role {
     }
 }
 
-/// Keys that a twin must not have: what belongs to the unit that it is made of.
+/// The keys that a canary unit must not have: they belong to the unit that it is copied from.
 const NOT_OF_A_CANARY: [&str; 6] = ["Restart", "PIDFile", "Sockets", "BusName", "ExecStop", "ExecStopPost"];
 
 /// The service section of a unit and its drop-ins, for a release that is not installed yet: the same user, environment
@@ -54,7 +54,7 @@ pub(super) fn canary_section(
         let line = moved(&line, &layout.install_dir, release);
         section += &(with_name(&line, &unit.name) + "\n");
     }
-    // What it shares with the unit is not taken away when it ends.
+    // The canary shares the runtime folder with the unit, so it must not remove it.
     section + "Restart=no\nRuntimeDirectoryPreserve=yes\n"
 }
 
@@ -76,7 +76,7 @@ fn moved(line: &str, from: &Path, to: &Path) -> String {
     moved + rest
 }
 
-/// A line in which the specifiers for the name of the unit are filled in: its twin has another one.
+/// Returns a line with the specifiers for the unit's name filled in: the canary has another name.
 fn with_name(line: &str, name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let filled = [("%n", name), ("%N", stem), ("%p", stem)];

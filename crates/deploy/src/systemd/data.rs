@@ -26,7 +26,7 @@ const MADE_AGAIN: [&str; 5] = [".git", ".venv", ".xtask", "__pycache__", "node_m
 /// How long a folder may take to be listed.
 const LIST: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// What a folder holds beside what came with a release.
+/// The files of a folder that no release has.
 #[derive(Debug)]
 pub(super) struct Data {
     folder: PathBuf,
@@ -39,7 +39,7 @@ struct Listing {
     step: Option<Step>,
 }
 
-/// Notes which files a release has, for the day when somebody asks which of them a service has written.
+/// Writes the list of the release's files, by which a later deploy finds the files that the service has written.
 pub(super) fn write_manifest(folder: &Path) -> anyhow::Result<()> {
     let mut content = Vec::new();
     for file in list(folder, None, &Deadline::within(LIST))?.files {
@@ -82,7 +82,7 @@ fn is_unlike(file: &Path, of_checkout: &Path) -> bool {
     file.is_file() && !fs::read(file).is_ok_and(|content| fs::read(of_checkout).is_ok_and(|other| other == content))
 }
 
-/// What the folder that serves holds beside the files of a release, and the step that reading it takes as root.
+/// Returns the files in the live folder that no release has, and the step that lists them as root.
 pub(super) fn find(
     layout: &Layout,
     source: &Source,
@@ -119,7 +119,7 @@ pub(super) fn find(
     Ok((Some(Data { folder: layout.install_dir.clone(), entries }), step))
 }
 
-/// What the folder's own repository tracks, where it is a checkout itself: of an older commit, say.
+/// Returns the files that the folder's own repository tracks, for a folder that is itself a checkout.
 fn tracked(folder: &Path, interrupt: &Interrupt) -> Vec<PathBuf> {
     if !folder.join(".git").exists() {
         return Vec::new();
@@ -196,7 +196,7 @@ impl Data {
     }
 }
 
-/// Whether the operator says that they are not needed. `--yes` is no consent: Enter is no.
+/// Asks whether the files are not needed. `--yes` is no consent, and Enter is no.
 pub(super) fn accept(
     data: Option<&Data>,
     options: &Options,
@@ -278,7 +278,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let (layout, root) = (layout(dir.path()), Root::none());
         let release = layout.release("1");
-        // Somebody's folder, whatever it is called.
+        // The folder of another user, whatever its name is.
         write(&release, &["manage.py", ".xtask/lock"]);
         assert!(!is_removable(&release, &root).expect("listed"));
         write(&release, &[".xtask/migrate.py"]);

@@ -9,10 +9,10 @@ use crate::failure::Problem;
 const HEADER: &str = "# The environment of the units, for systemd alone. Made from the checkout's `.env` by \
                       `cargo xtask deploy-systemd`; yours from now on.\n";
 
-/// What becomes of the system env file. No `Debug`: it is full of secrets.
+/// The planned change of the system env file. No `Debug`: it holds secrets.
 #[derive(Clone)]
 pub(super) struct EnvPlan {
-    /// What it says, as systemd reads it, when all is done.
+    /// The variables after the change, as systemd parses them.
     pub(super) variables: Vec<(String, String)>,
     /// The new content, if it changes.
     pub(super) content: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ pub(super) struct EnvPlan {
     pub(super) taken_over: Vec<String>,
     /// The variables that stand there with another value than in `.env`, which is kept.
     pub(super) kept: Vec<Kept>,
-    /// Names that systemd hands to nobody.
+    /// Names that systemd accepts for no variable.
     pub(super) left_out: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl EnvPlan {
         Some(value.as_str()).filter(|value| !value.trim().is_empty())
     }
 
-    /// What must not be shown of what the units print.
+    /// Returns the secrets that the output of the units must not show.
     pub(super) fn secrets(&self) -> Vec<String> {
         self.variables.iter().flat_map(|(name, value)| secret::in_variable(name, value)).collect()
     }
@@ -70,7 +70,7 @@ impl EnvPlan {
         }
     }
 
-    /// Compares the operator's file with `.env`. All that stands in the way is told at once.
+    /// Compares the operator's file with `.env`. Returns all problems at once.
     pub(super) fn of(
         ours: &EnvFile,
         theirs: Option<&EnvFile>,
@@ -210,7 +210,7 @@ mod tests {
         let taken = plan("A=1\n", Some("A=9 # old\n# mine\nA=8\nX=kept\n"), true);
         assert_eq!(content(&taken), "A=1\n# mine\nX=kept\n");
         assert_eq!(taken.taken_over, ["A"]);
-        // A line that systemd cannot read is not what Django reads either.
+        // A line that systemd cannot parse is not in Django's environment either.
         assert_eq!(content(&plan("A=1\n", Some("export A=1\n"), true)), "A=1\n");
     }
 

@@ -51,7 +51,7 @@ impl Layout {
         self.releases().join(id)
     }
 
-    /// Where a release keeps what it is going to replace, for the way back.
+    /// Returns the folder with copies of everything that a release replaces, for a rollback.
     pub(super) fn before(&self, id: &str) -> PathBuf {
         self.releases().join(format!("{id}.before"))
     }
@@ -89,13 +89,13 @@ impl Layout {
         format!("{}-migrate.service", self.name)
     }
 
-    /// What the migrations tell of themselves.
+    /// Returns the file with the results of the migrations.
     pub(super) fn migrate_results(&self) -> PathBuf {
         format!("/run/{}-migrate.out", self.name).into()
     }
 }
 
-/// The unit that proves another one, beside it.
+/// Returns the name of the canary of a unit.
 pub(super) fn canary_of(unit: &str) -> String {
     match unit.rsplit_once('.') {
         Some((stem, kind)) => format!("{stem}-proof.{kind}"),

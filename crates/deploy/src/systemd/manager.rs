@@ -1,4 +1,4 @@
-//! What systemd says of units, and what they have said themselves. To ask takes no right; their last lines do.
+//! The state of units, and their logs. The state is readable for every user; the logs need root.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(super) struct Manager<'a> {
     pub(super) interrupt: &'a Interrupt,
 }
 
-/// What systemd knows of these units, in their order.
+/// Returns the state of these units, in their order.
 pub(super) fn show(names: &[String], secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
     systemd::show(names, secrets, &Deadline::within(QUICK)).map_err(|error| match error {
         ShowError::NoAnswer(error) => failure::Failure::unfinished("systemctl show", &error).into(),
@@ -44,10 +44,10 @@ impl Manager<'_> {
         Ok(self.show(std::slice::from_ref(&name))?.pop().unwrap_or_default())
     }
 
-    /// Waits until a unit that was told to start is up, by its own word where it gives one (`Type=notify`); `before` is
-    /// the invocation that it takes the place of. One that ends or restarts is given up at once.
+    /// Waits until a started unit is up, by its own notification if it has `Type=notify`; `before` is the invocation
+    /// that it replaces. A unit that exits or restarts fails at once.
     pub(super) fn wait_until_up(&self, name: &str, before: &str, timeout: Duration) -> anyhow::Result<Unit> {
-        // An old one may take its time to finish what it has begun.
+        // The previous invocation may take its time to finish its work.
         let mut end = Instant::now() + timeout + self.time_to_stop(name)?;
         let mut is_starting = false;
         loop {
@@ -104,7 +104,7 @@ impl Manager<'_> {
         Ok(())
     }
 
-    /// The error for a unit that has failed, or is back after a restart: what counts is how it failed first.
+    /// Returns the error of a unit that has failed, or runs again after a restart: the first failure is the cause.
     fn failed(&self, unit: &Unit, failure: Failure) -> anyhow::Error {
         match failure {
             Failure::Is(reason) => self.unhealthy(unit, &reason),
@@ -115,15 +115,15 @@ impl Manager<'_> {
         }
     }
 
-    /// The error for an invocation that is over; by now the unit itself tells of another one.
+    /// Returns the error of an invocation that has ended. The unit itself shows a later invocation.
     fn ended(&self, invocation: &str, unit: &Unit) -> anyhow::Error {
         let ids = [journal::PROCESS_EXITED, journal::UNIT_FAILED].map(|id| format!("MESSAGE_ID={id}"));
         let entries = self.entries([format!("INVOCATION_ID={invocation}")].into_iter().chain(ids));
         self.show_last_lines(&unit.name, invocation, &journal::how_it_ended(&entries))
     }
 
-    /// The first invocation that systemd has restarted since the unit was last told to start: it counts the restarts from
-    /// then on, and notes each one in the journal.
+    /// Returns the first invocation that systemd has restarted since the last start of the unit: it counts the restarts
+    /// from then on, and logs each one.
     fn first_restarted(&self, unit: &Unit) -> Option<String> {
         let restarts = unit.number("NRestarts").to_string();
         let of_unit = [format!("UNIT={}", unit.name), format!("MESSAGE_ID={}", journal::RESTART_SCHEDULED)];
@@ -133,7 +133,7 @@ impl Manager<'_> {
 
     /// Entries of systemd's own in the journal, the oldest first; none where it cannot be read.
     fn entries(&self, matches: impl IntoIterator<Item = String>) -> Vec<journal::Entry> {
-        // What was said until now is in it then.
+        // Writes pending messages to the journal.
         let _ = self.root.attempt(&Step::new("journalctl --sync", [""; 0]));
         let parsed = self.root.run(&Step::new("journalctl --no-pager --output json", matches));
         parsed.map(|parsed| journal::parse(&parsed)).unwrap_or_default()
@@ -145,7 +145,7 @@ impl Manager<'_> {
         Ok(humantime::parse_duration(unit.get("TimeoutStopUSec")).unwrap_or_default())
     }
 
-    /// Shows a unit's last lines, and makes an error of what is wrong with it.
+    /// Emits a unit's last log lines, and returns an error with the reason of its failure.
     pub(super) fn unhealthy(&self, unit: &Unit, reason: &str) -> anyhow::Error {
         self.show_last_lines(&unit.name, unit.get("InvocationID"), reason)
     }
@@ -154,7 +154,7 @@ impl Manager<'_> {
         let reason = self.secrets.cover(reason);
         if !invocation.is_empty() {
             self.events.note(format!("`{name}` {reason}; its last lines:"));
-            // Those of its processes, and those of systemd about it. Without them the error is told all the same.
+            // The lines of its processes, and those of systemd about it. The error is useful without them, too.
             let matches =
                 [format!("_SYSTEMD_INVOCATION_ID={invocation}"), "+".into(), format!("INVOCATION_ID={invocation}")];
             let step = Step::new(
@@ -169,7 +169,7 @@ impl Manager<'_> {
     }
 }
 
-/// What is wrong with a unit that should be on its way up, or be up.
+/// The failure of a unit that should be starting, or be up.
 #[derive(Debug, PartialEq, Eq)]
 enum Failure {
     /// The reason, of its present invocation.
@@ -185,7 +185,7 @@ fn failure(unit: &Unit, is_new: bool) -> Option<Failure> {
         "loaded" => {}
         state => return is(format!("cannot be loaded: `{state}`")),
     }
-    // What has happened before this start, or is still to be done about it, is no news.
+    // A state from before this start is no result of it.
     if !is_new && unit.number("Job") != 0 {
         return None;
     }

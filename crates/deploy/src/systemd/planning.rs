@@ -1,4 +1,4 @@
-//! A release as it is going to be: what it changes, against what is there.
+//! The plan of a release: its units, environment and folder, compared with the target.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,12 +93,12 @@ fn snapshot(units: &[UnitFile], preflight: &Preflight, record: &Record) -> anyho
             .flatten()
             .filter(|folder| !folder.is_dir())
             .collect(),
-        // Set by whoever begins with it.
+        // Set when the cut-over begins.
         is_cut_over: record.snapshot.units.as_ref().is_some_and(|units| units.is_cut_over),
     })
 }
 
-/// What the install folder leads to; or, where it is a folder itself, where that is going to be moved to.
+/// Returns the target of the install folder's link; for a folder in its place, the path that it is moved to.
 fn link_of(layout: &Layout) -> anyhow::Result<(Option<PathBuf>, Option<PathBuf>)> {
     let install_dir = &layout.install_dir;
     if let Ok(link) = fs::read_link(install_dir) {
@@ -119,7 +119,8 @@ pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
     Ok(format!("{}-adopted", stamp.chars().filter(char::is_ascii_alphanumeric).collect::<String>()))
 }
 
-/// The services that are restarted, or started: those that are up or should be. Whoever has stopped one has his reasons.
+/// Returns the services that are restarted or started: those that run or should run. A service that the operator has
+/// stopped stays so.
 fn services(units: &[UnitFile], preflight: &Preflight, snapshot: &UnitSnapshot) -> Vec<String> {
     let state =
         |name: &str| preflight.shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
@@ -137,12 +138,12 @@ fn services(units: &[UnitFile], preflight: &Preflight, snapshot: &UnitSnapshot) 
         .collect()
 }
 
-/// The drop-ins of the installed units, which their trials have as well.
+/// Returns the drop-ins of the installed units, which their canaries have as well.
 fn drop_ins(shown: &[Unit]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
     let mut drop_ins = BTreeMap::new();
     for unit in shown {
         let own = format!("{}.d", unit.name);
-        // Those for all services at once, trials have by themselves.
+        // Drop-ins for all services apply to canaries without a copy.
         let paths = unit.get("DropInPaths").split_whitespace().map(Path::new);
         let paths = paths.filter(|path| path.parent().is_some_and(|dir| dir.ends_with(&own)));
         let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));

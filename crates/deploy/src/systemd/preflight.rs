@@ -1,4 +1,4 @@
-//! What has to be so before anything is changed; all that is wrong, at once.
+//! The preflight: everything that must hold before the deploy changes anything; all problems at once.
 
 use std::fs;
 use std::io;
@@ -31,38 +31,38 @@ use crate::record::{Records, Target};
 use crate::source::Source;
 use ::systemd::{Unit, UnitFile};
 
-/// What of the checks is asked about.
+/// The health checks that must not fail.
 const ASKED: [&str; 5] = ["env.axes", "env.file", "env.mode", "env.ignored", "env.sample"];
 /// The hint of a failed check that has none of its own.
 const HEALTH: &str = "cargo xtask health";
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What was found.
+/// The results of the preflight.
 pub(super) struct Preflight {
     pub(super) layout: Layout,
     /// None in a dry run.
     pub(super) root: Option<Root>,
     pub(super) tools: Tools,
-    /// What is deployed; nothing of the checkout with `--rollback`.
+    /// The files to deploy; unused by `--rollback`.
     pub(super) source: Source,
     pub(super) records: Records,
     /// The unit files of the checkout.
     pub(super) units: Vec<UnitFile>,
-    /// What systemd knows of them by now, and of Redis.
+    /// The present state of these units, and of Redis.
     pub(super) shown: Vec<Unit>,
     pub(super) env: EnvPlan,
-    /// The steps that have read what only root can read.
+    /// The steps that have read files of root.
     pub(super) read: Vec<Step>,
-    /// What the folder that serves holds beside the files of a release.
+    /// The files in the live folder that no release has.
     pub(super) data: Option<Data>,
     pub(super) secrets: Secrets,
     /// The group that may read the system env file.
     pub(super) group: String,
-    /// What `.env` says of the deployment method.
+    /// The value of `DEPLOY_METHOD`, with its source.
     pub(super) method: Detected<DeployMethod>,
 }
 
-/// What a release is made with.
+/// The tools that build a release.
 pub(super) struct Tools {
     pub(super) python: Python,
     pub(super) uv: Uv,
@@ -144,7 +144,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     }
 }
 
-/// What is there, or else why not.
+/// Returns the value, or adds the problems of the error.
 fn keep<T>(result: anyhow::Result<T>, problems: &mut Vec<Problem>) -> Option<T> {
     match result {
         Ok(found) => Some(found),
@@ -158,7 +158,7 @@ fn keep<T>(result: anyhow::Result<T>, problems: &mut Vec<Problem>) -> Option<T> 
     }
 }
 
-/// Checks `.env` for prod+bare, whatever it says by now; gives it as well.
+/// Checks `.env` for prod+bare, whatever its axes are, and returns it.
 fn env_checks(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> (Site, Option<EnvFile>) {
     let only = ASKED.iter().filter_map(|name| name.parse().ok()).collect();
     let selection = Selection { only, skip: Vec::new() };
@@ -183,7 +183,7 @@ fn env_checks(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<P
     (site, ours)
 }
 
-/// What becomes of the system env file, and the step that has read it.
+/// Plans the change of the system env file, and returns the step that has read it.
 fn environment(
     options: &Options,
     layout: &Layout,
@@ -241,7 +241,7 @@ fn judge(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut V
             Problem::new(format!("`{file}`: `{DJANGO_ENV}` is `dev`, and systemd runs what is in production"))
                 .hint(&hint),
         ),
-        // A word that is none of the two is told by the check of the axes, where it stands in `.env`.
+        // An unknown value in `.env` is reported by the check of the axes.
         Some(Err(_)) if !env.is_there => {}
         Some(Err(_)) => {
             problems
@@ -333,7 +333,7 @@ fn places(layout: &Layout) -> Vec<Problem> {
         let message = format!("`{}` is there, and neither a link nor a folder", install_dir.display());
         problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
     }
-    // The link is made there before it takes its place, over what is there.
+    // The link is created under this name before it replaces the present one.
     let new_link = layout.new_link();
     if new_link.symlink_metadata().is_ok_and(|it| !it.is_symlink()) {
         let message = format!("`{}` is there, where the new link is made first", new_link.display());
@@ -342,7 +342,7 @@ fn places(layout: &Layout) -> Vec<Problem> {
     problems
 }
 
-/// Notes the deployment method in `.env`, where it says nothing of it, and warns where it says something else.
+/// Writes the deployment method to `.env` if it has none, and warns if it has another one.
 pub(super) fn settle_method(method: &Detected<DeployMethod>, context: &Context<'_>) -> anyhow::Result<()> {
     let (events, project) = (context.events, context.project);
     match (&method.source, method.value) {

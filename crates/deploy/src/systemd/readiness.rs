@@ -13,7 +13,7 @@ const POLL: Duration = Duration::from_millis(200);
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What proving takes.
+/// The readiness checks of units.
 #[derive(Clone)]
 pub(super) struct Readiness<'a> {
     pub(super) manager: Manager<'a>,
@@ -33,7 +33,7 @@ pub(super) struct Watched {
 }
 
 impl Readiness<'_> {
-    /// Waits until a unit that was told to start is up and, where it is asked, answers as it should.
+    /// Waits until a started unit is up and, if it has an address, responds as it should.
     pub(super) fn wait_until_healthy(
         &self,
         name: &str,
@@ -74,11 +74,11 @@ impl Readiness<'_> {
         }
     }
 
-    /// What is wrong with the answer, if something is. Whoever may not connect cannot tell.
+    /// Returns the failure of the response, if there is one. A refused permission reveals nothing about the service.
     fn complaint(&self, address: &Address) -> Option<String> {
         let path = web::path_of(self.health_path);
         let deadline = Deadline::unless(self.manager.interrupt.flag(), ANSWER, ANSWER);
-        // As a proxy does that has taken the request over HTTPS: a redirect there would tell nothing.
+        // As a proxy requests it that terminates HTTPS: a redirect to HTTPS would reveal nothing.
         match http::get(address, path, &self.host, true, &deadline) {
             Ok(answer) if web::is_well(answer.status, self.health_path) => None,
             Ok(answer) => Some(format!("answers {} on `{path}` as {}", answer.status, self.host)),
@@ -88,14 +88,14 @@ impl Readiness<'_> {
     }
 }
 
-/// What is told of a service that is up and cannot be asked.
+/// Returns the warning about a service whose address is unknown.
 pub(super) fn unknown_address(unit: &str) -> Problem {
     Problem::new(format!(
         "`{unit}` has no socket unit and no address in `ExecStart`: whether it answers cannot be told"
     ))
 }
 
-/// An error of nobody's unit.
+/// Returns an error that belongs to no unit.
 pub(super) fn failed(message: impl Into<String>) -> anyhow::Error {
     Failure::new(Exit::Failed, Problem::new(message)).into()
 }

@@ -1,5 +1,5 @@
-//! The way back: what the record says of before, against what is there now. After a failure, Ctrl-C or a kill it is the
-//! same code, and can be done again.
+//! The rollback: compares the snapshot of the record with the present state. It is the same code after a failure,
+//! Ctrl-C or a kill, and can be repeated.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::steps::{left_canaries, link, remove_canaries, replace};
 use crate::record::{Record, UnitSnapshot};
 use ::systemd::Unit;
 
-/// Puts back what was there before a release, and takes away what is left of it.
+/// Restores the state before a release, and removes the release.
 pub(super) fn roll_back(
     record: &Record,
     layout: &Layout,
@@ -72,7 +72,7 @@ fn put_back(record: &Record, snapshot: &UnitSnapshot, layout: &Layout, manager: 
     let now = fs::read_link(&layout.install_dir).ok();
     match &snapshot.link {
         Some(link_before) if now.as_ref() != Some(link_before) => {
-            // What is to be adopted may still be where it was.
+            // The folder that was to be adopted may still be in its place.
             let is_folder = now.is_none() && layout.install_dir.is_dir();
             if !is_folder {
                 root.run_all(&link(layout, link_before))?;
@@ -84,7 +84,7 @@ fn put_back(record: &Record, snapshot: &UnitSnapshot, layout: &Layout, manager: 
     root.run(&Step::new("systemctl daemon-reload", [""; 0])).map(drop)
 }
 
-/// Starts again what was up before, unless that is still the one from before.
+/// Restarts the units that ran before, unless they still run as the same invocation.
 fn restart(
     snapshot: &UnitSnapshot,
     layout: &Layout,
@@ -127,7 +127,7 @@ fn restart(
     Ok(())
 }
 
-/// Takes away what a release has left that does not serve.
+/// Removes the remains of a release that does not serve.
 fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
     let root = manager.root;
     stop_left_canaries(layout, manager)?;
@@ -135,13 +135,13 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     // With a rollback, the folder is that of a good release.
     let own = record.folder.as_ref().filter(|_| record.rollback_to.is_none());
     let is_cut_over = record.snapshot.units.as_ref().is_some_and(|snapshot| snapshot.is_cut_over);
-    // One that has served may hold what the service has been given meanwhile.
+    // A release that has served may hold files that the service has written.
     let is_kept = |folder: &Path| is_cut_over && folder.is_dir() && !data::is_removable(folder, root).unwrap_or(false);
     if let Some(folder) = own.filter(|folder| is_kept(folder)) {
         let folder = folder.display();
         manager.events.note(format!("`{folder}` stays: the service has written into it while it served"));
     } else if let Some(folder) = own {
-        // uv outlives a deployer that is killed, and would go on to write into what is being removed.
+        // uv outlives a deploy that is killed, and would go on writing into the folder while it is removed.
         let tombstone = Layout::tombstone(folder);
         if folder.is_dir() && !tombstone.exists() {
             root.run(&replace(folder, &tombstone))?;
@@ -160,7 +160,7 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     Ok(())
 }
 
-/// Takes away what the deploys of these records have left behind that came to their end.
+/// Removes the remains of committed deploys.
 pub(super) fn clean_up_earlier(records: &[Record], layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
     stop_left_canaries(layout, manager)?;
     let copies = records.iter().map(|record| layout.before(&record.id)).filter(|copy| copy.is_dir());
@@ -171,14 +171,14 @@ pub(super) fn clean_up_earlier(records: &[Record], layout: &Layout, manager: &Ma
     Ok(())
 }
 
-/// Ends the trials that are still there.
+/// Stops and removes the canaries that are still there.
 fn stop_left_canaries(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
     let left = left_canaries(layout);
     if left.is_empty() {
         return Ok(());
     }
     let root = manager.root;
-    // Those that were never started need no end, and what systemd has against that is no news.
+    // Canaries that were never started cannot be stopped, which is no failure.
     root.attempt(&Step::new("systemctl stop", &left))?;
     root.attempt(&Step::new("systemctl reset-failed", &left))?;
     root.run_all(&remove_canaries(layout, &left))

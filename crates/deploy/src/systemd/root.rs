@@ -12,10 +12,10 @@ use crate::failure::{Exit, Failure, Problem};
 
 /// How long a step may take. None waits for a service; removing a release on a slow disk takes longest.
 const QUICK: Duration = Duration::from_secs(120);
-/// How often `sudo` is told that it need not ask again; it forgets after 5 to 15 minutes.
+/// The interval in which sudo's permission is renewed; sudo forgets it after 5 to 15 minutes.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// A command that takes root's rights. What it reads can hold secrets, and is never shown.
+/// A command that runs as root. Its input can hold secrets, and is never shown.
 #[derive(Clone)]
 pub(super) struct Step {
     words: Vec<String>,
@@ -79,18 +79,18 @@ impl Root {
         Ok(Root { is_root: false, _keeper: Some(Keeper::start()) })
     }
 
-    /// The right of whoever runs the tests.
+    /// Returns root's rights as a test needs them: those of the user who runs it.
     #[cfg(test)]
     pub(super) fn none() -> Self {
         Root { is_root: true, _keeper: None }
     }
 
-    /// What stands before a step.
+    /// Returns the word that precedes a step where it is shown.
     pub(super) fn prefix(context: &Context<'_>) -> &'static str {
         if context.uid == 0 { "" } else { "sudo " }
     }
 
-    /// Does a step; its end, whatever it was.
+    /// Runs a step, and returns its result whatever the exit status is.
     pub(super) fn attempt(&self, step: &Step) -> anyhow::Result<Finished> {
         let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
         let finished = if self.is_root {
@@ -101,7 +101,7 @@ impl Root {
         Ok(finished.map_err(|error| Failure::unfinished(step, &error))?)
     }
 
-    /// Does a step, which has to work; what it printed.
+    /// Runs a step that must succeed, and returns its output.
     pub(super) fn run(&self, step: &Step) -> anyhow::Result<String> {
         let finished = self.attempt(step)?;
         if finished.is_success() {
@@ -130,7 +130,7 @@ impl Keeper {
         let (stop, stopped) = channel::<()>();
         let thread = thread::spawn(move || {
             while stopped.recv_timeout(KEEP) == Err(RecvTimeoutError::Timeout) {
-                // Should it be granted no longer, the next step says so.
+                // If the permission is revoked, the next step fails with the reason.
                 let _ = sudo(&["-n", "-v"], b"");
             }
         });

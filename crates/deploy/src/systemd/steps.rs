@@ -1,4 +1,4 @@
-//! Everything that is done as root, phase by phase: what a deploy does and what `--dry-run` lists are the same steps.
+//! The commands that run as root, in phases. A deploy runs, and `--dry-run` lists, the same steps.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl ReleasePlan {
         self.units.iter().any(|unit| unit.name == socket)
     }
 
-    /// The units that prove it, with their texts.
+    /// Returns the canary units, with their contents.
     fn canaries(&self) -> Vec<(String, String)> {
         let ReleasePlan { layout, id, .. } = self;
         let name = &layout.name;
@@ -92,13 +92,13 @@ impl ReleasePlan {
         canary_section(unit, drop_ins, &self.folder, &self.env_file(), &self.layout)
     }
 
-    /// The system env file as the trials read it.
+    /// Returns the system env file that the canaries read.
     fn env_file(&self) -> PathBuf {
         let layout = &self.layout;
         if self.env.content.is_some() { layout.staged_env(&self.id) } else { layout.env_file.clone() }
     }
 
-    /// An empty folder for the release, which whoever deploys can fill.
+    /// Creates the empty folder of the release, owned by the user who deploys.
     pub(super) fn make_folder(&self) -> Vec<Step> {
         if !self.is_new {
             return Vec::new();
@@ -113,7 +113,7 @@ impl ReleasePlan {
         steps
     }
 
-    /// The release is root's from here on, and everybody else reads it.
+    /// Hands the folder of the release to root; every user can read it.
     pub(super) fn own(&self) -> Vec<Step> {
         if !self.is_new {
             return Vec::new();
@@ -122,7 +122,7 @@ impl ReleasePlan {
         vec![Step::new("chown -R -h root:root", [&folder]), Step::new("chmod -R u=rwX,go=rX", [&folder])]
     }
 
-    /// The environment that it is going to have, and the units that prove it.
+    /// Writes the new environment and the canary units.
     pub(super) fn stage(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if let Some(content) = &self.env.content {
@@ -151,7 +151,7 @@ impl ReleasePlan {
         unit.map(|unit| Step::new("systemctl start --no-block", [unit])).into_iter().collect()
     }
 
-    /// What the migrations have told of themselves, which the umask of the unit may keep from others.
+    /// Reads the results of the migrations; the umask of the unit may keep other users from it.
     pub(super) fn read_results(&self) -> Vec<Step> {
         let read = |_: Step| Step::new("cat", [self.layout.migrate_results().display()]);
         self.start_migrations().into_iter().map(read).collect()
@@ -241,7 +241,7 @@ impl ReleasePlan {
         (!services.is_empty()).then(|| Step::new("systemctl restart --no-block", services))
     }
 
-    /// What is up and has to be stopped before anything is started: sockets that change, and their services.
+    /// Returns the running units that must stop before the start: changed sockets, and their services.
     pub(super) fn closed(&self) -> Vec<String> {
         let UnitSnapshot { files, invocations, .. } = &self.snapshot;
         let sockets = files.keys().filter(|name| name.ends_with(".socket"));
@@ -254,7 +254,7 @@ impl ReleasePlan {
         self.units.iter().filter(|unit| self.snapshot.files.get(&unit.name) == Some(&false))
     }
 
-    /// What is left to be taken away when it serves.
+    /// Removes everything that a committed release does not need.
     pub(super) fn finish(&self) -> Vec<Step> {
         let names: Vec<String> = self.canaries().into_iter().map(|(name, _)| name).collect();
         let mut steps = Vec::new();
@@ -309,7 +309,7 @@ pub(super) fn remove_canaries(layout: &Layout, names: &[String]) -> [Step; 2] {
     [Step::new("rm -f", files), Step::new("systemctl daemon-reload", [""; 0])]
 }
 
-/// The trials that are there, of whichever release.
+/// Returns the canaries that exist, of any release.
 pub(super) fn left_canaries(layout: &Layout) -> Vec<String> {
     let name = &layout.name;
     let units = [".service", ".socket", "-celery.service", "-worker.service"].map(|kind| format!("{name}{kind}"));

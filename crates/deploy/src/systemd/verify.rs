@@ -1,4 +1,4 @@
-//! Whether unit files are such that systemd can run them, as far as that can be told beforehand.
+//! The static checks of unit files: whether systemd can run them, and whether their programs are in the release.
 
 use std::io;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::source::Source;
 use ::systemd::address::address;
 use ::systemd::{Unit, UnitFile};
 
-/// What systemd makes of the unit files, and whether the programs that they start are in a release.
+/// Returns the problems that systemd finds in the unit files, and those of programs that no release has.
 pub(super) fn units(
     units: &[UnitFile],
     source: Option<&Source>,
@@ -75,7 +75,7 @@ fn program(exec_start: &str) -> Option<&str> {
     exec_start.trim_start_matches(['@', '-', ':', '+', '!', '|']).split_whitespace().next()
 }
 
-/// The addresses that somebody else has.
+/// Returns a problem for each address that another program holds.
 pub(super) fn addresses(units: &[UnitFile], shown: &[Unit], layout: &Layout) -> Vec<Problem> {
     let is_up = |name: &str| shown.iter().any(|unit| unit.name == name && unit.is_active());
     let has_socket = units.iter().any(|unit| unit.name == format!("{}.socket", layout.name));
@@ -103,7 +103,7 @@ fn listened(value: &str) -> Option<Address> {
     if value.chars().all(|c| c.is_ascii_digit()) { address(&format!("[::]:{value}")) } else { address(value) }
 }
 
-/// The address that a command line is told to bind.
+/// Returns the address that a command line binds.
 pub(super) fn bound(exec_start: &str) -> Option<Address> {
     systemd::address::bound(&format!("argv[]={exec_start} ; "))
 }

@@ -16,7 +16,7 @@ fn steps_of_a_deploy() -> usize {
     machine.steps()
 }
 
-/// The properties that hold whatever has happened.
+/// Checks the properties that hold after every deploy, successful or not.
 #[track_caller]
 fn check(machine: &Machine, deployed: &str, previous: Option<&str>) {
     let target = machine.target();
@@ -37,7 +37,7 @@ fn check(machine: &Machine, deployed: &str, previous: Option<&str>) {
     }
 }
 
-/// A target on which nothing is left but what the release needs that serves.
+/// Checks that the target holds the release that serves, and nothing else.
 #[track_caller]
 fn check_clean(machine: &Machine) {
     let target = machine.target();
