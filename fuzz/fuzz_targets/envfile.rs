@@ -1,11 +1,11 @@
-//! Any bytes are a document: printing gives them back, and nothing panics or lies about what it did.
+//! Any bytes are a document: printing returns them, and nothing panics or reports a wrong change.
 #![no_main]
 
 use envfile::{EnvFile, Reader, Reading, encode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    // A value is what stands before the first 0xFF, which is in no UTF-8; the document is the rest.
+    // The value is the part before the first 0xFF, which is in no UTF-8; the document is the rest.
     let split = data.iter().position(|&byte| byte == 0xFF).unwrap_or(0);
     let value = String::from_utf8_lossy(&data[..split]).into_owned();
     let mut file = EnvFile::parse(&data[split..]);

@@ -33,7 +33,7 @@ pub(crate) struct Common {
     /// Ask nothing: take the answers that Enter would
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Print what would be done, and change nothing
+    /// Print the plan and change nothing
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
     /// Show the output of every step
@@ -62,9 +62,9 @@ pub(crate) enum Command {
 
 /// Settle `.env`, install the service and verify it
 ///
-/// Asks for the environment and the deployment method, settles `.env` for that combination, and in `bare` installs
-/// the dependencies with uv, migrates the database and checks the result. Can be run again at any time: what is
-/// already so is left alone. Without a terminal, or with `--yes`, nothing is asked.
+/// Asks for the environment and the deployment method, sets `.env` for that combination, and in `bare` installs the
+/// dependencies with uv, migrates the database and checks the result. Can be run again at any time: everything that is
+/// up to date is left alone. Without a terminal, or with `--yes`, it asks no questions.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Install {
     /// The environment: dev | prod
@@ -79,14 +79,14 @@ pub(crate) struct Install {
     /// Read answers, secrets too, from a file in `.env` syntax; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) answers: Option<PathBuf>,
-    /// Stop before deploying, and do not require what only a deployer needs
+    /// Stop before deploying, and do not require the tools of the deployment
     #[arg(long)]
     pub(crate) no_deploy: bool,
 }
 
-/// Check whether everything is well, and say what mends it
+/// Check the health of the service, and show how to fix problems
 ///
-/// What is looked at depends on both axes: `env` always; `core`, `django` and, in dev, `dev` with `bare`; `docker` with
+/// The checks depend on both axes: `env` always; `core`, `django` and, in dev, `dev` with `bare`; `docker` with
 /// `docker`; `systemd` with `bare` where the unit is installed. All checks run at the same time; nothing is changed
 /// without `--fix`. `--list` names them all.
 ///
@@ -115,14 +115,14 @@ pub(crate) struct Health {
     /// How long all of them may take
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) deadline: Duration,
-    /// Try again what is not well, until all is or this time is up; an attempt that has begun is finished
+    /// Retry failed checks until all succeed or this time is over; an attempt that has begun is finished
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) wait: Option<Duration>,
-    /// List the checks: what each looks at, and whether it would run here
+    /// List the checks: the subject of each, and whether it would run here
     #[arg(long, conflicts_with_all = ["format", "output", "wait", "fix", "strict"])]
     pub(crate) list: bool,
-    /// Mend what loses nothing: the mode of `.env`, keys that only the sample has, `uv sync`, `migrate`; asks before,
-    /// and does nothing in prod without `--yes`
+    /// Fix problems without losing anything: the mode of `.env`, keys that only the sample has, `uv sync`, `migrate`;
+    /// asks first, and in prod needs `--yes`
     #[arg(long)]
     pub(crate) fix: bool,
 }
@@ -157,13 +157,13 @@ pub(crate) enum ReportFormat {
 
 /// Deploy with Docker Compose: without a lost request, and never a broken release
 ///
-/// Builds the images, migrates the database, brings new containers up beside the old ones, proves and watches them, lets
-/// the proxy hand them requests, and ends the old ones when they have finished. Whatever fails on the way ends with the
-/// release from before. If nothing has changed, nothing is done.
+/// Builds the images, migrates the database, starts new containers next to the old ones, checks and watches them, lets
+/// the proxy send them requests, and removes the old ones when their requests are finished. Any failure on the way is
+/// rolled back. If nothing has changed, nothing is done.
 ///
-/// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, or the new release serves and what is
-/// left of the old one could not be ended, 2 wrong usage, 3 pre-flight not met, 4 failed and rolled back, 5 rolling back
-/// failed too, 6 another run is at work, 130 interrupted after going back.
+/// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, or the new release serves and the
+/// old one could not be removed completely, 2 wrong usage, 3 preflight not met, 4 failed and rolled back, 5 the
+/// rollback failed too, 6 another run holds the lock, 130 interrupted and rolled back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeployDocker {
     #[command(flatten)]
@@ -196,20 +196,20 @@ impl DeployDocker {
 
 /// Deploy on this machine with systemd: without a lost request, and never a broken release
 ///
-/// Makes a folder for the release in `<install-dir>-releases`, proves it on a private socket beside the one that serves,
-/// migrates the database, switches the link that the units start from, and restarts them while requests wait in their
-/// socket. Whatever fails on the way ends with the release from before. If nothing has changed, nothing is done.
+/// Makes a folder for the release in `<install-dir>-releases`, starts a canary of it on a private socket, migrates the
+/// database, switches the link that the units start from, and restarts them while requests wait in their socket. Any
+/// failure on the way is rolled back. If nothing has changed, nothing is done.
 ///
 /// Runs as an ordinary user: `sudo` stands before the single steps that need it, which `--dry-run` lists; as root, none.
 ///
-/// Exit status: 0 done or nothing to do, 1 the new release serves and what is left of the old one could not be taken away,
-/// 2 wrong usage, 3 pre-flight not met, 4 failed and rolled back, 5 rolling back failed too, 6 another run is at work, 130
-/// interrupted after going back.
+/// Exit status: 0 done or nothing to do, 1 the new release serves and the old one could not be removed completely, 2
+/// wrong usage, 3 preflight not met, 4 failed and rolled back, 5 the rollback failed too, 6 another run holds the lock,
+/// 130 interrupted and rolled back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeploySystemd {
     #[command(flatten)]
     pub(crate) times: Times,
-    /// Take over what `.env` says where the system env file says something else
+    /// Overwrite values of the system env file with those of `.env`
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) sync_env: bool,
     /// Go on although the folder that serves holds files that no release has, such as uploads: they stay in it

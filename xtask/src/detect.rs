@@ -54,7 +54,7 @@ fn answer<T: Display>(format: Format, detected: &Detected<T>, world: &World<'_>)
     Ok(Exit::Done)
 }
 
-/// What was passed over on the way to the answer.
+/// Prints the values that detection has rejected, and the sources that did not respond.
 fn remarks<T>(detected: &Detected<T>, world: &World<'_>) {
     if let Some(rejected) = &detected.rejected {
         world.ui.warning(&Problem::new(rejected.to_string()));
@@ -64,7 +64,7 @@ fn remarks<T>(detected: &Detected<T>, world: &World<'_>) {
     }
 }
 
-/// What `--format json` prints.
+/// The object that `--format json` prints.
 #[derive(Serialize)]
 struct Report {
     schema: u32,

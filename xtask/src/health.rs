@@ -1,4 +1,4 @@
-//! `cargo xtask health`: asks whether everything is well, tells it, and mends what loses nothing.
+//! `cargo xtask health`: runs the checks, reports them, and fixes problems with `--fix`.
 
 mod fix;
 mod list;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &cli::Health, world: &World<'_>) -> anyhow::Result<Exit>
     Ok(if is_well { Exit::Done } else { Exit::Failed })
 }
 
-/// What an examination takes.
+/// The parts of a health run.
 struct Doctor<'a> {
     args: &'a cli::Health,
     world: &'a World<'a>,
@@ -60,7 +60,7 @@ struct Doctor<'a> {
 }
 
 impl Doctor<'_> {
-    /// Asks everything, but for what a report from before knows to be well; with `--wait` again what is not well.
+    /// Runs all checks except those that succeeded in a previous report; with `--wait` retries the failed ones.
     fn examine(&self, previous: Option<Report>) -> anyhow::Result<Report> {
         let Doctor { args, deferred, .. } = self;
         let started = Instant::now();
@@ -87,7 +87,7 @@ impl Doctor<'_> {
         Ok(report)
     }
 
-    /// Asks what is not known to be well, in the world as it is now.
+    /// Runs the checks without a success so far, in the present state of the project.
     fn attempt(&self, previous: Option<Report>, deadline: Duration, started: Instant) -> anyhow::Result<Report> {
         let Doctor { args, world, deferred, .. } = self;
         let spinner = world.ui.spinner("health");
@@ -110,8 +110,7 @@ impl Doctor<'_> {
         })
     }
 
-    /// Whether there is something to tell of everything that was asked for: a run that has looked at nothing must not
-    /// look well.
+    /// Returns an error for selected checks without an outcome: a run without results must not look healthy.
     fn is_answered(&self, outcomes: &[Outcome]) -> anyhow::Result<()> {
         let unanswered: Vec<_> = self.selection.unanswered(outcomes).map(|name| format!("`{name}`")).collect();
         let message = match unanswered.as_slice() {
@@ -127,7 +126,7 @@ impl Doctor<'_> {
         report.outcomes.iter().all(|outcome| !outcome.status.is_failure(self.args.strict))
     }
 
-    /// The names of what makes the run fail.
+    /// Returns the names of the failed checks.
     fn failures(&self, report: &Report) -> String {
         let failures = report.outcomes.iter().filter(|outcome| outcome.status.is_failure(self.args.strict));
         failures.map(|outcome| &*outcome.name).collect::<Vec<_>>().join(", ")
@@ -156,8 +155,8 @@ impl Waiting<'_> {
     }
 }
 
-/// Finds out before anything is asked. What stands in the file stays until there is a report, and a new file is not
-/// left behind without one.
+/// Checks the output file before the checks run. Its content stays until there is a report, and a new file is not left
+/// behind without one.
 fn is_writable(path: &Path) -> anyhow::Result<()> {
     let is_new = !path.exists();
     let opened = File::options().append(true).create(true).open(path);

@@ -29,7 +29,7 @@ pub(crate) struct Host {
     pub(crate) gid: u32,
     /// Who this is, such as `deploy@server`.
     pub(crate) user: String,
-    /// What the checks have to know of this machine.
+    /// The facts of this machine that the checks need.
     pub(crate) machine: Machine,
 }
 
@@ -40,7 +40,7 @@ impl Host {
         // https://no-color.org: present and not empty.
         let wants_color = !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let stderr_is_terminal = io::stderr().is_terminal();
-        // Without `/proc` we are nobody, and nobody is not root.
+        // Without `/proc` the user is unknown, and not root.
         let ids = std::fs::metadata("/proc/self").map_or((u32::MAX, u32::MAX), |own| (own.uid(), own.gid()));
         Host {
             current_dir: env::current_dir(),
@@ -62,7 +62,7 @@ impl Host {
     }
 }
 
-/// Whoever has logged in, and where.
+/// Returns the user who is logged in, and the host name.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn user() -> String {
     let named = |name| env::var(name).ok().filter(|value| !value.is_empty());

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     hand_over(axes, args.no_deploy, world)
 }
 
-/// What `--dry-run` shows: the file, the commands, and what comes after them.
+/// Prints the plan of a dry run: the file, the commands, and the deploy after them.
 fn print_plan(
     axes: Axes,
     tools: Option<&Tools>,
@@ -141,7 +141,7 @@ fn undo(saved: Saved, error: &anyhow::Error) -> anyhow::Error {
     Failure::interrupted(format!("{error}: {outcome}")).into()
 }
 
-/// What an install goes on with.
+/// The deploy that follows an install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deployer {
     Docker,
@@ -157,7 +157,7 @@ fn deployer(axes: Axes, no_deploy: bool) -> Option<Deployer> {
     }
 }
 
-/// Goes on with the deployer. The one for systemd changes this very machine: it is offered, where somebody can be asked.
+/// Goes on with the deploy. The one with systemd changes this very machine: it is offered if the operator can be asked.
 fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
     match deployer(axes, no_deploy) {
         None => return Ok(Exit::Done),

@@ -10,7 +10,7 @@ use crate::ui::Ui;
 /// Applies the pending migrations.
 pub(crate) const MIGRATE: [&str; 5] = ["run", "--no-sync", "manage.py", "migrate", "--noinput"];
 
-/// Runs uv in the service folder, in the environment that `.env` describes; what it printed.
+/// Runs uv in the service folder, with the variables of `.env`, and returns its output.
 pub(crate) fn step(
     ui: &Ui,
     ground: &Ground<'_>,

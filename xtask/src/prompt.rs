@@ -9,7 +9,7 @@ use project::matrix;
 
 use crate::exit::Failure;
 
-/// Whether prompts are coloured, whatever inquire would make of the terminal by itself.
+/// Sets whether prompts are coloured, instead of inquire's own detection.
 pub(crate) fn use_colors(has_color: bool) {
     inquire::set_global_render_config(if has_color { RenderConfig::default_colored() } else { RenderConfig::empty() });
 }
@@ -35,7 +35,7 @@ pub(crate) fn confirm(message: &str) -> anyhow::Result<bool> {
     answered(Confirm::new(message).with_default(true).prompt())
 }
 
-/// Yes or no, about something that can cost somebody's data; Enter is no.
+/// Asks a yes-or-no question that can cost data; Enter is no.
 pub(crate) fn confirm_danger(message: &str) -> anyhow::Result<bool> {
     answered(Confirm::new(message).with_default(false).prompt())
 }
@@ -54,8 +54,7 @@ pub(crate) fn switch(message: &str, default: &str) -> anyhow::Result<String> {
     })
 }
 
-/// Text; Enter, or an answer that says nothing, takes the default. `shown` tells how values are shown: they may hold a
-/// password.
+/// Asks for text; Enter, or an empty answer, takes the default. `shown` redacts values: they may hold a password.
 pub(crate) fn text(
     message: &str,
     default: Option<&str>,

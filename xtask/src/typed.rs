@@ -9,7 +9,7 @@ use subprocess::quoted;
 use crate::cli;
 use crate::host::Host;
 
-/// What stands before the name of a command.
+/// The words before the name of a command.
 const US: &str = "cargo xtask ";
 
 /// How commands begin that look for their files in the current folder.

@@ -59,7 +59,7 @@ impl Ui {
         self.caller.get().map_or_else(|| text.to_owned(), |caller| caller.typed(text))
     }
 
-    /// Commands with what they are for, in two columns.
+    /// Prints commands and their purposes in two columns.
     pub(crate) fn commands(&self, commands: &[(&str, &str)]) {
         let typed: Vec<_> = commands.iter().map(|(command, _)| self.typed(command)).collect();
         let width = typed.iter().map(|command| command.chars().count()).max().unwrap_or_default();
@@ -71,11 +71,11 @@ impl Ui {
     /// A line of the result.
     #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
     pub(crate) fn result(&self, line: impl Display) {
-        // Whoever reads us may have had enough (`| head`); that is no reason to fail.
+        // A reader that has closed the pipe (`| head`) is no reason to fail.
         let _ = writeln!(io::stdout(), "{line}");
     }
 
-    /// The result as it stands. Whoever reads us may have had enough (`| head`); a disk may not.
+    /// Prints a result as it is. A reader may close the pipe (`| head`); a full disk is an error.
     #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
     pub(crate) fn results(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout();
@@ -100,7 +100,7 @@ impl Ui {
         self.err
     }
 
-    /// A line that tells how things go.
+    /// Prints a line about the progress.
     #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
     pub(crate) fn note(&self, line: impl Display) {
         let _ = writeln!(io::stderr(), "{line}");
@@ -128,7 +128,7 @@ impl Ui {
         self.mark(Status::Ok, title, detail);
     }
 
-    /// A line for a check, and below it what is not well.
+    /// Prints a line for a check, and its findings below it.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         for line in report::outcome(outcome, 0, self.verbose, self.err) {
             self.note(line);
@@ -141,9 +141,9 @@ impl Ui {
         self.note(format_args!("{mark}   {title}  {}", self.err.style(DIM, detail)));
     }
 
-    /// Runs a program to its end, with a spinner and the elapsed time on a terminal; gives what it printed, and shows it
-    /// if it fails, or with `-v`. One that was interrupted has nothing to say for itself; it may have got the terminal's
-    /// Ctrl-C before this process did.
+    /// Runs a program to its end, with a spinner and the elapsed time on a terminal; returns its output, and shows it
+    /// if the program fails, or with `-v`. The output of an interrupted program is not shown; the terminal's Ctrl-C may
+    /// have reached it before this process.
     pub(crate) fn step(
         &self,
         title: &str,
@@ -192,7 +192,7 @@ impl Ui {
         }))
     }
 
-    /// The end of what a program has printed; all of it with `-v`.
+    /// Prints the last lines of a program's output; all of them with `-v`.
     pub(crate) fn last_lines(&self, printed: &str) {
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
         let first = if self.verbose { 0 } else { lines.len().saturating_sub(LAST_LINES) };
@@ -206,7 +206,7 @@ impl Ui {
 pub(crate) struct Spinner(Option<ProgressBar>);
 
 impl Spinner {
-    /// Tells what is being waited for now.
+    /// Changes the text of the spinner.
     pub(crate) fn tell(&self, title: String) {
         if let Some(spinner) = &self.0 {
             spinner.set_message(title);

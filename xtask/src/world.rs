@@ -1,4 +1,4 @@
-//! What a command works with: this machine, the terminal, the project and the common options.
+//! The context of a command: this machine, the terminal, the project and the common options.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::typed::Caller;
 use crate::ui::Ui;
 
-/// What a command works with.
+/// The context of a command.
 pub(crate) struct World<'a> {
     pub(crate) host: &'a Host,
     pub(crate) ui: &'a Ui,
@@ -56,7 +56,7 @@ impl<'a> World<'a> {
         self.host.can_ask && !self.common.yes
     }
 
-    /// Why nobody was asked.
+    /// Returns the reason why a question was not asked.
     pub(crate) fn why_not_asked(&self) -> &'static str {
         if self.host.can_ask { "and `--yes` asks for nothing" } else { "and there is no terminal to ask on" }
     }
@@ -71,7 +71,7 @@ fn find_root(host: &Host) -> anyhow::Result<PathBuf> {
     let current_dir = current_dir.context("cannot tell the current folder")?;
     let is_root = |dir: &&Path| dir.join(".cargo/config.toml").is_file() || dir.join("manage.py").is_file();
     let around: Vec<&Path> = current_dir.ancestors().filter(is_root).collect();
-    // The folder of manage.py may itself be inside a checkout that says so in its Cargo.toml.
+    // The folder of manage.py may itself be inside a checkout, which its Cargo.toml shows.
     let root = around.iter().find(|dir| dir.join("Cargo.toml").is_file()).or(around.first());
     root.map(|dir| (*dir).to_owned()).ok_or_else(|| {
         let problem = Problem::new(format!("no checkout around `{}`", current_dir.display())).hint("--project DIR");

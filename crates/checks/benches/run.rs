@@ -1,4 +1,4 @@
-//! What asking many checks costs beside asking one: `cargo bench -p checks --bench run`.
+//! The cost of many checks next to the cost of one: `cargo bench -p checks --bench run`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Every check there is: its name, and what it looks at.
+//! The catalogue of all checks: their names and their subjects.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,16 +7,16 @@ use detect::{DeployMethod, Environment};
 
 use crate::outcome::Outcome;
 
-/// The checks that have something in common: where they run, and what they stand on.
+/// A group of checks that run under the same conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// `.env` and the axes in it.
     Env,
-    /// What a service on this machine stands on.
+    /// The tools that a service on this machine needs.
     Core,
     /// Django's own checks, its migrations and its database.
     Django,
-    /// What only developers need.
+    /// Tools that only developers need.
     Dev,
     /// The containers of the Compose file.
     Docker,
@@ -48,7 +48,7 @@ impl Group {
         Group::ALL.into_iter().find(|known| known.as_str() == group)
     }
 
-    /// Why the group does not run for these axes, if it does not: the one place that knows what runs where.
+    /// Returns the reason why the group does not run for these axes, if it does not. No other code decides that.
     #[must_use]
     pub fn absent(
         self,
@@ -73,10 +73,10 @@ impl fmt::Display for Group {
     }
 }
 
-/// What stands in a name for the name of a service or a unit.
+/// Stands in a check's name for the name of a service or a unit.
 const PLACEHOLDER: &str = ".<name>";
 
-/// Every check, in the order of a report: its name, and what it looks at.
+/// Every check in the order of a report: its name and its subject.
 #[rustfmt::skip]
 pub const CATALOGUE: [(&str, &str); 25] = [
     ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` are words that we know"),
@@ -186,7 +186,7 @@ impl std::error::Error for UnknownCheck {}
 pub struct Selection {
     /// These alone; all, if there are none.
     pub only: Vec<Selector>,
-    /// These not, whatever else is said.
+    /// Checks that are not run, even if they are selected.
     pub skip: Vec<Selector>,
 }
 
@@ -198,7 +198,7 @@ impl Selection {
         is_chosen && !self.skip.iter().any(|selector| selector.covers(name))
     }
 
-    /// Those that name one service or unit of which `outcomes` say nothing: there is none of that name.
+    /// Returns the selectors that name a single service or unit without an outcome: there is none of that name.
     pub fn unanswered<'a>(&'a self, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Selector> {
         let is_single = |selector: &&Selector| CATALOGUE.iter().any(|(name, _)| selector.is_one_of(name));
         let is_answered = move |selector: &Selector| {
@@ -299,7 +299,7 @@ mod tests {
         let outcomes = [Outcome::ok("env.file", ""), Outcome::ok("docker.service.web", "")];
         let unanswered: Vec<_> = selection.unanswered(&outcomes).map(ToString::to_string).collect();
         assert_eq!(unanswered, ["docker.service.wbe"]);
-        // Nobody could tell which services there are.
+        // The names of the services are unknown.
         assert_eq!(selection.unanswered(&[Outcome::err("docker.service", "no answer")]).count(), 0);
     }
 }

@@ -18,7 +18,7 @@ use crate::catalogue::{CATALOGUE, Group, plain};
 use crate::outcome::Outcome;
 use crate::run::Probe;
 
-/// What the checks of a service on this machine work with.
+/// The parts of a checkout that the checks of a service on this machine work with.
 #[derive(Clone, Copy)]
 pub struct Ground<'a> {
     /// The checkout.
@@ -27,7 +27,7 @@ pub struct Ground<'a> {
     pub venv: &'a Path,
     /// The variables of `.env`, on top of the inherited environment.
     pub variables: &'a [(String, String)],
-    /// What must not be shown of what programs print.
+    /// The secrets that are redacted in the output of programs.
     pub secrets: &'a Secrets,
 }
 

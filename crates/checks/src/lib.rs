@@ -1,9 +1,9 @@
-//! What has to hold for a project on its two axes, and the looks at the outside that tell whether it does.
+//! Health checks of a project on its two axes, and the forms of their report.
 //!
-//! A [`Site`] is what is looked at; [`plan`] says which [`Probe`]s that takes; [`run()`] asks them all at the same time
-//! and gives their [`Outcome`]s, which a [`Report`] tells in several forms. Nothing here prints, prompts, reads the
-//! process environment or exits. Programs are started by [`subprocess::Command`] alone, each under a
-//! deadline and in a process group of its own.
+//! A [`Site`] is the subject of the checks; [`plan`] returns the [`Probe`]s for it; [`run()`] runs them all at the same
+//! time and returns their [`Outcome`]s, which a [`Report`] renders in several forms. Nothing here prints, prompts,
+//! reads the process environment or exits. Programs are started by [`subprocess::Command`] alone, each under a deadline
+//! and in a process group of its own.
 
 pub mod catalogue;
 pub mod group;

@@ -1,4 +1,4 @@
-//! What a check found.
+//! The outcomes of checks.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ pub enum Status {
     Warn,
     /// Does not work.
     Err,
-    /// Was not looked at; the message says why.
+    /// The check did not run; the message gives the reason.
     Skip,
 }
 
@@ -45,24 +45,24 @@ impl fmt::Display for Status {
     }
 }
 
-/// What one check found. Never holds a secret.
+/// The outcome of one check. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The group and the check, such as `django.migrations` or `docker.service.web`.
     pub name: Cow<'static, str>,
     /// How it ended.
     pub status: Status,
-    /// What was found, in one line.
+    /// The result in one line.
     pub message: String,
     /// The single things that were found, where there are several, or where they have a place.
     pub findings: Vec<Finding>,
     /// The last lines that a failing program has printed.
     pub output: Vec<String>,
-    /// The command that mends it.
+    /// The command that fixes it.
     pub hint: Option<String>,
-    /// What `health --fix` can do about it.
+    /// The repair that `health --fix` can do.
     pub repair: Option<Repair>,
-    /// What kept it from being looked at: the outcome of another check.
+    /// The outcome of another check that prevented this one.
     pub because: Option<Box<Outcome>>,
     /// How long the answer took.
     pub elapsed: Duration,
@@ -75,9 +75,9 @@ pub struct Finding {
     pub status: Status,
     /// The line of `.env` that it is about, from 1.
     pub line: Option<usize>,
-    /// What was found, in one line or a few.
+    /// The finding, in one line or a few.
     pub message: String,
-    /// The command or the line that mends it.
+    /// The command or the line that fixes it.
     pub hint: Option<String>,
 }
 
@@ -132,12 +132,12 @@ impl Outcome {
         Outcome { elapsed: started.elapsed(), ..outcome }
     }
 
-    /// Was not looked at, because of what another check has found.
+    /// Makes the outcome of a check that did not run because another check failed.
     pub(crate) fn blocked(name: impl Into<Cow<'static, str>>, message: impl Into<String>, cause: &Outcome) -> Self {
         Outcome { because: Some(Box::new(cause.clone())), ..Outcome::skip(name, message) }
     }
 
-    /// The same outcome in a run that does not tell its cause: a run that has looked at nothing must not look well.
+    /// Returns the outcome for a run that does not report its cause: a run without results must not look healthy.
     pub(crate) fn unless_told(self, is_told: impl Fn(&str) -> bool) -> Self {
         match self.because {
             Some(cause) if !is_told(&cause.name) => Outcome { name: self.name, elapsed: self.elapsed, ..*cause },
@@ -159,7 +159,7 @@ impl Outcome {
         self
     }
 
-    /// The last lines of what a program printed; secrets are the caller's to cover.
+    /// Adds the last lines of a program's output. The caller redacts secrets.
     pub(crate) fn output(mut self, printed: &str) -> Self {
         self.output = last_lines(printed);
         self
@@ -194,7 +194,7 @@ fn last_lines(printed: &str) -> Vec<String> {
 /// A longer line is cut off: a program may print megabytes without a break.
 const LONGEST_LINE: usize = 1000;
 
-/// The text without what would steer a terminal, and not too much of it.
+/// Returns the text without control characters, and cut at a maximum length.
 fn one_line(text: &str) -> String {
     let line: String = text.chars().take(LONGEST_LINE).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST_LINE).is_some() { format!("{line}…") } else { line }

@@ -10,7 +10,7 @@ use docker::is_started_from;
 use project::Project;
 use subprocess::{Command, CommandError, Deadline, Finished};
 
-/// How long Docker and systemd have to answer what `.env` did not.
+/// The timeout of Docker and systemd for the axes that `.env` does not set.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the Docker engine and the systemd of this machine.
@@ -22,7 +22,7 @@ pub struct SystemProbes<'a> {
     pub has_systemd: bool,
     /// How long each question may take; [`PROBE_TIMEOUT`] at the most.
     pub timeout: Duration,
-    /// Set by whoever wants no answer any longer.
+    /// Set when the result is no longer wanted.
     pub stop: Arc<AtomicBool>,
 }
 
@@ -59,7 +59,7 @@ impl Probes for SystemProbes<'_> {
     }
 }
 
-/// What was printed; nothing if there is no such program.
+/// Returns the output; `None` if there is no such program.
 fn answer(asked: &'static str, result: Result<Finished, CommandError>) -> Result<Option<String>, Unanswered> {
     match result {
         Ok(finished) if finished.is_success() => Ok(Some(finished.stdout().to_owned())),

@@ -1,4 +1,4 @@
-//! What a run has found, and the forms in which it is told.
+//! The report of a run, and its forms.
 
 mod github;
 mod human;
@@ -22,7 +22,7 @@ pub use ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW};
 pub use json::{JSON_SCHEMA, json};
 pub use junit::junit;
 
-/// What a run has found. Never holds a secret.
+/// The report of a run. Never holds a secret.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The first axis.
@@ -31,7 +31,7 @@ pub struct Report {
     pub deploy_method: Detected<DeployMethod>,
     /// Both in one word, for older callers.
     pub mode: Detected<Mode>,
-    /// What the checks found, in the order of the catalogue.
+    /// The outcomes, in the order of the catalogue.
     pub outcomes: Vec<Outcome>,
     /// How long everything took.
     pub elapsed: Duration,
@@ -45,8 +45,8 @@ impl Report {
     }
 }
 
-/// All that a check has to say, in the forms that have one text for it: its message, those of its findings, and what the
-/// program has printed.
+/// Returns the full message of an outcome, for the forms that have one text for it: its message, those of its findings,
+/// and the output of the program.
 fn full_message(outcome: &Outcome) -> String {
     let findings = outcome.findings.iter().map(|finding| &finding.message);
     let lines: Vec<&str> =
@@ -54,7 +54,7 @@ fn full_message(outcome: &Outcome) -> String {
     lines.join("\n")
 }
 
-/// All that mends it: its own hint, and those of its findings.
+/// Returns the full hint of an outcome: its own, and those of its findings.
 fn full_hint(outcome: &Outcome) -> Option<String> {
     let findings = outcome.findings.iter().filter_map(|finding| finding.hint.as_deref());
     let hints: Vec<&str> = outcome.hint.as_deref().into_iter().chain(findings).collect();

@@ -11,7 +11,7 @@ use subprocess::{Deadline, seconds};
 use crate::catalogue::{Selection, plain, position};
 use crate::outcome::{Outcome, Status};
 
-/// How long a probe has, once its time is over, to kill what it waits for and to say so.
+/// The time that a probe has, after its deadline, to kill its program and to report that.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often a wait looks whether anybody still wants the answers.
 const STOP_POLL: Duration = Duration::from_millis(50);
@@ -42,7 +42,7 @@ impl Probe {
         Probe { answers, ..self }
     }
 
-    /// The same probe, answering only what is wanted; none if that is nothing.
+    /// Returns the probe with the selected checks only; `None` if none is selected.
     pub(crate) fn wanted(self, selection: &Selection) -> Option<Self> {
         let Probe { mut checks, answers, ask } = self;
         checks.retain(|check| selection.wants(check));
@@ -70,7 +70,7 @@ pub struct Limits {
     pub deadline: Duration,
 }
 
-/// What happens during a run.
+/// An event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// These checks have been asked about.
@@ -79,10 +79,10 @@ pub enum Event<'a> {
     Answered(&'a [&'static str]),
 }
 
-/// Asks all probes at the same time, each on a thread of its own: a run takes as long as its slowest probe. The
-/// outcomes are in the order of the catalogue, whoever was first.
+/// Runs all probes at the same time, each on a thread of its own: a run takes as long as its slowest probe. The
+/// outcomes are in the order of the catalogue, whatever the timing.
 ///
-/// Once `stop` is set, what is still being waited for is given up.
+/// Once `stop` is set, unfinished probes are abandoned.
 pub fn run(
     probes: Vec<Probe>,
     limits: Limits,
@@ -104,7 +104,7 @@ pub fn run(
             for outcome in outcomes.iter_mut().filter(|outcome| outcome.elapsed.is_zero()) {
                 outcome.elapsed = started.elapsed();
             }
-            // Nobody may be waiting any longer.
+            // The receiver may be gone.
             let _ = sender.send((index, outcomes));
         });
     }

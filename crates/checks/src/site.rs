@@ -1,4 +1,4 @@
-//! What the checks look at: the checkout, its `.env`, its axes, and what of this machine they have to know.
+//! The subject of the checks: the checkout, its `.env`, its axes, and facts of this machine.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use crate::Ground;
 use crate::catalogue::{Group, Selection};
 use crate::probes::SystemProbes;
 
-/// What has to be known of the machine and the call.
+/// Facts of the machine and the call.
 #[derive(Clone)]
 pub struct Machine {
     /// Whether systemd is this machine's service manager (see `sd_booted(3)`).
     pub has_systemd: bool,
-    /// Where uv makes the virtual environment, if the caller has said so (`UV_PROJECT_ENVIRONMENT`).
+    /// The virtual environment that the caller has set with `UV_PROJECT_ENVIRONMENT`.
     pub venv: Option<PathBuf>,
     /// Secrets of the caller's environment, which programs inherit and may print.
     pub secrets: Vec<String>,
@@ -42,7 +42,7 @@ impl Machine {
     }
 }
 
-/// What the checks look at.
+/// The subject of the checks.
 pub struct Site {
     /// The checkout.
     pub project: Project,
@@ -56,11 +56,11 @@ pub struct Site {
     pub deploy_method: Detected<DeployMethod>,
     /// Both in one word.
     pub mode: Detected<Mode>,
-    /// Whether the service's unit is installed; also if systemd does not say.
+    /// Whether the service's unit is installed. Also true if systemd does not respond.
     pub is_unit_installed: bool,
     /// The virtual environment of the service.
     pub venv: PathBuf,
-    /// What must not be shown of what programs print.
+    /// The secrets that are redacted in the output of programs.
     pub secrets: Secrets,
     /// Which checks are wanted.
     pub selection: Selection,
@@ -68,8 +68,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Reads `.env` and detects the axes; Docker and systemd may have to be asked, which have `timeout` for an answer.
-    /// What cannot be read is remembered, for the checks to tell.
+    /// Reads `.env` and detects the axes; Docker and systemd may be asked, with `timeout` for each response. Files that
+    /// cannot be read are remembered, for the checks to report.
     #[must_use]
     pub fn survey(
         project: Project,
@@ -106,7 +106,7 @@ impl Site {
         }
     }
 
-    /// What the checks of a service on this machine work with.
+    /// Returns the parts that the checks of a service on this machine work with.
     #[must_use]
     pub fn ground(&self) -> Ground<'_> {
         Ground { project: &self.project, venv: &self.venv, variables: &self.variables, secrets: &self.secrets }

@@ -6,7 +6,7 @@ use subprocess::http::{Answer, HttpError};
 
 use crate::outcome::Outcome;
 
-/// Judges what came of asking for [`path_of`] the project's `health-path`; see [`is_well`].
+/// Returns the outcome of a request for [`path_of`] the project's `health-path`; see [`is_well`].
 pub(crate) fn judge(
     name: &'static str,
     address: &Address,

@@ -19,7 +19,7 @@ words! {
     }
 }
 
-/// Which deployment method: what `.env` says; else `docker` if containers of this project run; else `bare`.
+/// Detects the deployment method: the value in `.env`; else `docker` if containers of this project run; else `bare`.
 ///
 /// Docker is asked only when the file did not answer.
 #[must_use]

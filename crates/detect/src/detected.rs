@@ -7,12 +7,12 @@ use envfile::EnvFile;
 use crate::words::Alternatives;
 use crate::{ENV_FILE, Unanswered, UnknownWord};
 
-/// A detected value, where it comes from, and what was passed over on the way.
+/// A detected value, its source, and the values that were rejected on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected<T> {
     /// The answer.
     pub value: T,
-    /// What gave the answer.
+    /// The source of the value.
     pub source: Source,
     /// A value in `.env` that is none of the axis's words; detection went on as if it were absent.
     pub rejected: Option<Rejected>,
@@ -20,7 +20,7 @@ pub struct Detected<T> {
     pub unanswered: Option<Unanswered>,
 }
 
-/// What gave an answer.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A line of `.env`, counted from 1.
@@ -32,7 +32,7 @@ pub enum Source {
     RunningContainers(Vec<String>),
     /// This systemd unit is installed.
     InstalledUnit(String),
-    /// Nothing said otherwise.
+    /// No source has a value.
     Default,
 }
 
@@ -54,7 +54,7 @@ pub struct Rejected {
     pub variable: &'static str,
     /// The line of `.env` that it stands on, counted from 1.
     pub line: usize,
-    /// What stands there and what was expected.
+    /// The invalid value, and the valid ones.
     pub error: UnknownWord,
 }
 
@@ -73,14 +73,14 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
-/// What `.env` says of an axis.
+/// The value of an axis in `.env`.
 pub(crate) enum Said<T> {
     Nothing,
     Word(T, Source),
     Unknown(Rejected),
 }
 
-/// Reads an axis from `.env`. An empty value says nothing, as for Django's settings.
+/// Parses an axis in `.env`. An empty value counts as unset, as in Django's settings.
 pub(crate) fn said<T>(env: &EnvFile, variable: &'static str) -> Said<T>
 where
     T: std::str::FromStr<Err = UnknownWord>,

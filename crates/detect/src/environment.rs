@@ -19,7 +19,7 @@ words! {
     }
 }
 
-/// Which environment: what `.env` says, else `dev`.
+/// Detects the environment: the value in `.env`, else `dev`.
 #[must_use]
 pub fn environment(env: &EnvFile) -> Detected<Environment> {
     let default = |rejected| Detected { value: Environment::Dev, source: Source::Default, rejected, unanswered: None };

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// Asks Docker and systemd. Each question is expected to be bounded in time (2 s) by whoever implements it.
+/// Asks Docker and systemd. An implementation answers each question within a bounded time (2 s).
 pub trait Probes {
     /// The names of the running containers that belong to this project's Compose file, in no order.
     ///
     /// # Errors
-    /// When there is nobody to ask, or no answer in time. Having no Docker at all is not an error: nothing runs.
+    /// If Docker does not respond in time. A machine without Docker is no error: no container runs there.
     fn running_containers(&self) -> Result<Vec<String>, Unanswered>;
 
     /// The service's systemd unit, if it is installed.
@@ -22,7 +22,7 @@ pub trait Probes {
 pub struct Unanswered {
     /// Who was asked, such as `docker`.
     pub asked: &'static str,
-    /// What happened instead, such as "no answer in 2 s".
+    /// The failure, such as "no response in 2 s".
     pub reason: String,
 }
 

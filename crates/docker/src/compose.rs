@@ -1,4 +1,4 @@
-//! What is known of Docker Compose: its versions, and its own reading of a Compose file.
+//! Docker Compose: its versions, and a Compose file as Compose itself parses it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub fn is_at_least(version: &str, least: (u32, u32)) -> bool {
     (major, numbers.next().unwrap_or_default()) >= least
 }
 
-/// What is used of `docker compose config --format json`. The rest is dropped. No `Debug`: there are secrets in it.
+/// The fields of `docker compose config --format json` that are used here. No `Debug`: they have secrets.
 #[derive(Clone, Deserialize)]
 pub struct Config {
     /// The name of the Compose project.
@@ -29,7 +29,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The secrets in the environments of the services: programs may print what stands in no `.env`.
+    /// Returns the secrets in the environments of the services. Programs may print secrets that are not in `.env`.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let variables = self.services.values().flat_map(|service| &service.environment);
@@ -100,7 +100,7 @@ pub struct Dependency {
 /// A published port.
 #[derive(Clone, Deserialize)]
 pub struct Port {
-    /// `tcp`, where nothing is said.
+    /// The protocol; `None` stands for `tcp`.
     pub protocol: Option<String>,
     /// The port in the container.
     pub target: Option<u16>,

@@ -81,7 +81,7 @@ pub fn compose_version(deadline: &Deadline) -> Result<String, EngineError> {
     }
 }
 
-/// Returns the host of the engine, where published ports are; `None` for this machine, and where Docker does not say.
+/// Returns the host of the engine, where published ports are; `None` for this machine, and for an unknown endpoint.
 #[must_use]
 pub fn host(deadline: &Deadline) -> Option<String> {
     endpoint(deadline).as_deref().and_then(host_in).map(str::to_owned)

@@ -1,8 +1,8 @@
-//! What [`EnvFile::set`](crate::EnvFile::set) has done.
+//! The result of [`EnvFile::set`](crate::EnvFile::set).
 
 use std::fmt;
 
-/// A change to a document. It holds lines with their values: mask what is secret before showing it.
+/// A change to a document. It holds lines with their values: redact secrets before showing it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Change {
     /// The variable.
@@ -13,7 +13,7 @@ pub struct Change {
     pub before: Vec<String>,
     /// The lines that stand there now, without their line endings.
     pub after: Vec<String>,
-    /// What was done beyond setting the value.
+    /// Changes beyond that of the value.
     pub notes: Vec<Note>,
 }
 

@@ -54,7 +54,7 @@ classes! {
 }
 
 impl Class {
-    /// A sentence on who does what.
+    /// Returns a sentence about the behaviour of the readers.
     #[must_use]
     pub fn says(self) -> &'static str {
         TABLE.iter().find(|(class, ..)| *class == self).map_or("", |(_, _, says)| says)

@@ -1,11 +1,11 @@
-//! Which [`Class`] a line belongs to, told from its text: the first that fits.
+//! The [`Class`] of a line, by its text: the first class that fits.
 
 use crate::Class;
 use crate::key::{is_name, is_read_only};
 use crate::line::{Assignment, Line};
 use crate::quote::{has_interpolation, is_noncharacter};
 
-/// What `docker run` takes as a line.
+/// The longest line that `docker run` accepts.
 const LONG_LINE: usize = 65_535;
 
 /// The class of a line that the readers disagree on.

@@ -113,7 +113,7 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
-    /// Consumes while `accept` holds, and returns what it was.
+    /// Consumes characters while `accept` holds, and returns them.
     pub(crate) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> Range<usize> {
         let start = self.pos;
         while self.peek().is_some_and(&accept) {

@@ -1,4 +1,4 @@
-//! A model of each reader: what it makes of a whole file, as was measured with the real programs.
+//! A model of each reader: how it parses a whole file, as measured with the real programs.
 //!
 //! A model reads on where its reader gives the file up, so that one broken line does not hide the next.
 
@@ -24,7 +24,7 @@ pub(crate) struct Statement {
     pub(crate) reading: Reading,
 }
 
-/// What `reader` makes of `text`, which has no byte order mark.
+/// Parses `text`, which has no byte order mark, as `reader` does.
 pub(crate) fn read(reader: Reader, text: &Text) -> Vec<Statement> {
     match reader {
         Reader::PythonDotenv => python_dotenv::read(text),
@@ -36,14 +36,14 @@ pub(crate) fn read(reader: Reader, text: &Text) -> Vec<Statement> {
     }
 }
 
-/// What `reader` makes of `key` in the end, when it has read a whole file.
+/// Returns the final value of `key` after `reader` has parsed the whole file.
 pub(crate) fn outcome(reader: Reader, bytes: &[u8], key: &str) -> Reading {
     let takes_byte_order_mark = matches!(reader, Reader::Bash | Reader::Systemd);
     let text = if takes_byte_order_mark { bytes } else { split_byte_order_mark(bytes).1 };
     let mut statements = read(reader, &Text::new(text));
     let refused = statements.iter().position(|statement| statement.reading == Reading::Refused);
     if let Some(refused) = refused {
-        // These two have set what stands above the line at which they stop.
+        // These two have set the variables above the line at which they stop.
         let kept = if matches!(reader, Reader::Bash | Reader::Dotenvy) { refused } else { 0 };
         statements.truncate(kept);
     }
@@ -67,7 +67,7 @@ impl Variables {
         self.0.insert(key.to_owned(), reading.clone());
     }
 
-    /// Appends the value of `name`; `None` if only the environment of the reader can tell it.
+    /// Appends the value of `name`; `None` if it depends on the environment of the reader.
     fn append(&self, name: &str, value: &mut String) -> Option<()> {
         match self.0.get(name) {
             Some(Reading::Value(known)) => {
@@ -79,7 +79,7 @@ impl Variables {
     }
 }
 
-/// A value, or `Unknown` where it could not be told.
+/// Returns a value, or `Unknown` where it depends on the environment.
 fn value_or_unknown(value: Option<String>) -> Reading {
     value.map_or(Reading::Unknown, Reading::Value)
 }

@@ -16,15 +16,15 @@ use crate::{EnvFile, LineKind, Reader, Reading, edit};
 pub struct Disagreement {
     /// The physical line, from 1.
     pub line: usize,
-    /// The variable that it is about, if one can be told.
+    /// The variable of the line, if it has one.
     pub key: Option<String>,
     /// Why they disagree.
     pub class: Class,
-    /// What each reader makes of the variable, looking at this line. A reader for which the line is a part of an
-    /// earlier one, which it disagrees on, is not there.
+    /// The readings of the variable on this line. A reader for which the line is a part of an earlier one, with a
+    /// disagreement of its own, is left out.
     pub readings: Vec<(Reader, Reading)>,
-    /// What to write instead, so that all of them read what python-dotenv reads; lines are separated by `\n`. It
-    /// holds the value.
+    /// The replacement that all readers parse as python-dotenv does now; lines are separated by `\n`. It holds the
+    /// value.
     pub rewritten: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Debug for Disagreement {
     }
 }
 
-/// What the readers make of a file.
+/// The readings of a file by several readers.
 pub(crate) struct Survey {
     pub(crate) lines: Vec<Line>,
     statements: Vec<(Reader, Vec<Statement>)>,
@@ -67,7 +67,7 @@ impl Survey {
         Survey { lines: line::split(&bytes), statements }
     }
 
-    /// What each reader makes of `key` on `line`; without those for which it is a part of an earlier line.
+    /// Returns the readings of `key` on `line`, without those of readers for which it is a part of an earlier line.
     pub(crate) fn readings(&self, line: &Line, key: Option<&str>) -> Vec<(Reader, Reading)> {
         let of_reader = |(reader, statements): &(Reader, Vec<Statement>)| {
             let is_part = statements.iter().any(|statement| swallows(statement, line));
@@ -84,7 +84,7 @@ impl Survey {
         })
     }
 
-    /// The variable on `line`, as the document or else the first reader that sees one says.
+    /// Returns the variable on `line`, by the document or else by the first reader that finds one.
     fn key(&self, line: &Line) -> Option<String> {
         let of_readers = || {
             let mut all = self.statements.iter().flat_map(|(_, statements)| statements_on(statements, line));
@@ -222,7 +222,7 @@ fn crlf(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
     })
 }
 
-/// A disagreement on `line` that comes from what the affected readers make of it as it stands in `text`.
+/// Makes a disagreement on `line` from the readings of the affected readers in `text`.
 fn file_level(survey: &Survey, line: &Line, class: Class, affected: &[Reader], text: &Text) -> Option<Disagreement> {
     let key = line.name().map(str::to_owned);
     let before = survey.readings(line, key.as_deref());
@@ -237,7 +237,7 @@ fn file_level(survey: &Survey, line: &Line, class: Class, affected: &[Reader], t
 mod tests {
     use super::*;
 
-    /// What the readers that quotes are written for disagree on, as in `2 K export`, and what is proposed.
+    /// Checks the disagreements of the readers that quoting is for, as in `2 K export`, and the replacement.
     #[track_caller]
     fn check(text: &str, expected: &[(&str, Option<&str>)]) {
         check_for(Reader::QUOTING, text, expected);

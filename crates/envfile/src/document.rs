@@ -35,7 +35,8 @@ impl fmt::Debug for Entry<'_> {
 }
 
 impl EnvFile {
-    /// Reads a document. What is no assignment, comment or blank line is kept as [`LineKind::Unreadable`](crate::LineKind).
+    /// Parses a document. A line that is no assignment, comment or blank line is kept as
+    /// [`LineKind::Unreadable`](crate::LineKind).
     #[must_use]
     pub fn parse(bytes: &[u8]) -> EnvFile {
         let (has_byte_order_mark, bytes) = split_byte_order_mark(bytes);
@@ -62,9 +63,9 @@ impl EnvFile {
         self.lines.iter().filter_map(Line::key)
     }
 
-    /// The value of a variable as python-dotenv 1.2.4 reads it: the last assignment counts, escapes are resolved, and
-    /// `${NAME}` and `${NAME:-default}` stand for what the file assigned to `NAME` before. The environment, which
-    /// python-dotenv asks first, is not consulted: a variable that the file does not set is empty.
+    /// Returns the value of a variable as python-dotenv 1.2.4 parses it: the last assignment counts, escapes are
+    /// resolved, and `${NAME}` and `${NAME:-default}` stand for the value that the file assigned to `NAME` before. The
+    /// environment, which python-dotenv prefers, is not consulted: a variable that the file does not set is empty.
     ///
     /// A name without `=` has no value, and takes it from an assignment before.
     #[must_use]
@@ -72,8 +73,8 @@ impl EnvFile {
         self.entry(self.lines.iter().rposition(|line| line.name() == Some(key))?)
     }
 
-    /// What `reader` makes of `key`, having read the whole file. Most that give up on a line refuse the whole file;
-    /// bash and dotenvy have set what stands above that line.
+    /// Returns the reading of `key` by `reader` after the whole file. Most readers that reject a line refuse the whole
+    /// file; bash and dotenvy have set the variables above that line.
     #[must_use]
     pub fn reading(&self, reader: Reader, key: &str) -> Reading {
         dialect::outcome(reader, &self.to_bytes(), key)
@@ -85,7 +86,7 @@ impl EnvFile {
         (0..self.lines.len()).filter_map(|index| self.entry(index))
     }
 
-    /// What the comment directly above a variable says, in one line without the `#`; the variable may be commented out.
+    /// Returns the comment directly above a variable, in one line without the `#`; the variable may be commented out.
     #[must_use]
     pub fn comment(&self, key: &str) -> Option<String> {
         let lines = edit::comment_block(self, key);
@@ -93,7 +94,7 @@ impl EnvFile {
         Some(words.join(" ")).filter(|comment| !comment.trim().is_empty())
     }
 
-    /// What the readers read differently, in order of lines. Lines that `readers` read alike are not there.
+    /// Returns the disagreements between readers, in the order of the lines.
     #[must_use]
     pub fn disagreements(&self, readers: &[Reader]) -> Vec<Disagreement> {
         disagreement::find(self, readers)

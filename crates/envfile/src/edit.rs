@@ -1,4 +1,4 @@
-//! Setting a variable: where its line goes, what has to change round it, and the proof that all readers see it.
+//! Setting a variable: the place of its line, the changes around it, and the verification that all readers see it.
 
 use crate::disagreement::Survey;
 use crate::key::{is_name, is_read_only};
@@ -10,7 +10,7 @@ use crate::{Change, EnvFile, LineKind, Note, Reader, Reading, SetError, ValueErr
 /// stumble over an earlier line of the operator's, such as `NAME=it's`, that is his, and no reason to refuse.
 const RUNNING: &[Reader] = &[Reader::PythonDotenv, Reader::Compose, Reader::Systemd];
 
-/// The document with `key` set to `value`, and what was changed; `None` if nothing has to be.
+/// Returns the document with `key` set to `value`, and the change; `None` if nothing has to change.
 pub(crate) fn set(
     file: &EnvFile,
     key: &str,
@@ -178,7 +178,7 @@ impl<'a> Edit<'a> {
         self.notes.extend(condition.then_some(note));
     }
 
-    /// Parses the result, and proves that each reader that counts reads exactly `value` on the line.
+    /// Parses the result, and verifies that each relevant reader parses exactly `value` on the line.
     fn finish(self, key: &str, value: &str) -> Result<(EnvFile, Change), SetError> {
         let mut bytes = crate::cursor::byte_order_mark(self.has_byte_order_mark).to_vec();
         bytes.extend(self.raw.concat());

@@ -1,4 +1,4 @@
-//! What can go wrong. No message holds the value of a variable, as it can be a secret.
+//! The errors. No message holds the value of a variable, which can be a secret.
 
 use std::fmt;
 use std::io;
@@ -44,14 +44,14 @@ pub enum SetError {
     Value {
         /// The variable that was to be set.
         key: String,
-        /// What is wrong with its value.
+        /// The problem of its value.
         source: ValueError,
     },
     /// A line that stands before would make a reader miss the assignment.
     Swallowed {
         /// The variable that was to be set.
         key: String,
-        /// The line that has to be mended first.
+        /// The line that has to be corrected first.
         line: usize,
         /// A reader that would miss the assignment.
         reader: Reader,
@@ -94,26 +94,26 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file could not be written.
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The folder of the file could not be locked.
     Lock {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// There is something at the path that is no file.
     NotAFile {
-        /// What was expected to be a file.
+        /// The path that should be a file.
         path: PathBuf,
     },
     /// A symbolic link to a file of another user is not followed by root.
@@ -131,10 +131,10 @@ pub enum Error {
         path: PathBuf,
         /// The user id of its owner.
         owner: u32,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// What was to be written did not read back as what was meant; nothing was written.
+    /// The new content is not parsed as intended; nothing was written.
     ReadBack {
         /// The file.
         path: PathBuf,

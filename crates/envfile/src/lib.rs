@@ -1,8 +1,8 @@
 //! A `.env` file as a lossless document: parse it, look a variable up, change it, write it back.
 //!
-//! Several programs read the same `.env` file and were never made to agree on its grammar: python-dotenv, Docker
-//! Compose, systemd, bash, dotenvy, `docker run`. This crate reads like python-dotenv 1.2.4, writes only what the
-//! first five read alike ([`encode`]), and finds the lines on which they differ ([`EnvFile::disagreements`]).
+//! Several programs read the same `.env` file, and their grammars differ: python-dotenv, Docker Compose, systemd, bash,
+//! dotenvy, `docker run`. This crate reads like python-dotenv 1.2.4, writes only values that the first five parse alike
+//! ([`encode`]), and finds the lines on which they differ ([`EnvFile::disagreements`]).
 //!
 //! ```
 //! use envfile::EnvFile;
@@ -16,7 +16,7 @@
 //! # Ok::<(), envfile::SetError>(())
 //! ```
 //!
-//! # What is kept
+//! # Preserved
 //!
 //! Parsing keeps every byte: `EnvFile::parse(bytes).to_bytes() == bytes` for all bytes, with a byte order mark, CRLF,
 //! NUL, invalid UTF-8, odd spacing, and without a final line break. [`EnvFile::set`] keeps every line it need not
@@ -25,11 +25,11 @@
 //! Where a variable is assigned more than once, the *first* place is kept and the others are removed.
 //! [`update`] keeps mode and owner of the file, but not its extended attributes, and not its further hard links.
 //!
-//! # What is not done
+//! # Not supported
 //!
 //! The crate never prints, never prompts, and takes nothing from the process environment: a `${NAME}` that the file
-//! itself does not set reads as empty. Neither errors nor `Debug` output hold the value of a variable, as it can be
-//! a secret; a [`Change`] holds lines, and whoever shows them has to mask them.
+//! itself does not set is empty. Neither errors nor `Debug` output hold the value of a variable, as it can be a secret;
+//! a [`Change`] holds lines, and its user has to redact them.
 
 mod change;
 mod class;

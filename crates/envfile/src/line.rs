@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::cursor::{Cursor, Text};
 
-/// What a [`Line`] is.
+/// The kind of a [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
     /// `KEY=value`, over several physical lines if its value is.
@@ -60,7 +60,7 @@ impl Line {
         self.number
     }
 
-    /// What the line is.
+    /// Returns the kind of the line.
     #[must_use]
     pub fn kind(&self) -> LineKind {
         match self.content {
@@ -267,7 +267,7 @@ fn quoted(cursor: &mut Cursor<'_>, quote: char) -> Option<String> {
     None
 }
 
-/// What `\c` stands for in quotes, if it is an escape there.
+/// Returns the character that `\c` stands for in quotes, if it is an escape sequence there.
 fn unescape(quote: char, c: char) -> Option<char> {
     match (quote, c) {
         (_, '\\' | '\'') | ('"', '"') => Some(c),
@@ -326,7 +326,7 @@ fn is_blank(c: char) -> bool {
     is_space(c) && !is_line_break(c)
 }
 
-/// What `\s` matches in Python: the separators U+001C to U+001F in addition to Unicode's white space.
+/// Returns whether Python's `\s` matches: Unicode's white space, and the separators U+001C to U+001F.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1C}'..='\u{1F}')
 }

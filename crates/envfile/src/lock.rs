@@ -23,7 +23,7 @@ impl Lock {
         Ok(Lock { folder: file })
     }
 
-    /// Makes durable what was renamed or removed in the folder.
+    /// Makes renamed and removed files of the folder durable.
     pub(crate) fn sync(&self) -> std::io::Result<()> {
         self.folder.sync_all()
     }

@@ -41,7 +41,7 @@ pub fn encode(value: &str) -> Result<String, ValueError> {
     }
 }
 
-/// Writes `value` so that systemd reads exactly `value` (`EnvironmentFile=`), whatever the others make of it.
+/// Writes `value` so that systemd parses exactly `value` (`EnvironmentFile=`), even if other readers do not.
 ///
 /// The form of [`encode`] where there is one; else double quotes, in which systemd expands nothing.
 ///
@@ -78,7 +78,7 @@ fn is_single_quotable(value: &str) -> bool {
     !value.contains('\'') && !value.contains("\\\\") && !value.ends_with('\\') && !has_interpolation(value)
 }
 
-/// What keeps `value` from both kinds of quotes: one text for each.
+/// Returns the reasons why `value` fits in neither kind of quotes: a text for each kind.
 fn conflict(value: &str) -> Vec<&'static str> {
     if has_interpolation(value) {
         return vec!["${…}"];

@@ -1,10 +1,10 @@
-//! The second opinion: what is about to be written is read with dotenvy first.
+//! The verification: the new content is parsed with dotenvy before it is written.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::{EnvFile, Line};
 
-/// What did not read back.
+/// The part that is not parsed as intended.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Misread {
     /// The assignment of `key` on `line` does not have its value.
@@ -46,8 +46,8 @@ struct Values {
     is_complete: bool,
 }
 
-/// What dotenvy reads. It expands `$NAME` from the environment of the process; in what [`encode`](crate::encode)
-/// writes there is nothing to expand, and the values of other lines are not looked at.
+/// Returns the values that dotenvy parses. It expands `$NAME` from the process environment; values from
+/// [`encode`](crate::encode) have nothing to expand, and the values of other lines are not compared.
 fn values(bytes: &[u8]) -> Values {
     let (_, bytes) = crate::cursor::split_byte_order_mark(bytes);
     let mut values = Values { of_key: HashMap::new(), is_complete: true };

@@ -1,13 +1,13 @@
-//! What one reader makes of one variable.
+//! The reading of one variable by one reader.
 
 use std::fmt;
 
-/// What a reader makes of a variable on a line.
+/// The reading of a variable on a line by a reader.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Reading {
     /// It reads this value. Bytes that are no UTF-8 are shown as U+FFFD.
     Value(String),
-    /// The file alone does not say: the value depends on the environment of the reader, or on its shell.
+    /// The value depends on the environment of the reader, or on its shell.
     Unknown,
     /// For it, there is no such variable.
     Unset,

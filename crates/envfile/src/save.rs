@@ -1,4 +1,4 @@
-//! Reading and replacing files. A file is either as it was or completely written, whatever happens in between.
+//! Reading and replacing files. A file is either unchanged or completely written, even after a crash.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use crate::lock::Lock;
 use crate::read_back::{self, Misread};
 use crate::{EnvFile, Error};
 
-/// What Linux follows at most.
+/// The longest chain of links that Linux follows.
 const SYMLINK_LIMIT: usize = 40;
 
 /// Reads a file. `None` means that there is no such file, and nothing else.
@@ -25,11 +25,10 @@ pub fn read(path: &Path) -> Result<Option<EnvFile>, Error> {
 
 /// Changes the file at `path`, or creates it from `create_from`.
 ///
-/// `edit` gets the file as it is now, under a lock that all writers take: `flock` on its folder, for which there is no
-/// limit to the wait, so `edit` should not wait for anyone. What it leaves is read back with dotenvy, written to a
-/// temporary file in the same folder, flushed, and renamed over the file. Mode and owner of the file are kept, a new
-/// one is for its owner alone (0600), and a symbolic link is followed. Nothing is written if `edit` changes nothing in
-/// a file that is there.
+/// `edit` gets the present file, under a lock that all writers take: `flock` on its folder, with no limit to the wait,
+/// so `edit` should not wait for another process. The result is parsed with dotenvy, written to a temporary file in the
+/// same folder, flushed, and renamed over the file. Mode and owner of the file are kept, a new one belongs to its owner
+/// alone (0600), and a symbolic link is followed. Nothing is written if `edit` changes nothing in an existing file.
 ///
 /// # Errors
 ///
@@ -61,7 +60,7 @@ pub fn update<T, E: From<Error>>(
     Ok((result, Saved { path: target, written: Some(Written { before, after }) }))
 }
 
-/// What [`update`] did to the file, so that it can be undone.
+/// The result of [`update`], with which it can be undone.
 #[must_use = "whether the file was written is to be told, and can be undone"]
 pub struct Saved {
     path: PathBuf,
@@ -73,7 +72,7 @@ struct Written {
     after: Vec<u8>,
 }
 
-/// What [`Saved::undo`] did.
+/// The result of [`Saved::undo`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
     /// The file has its previous content again.
@@ -93,7 +92,7 @@ impl Saved {
         self.written.is_some()
     }
 
-    /// Puts back what was there before, if the file still is what was written.
+    /// Restores the previous content, if the file still has the one that was written.
     ///
     /// # Errors
     ///
@@ -124,7 +123,7 @@ impl std::fmt::Debug for Saved {
     }
 }
 
-/// The bytes of a file and what they were read from; `None` if there is no such file.
+/// Reads the bytes of a file and its metadata; `None` if there is no such file.
 fn read_bytes(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, Error> {
     let error = |source| Error::Read { path: path.to_owned(), source };
     // Asked before it is opened: opening a pipe would wait for a writer.
@@ -166,7 +165,7 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Root does not write through a link that somebody may have laid to another user's file.
+/// Root does not write through a link that another user may have made to a file of a third one.
 fn check_owner(path: &Path, target: &Path, old: &Metadata) -> Result<(), Error> {
     // The owner of a file that we create is who we are.
     let probe = tempfile::tempfile_in(folder(target)).and_then(|file| file.metadata());

@@ -23,7 +23,7 @@ pub enum LockError {
     Held {
         /// The holder, as it has written itself into the lock; empty if that cannot be read.
         holder: String,
-        /// The time since the lock was taken, where the file system tells.
+        /// The time since the lock was taken, if the file system has it.
         age: Option<Duration>,
     },
     /// The lock file cannot be opened, locked or written.

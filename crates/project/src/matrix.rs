@@ -1,10 +1,10 @@
-//! What `install` settles in `.env` for each combination of the two axes, and what has to hold afterwards.
+//! The matrix: the variables that `install` sets in `.env` for each combination of the two axes, and their policies.
 
 use detect::{DeployMethod, Environment};
 
 use crate::secret::is_secret;
 
-/// Shows tracebacks to whoever asks.
+/// Whether Django shows tracebacks to every visitor.
 pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
 /// Signs sessions.
 pub const DJANGO_SECRET_KEY: &str = "DJANGO_SECRET_KEY";
@@ -18,9 +18,9 @@ pub const CELERY_TASK_ALWAYS_EAGER: &str = "CELERY_TASK_ALWAYS_EAGER";
 /// How a variable comes by its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Set to this, over whatever stands there.
+    /// Set to this value, over any other one.
     Force(&'static str),
-    /// Asked for; the existing value, else this one, is what Enter takes and what a run without a terminal keeps.
+    /// Asked for. Enter, and a run without a terminal, keep the existing value, or else take this one.
     Prompt(&'static str),
     /// As [`Prompt`](Self::Prompt): the existing value, else this one.
     Default(&'static str),
@@ -98,8 +98,8 @@ pub fn lacks_broker(method: DeployMethod, always_eager: Option<&str>, broker_url
     method == DeployMethod::Bare && is_off && broker_url.is_none_or(is_empty)
 }
 
-/// The command that gives other values to variables whose present ones are wrong or unsafe; `axes` are its first options.
-/// What the table forces or generates by itself is not named.
+/// Returns the command that changes variables whose present values are wrong or unsafe; `axes` are its first options.
+/// Variables that the matrix forces or generates need no option.
 #[must_use]
 pub fn remedy<'a>(axes: &str, variables: impl IntoIterator<Item = (&'a str, Policy, Option<&'a str>)>) -> String {
     let (mut words, mut key) = (vec![format!("cargo xtask install{axes}")], None);
@@ -132,7 +132,7 @@ pub const fn switch(on: bool) -> &'static str {
     if on { "1" } else { "0" }
 }
 
-/// Whether a value says nothing: blanks, or a list without an item.
+/// Returns whether a value is empty: blanks, or a list without an item.
 #[must_use]
 pub fn is_empty(value: &str) -> bool {
     value.chars().all(|c| c.is_whitespace() || c == ',')
@@ -144,7 +144,7 @@ pub fn is_switch(variable: &str) -> bool {
     matches!(variable, DJANGO_DEBUG | CELERY_TASK_ALWAYS_EAGER)
 }
 
-/// What is wrong with a value by its policy; says nothing of the value itself. An empty one is none.
+/// Returns the violation of a variable's policy by its value, without the value itself. An empty value is none.
 #[must_use]
 pub fn problem(variable: &str, policy: Policy, value: Option<&str>) -> Option<String> {
     let is_off_words = |value: &str| is_switch(variable) && parse_switch(value).is_none();
@@ -160,7 +160,7 @@ pub fn problem(variable: &str, policy: Policy, value: Option<&str>) -> Option<St
     }
 }
 
-/// Why a value that was kept is unsafe in this environment, if it is. Says nothing of the value itself.
+/// Returns the reason why a value is unsafe in this environment, without the value itself.
 #[must_use]
 pub fn unsafe_reason(variable: &str, value: &str, environment: Environment) -> Option<&'static str> {
     if environment == Environment::Dev {

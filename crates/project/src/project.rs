@@ -18,7 +18,7 @@ pub const SAMPLE_FILE: &str = ".env.sample";
 const COMPOSE_FILES: [&str; 4] =
     ["deploy/docker/compose.yaml", "deploy/docker/docker-compose.yml", "compose.yaml", "docker-compose.yml"];
 
-/// `[workspace.metadata.service]` of the project's `Cargo.toml`; what is absent has the default given here.
+/// The settings in `[workspace.metadata.service]` of the project's `Cargo.toml`, with the defaults given here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
@@ -35,7 +35,7 @@ pub struct Settings {
     pub install_dir: Option<PathBuf>,
     /// The environment that systemd gives to the units; `/etc/<name>/env`.
     pub system_env_file: Option<PathBuf>,
-    /// Whom the units run as; `www-data`.
+    /// The user that the units run as; `www-data`.
     pub user: String,
     /// The path that answers when the service is well; else `/`, where any answer below 500 counts.
     pub health_path: Option<String>,
@@ -79,7 +79,7 @@ struct Metadata {
 pub struct Project {
     /// The root folder, absolute: where `.env` is.
     pub root: PathBuf,
-    /// What the project's `Cargo.toml` says of the service.
+    /// The settings of the service.
     pub settings: Settings,
 }
 
@@ -87,7 +87,7 @@ impl Project {
     /// The project in this folder. A missing `Cargo.toml` means the defaults.
     ///
     /// # Errors
-    /// When there is no such folder, or `Cargo.toml` cannot be read or says something unknown of the service.
+    /// If there is no such folder, or `Cargo.toml` cannot be read or has an unknown setting.
     pub fn open(root: &Path) -> Result<Self, ProjectError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();
@@ -163,7 +163,8 @@ impl Project {
         self.root.join(&self.settings.unit_dir)
     }
 
-    /// What this tool keeps in the project: its lock, and tools that it installed. Not part of the project's own files.
+    /// Returns the folder of this tool's own files in the project: its lock, release records, and tools that it
+    /// installed.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(".xtask")
@@ -214,7 +215,7 @@ pub enum ProjectError {
     Settings {
         /// The line of `Cargo.toml`, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// The error.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What the service's `pyproject.toml` asks for.
+//! The requirements of the service, from its `pyproject.toml`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use crate::project::line_of;
 
-/// The oldest Python that is tried for a project that does not say what it requires.
+/// The required Python of a project that names none.
 const DEFAULT_PYTHON: &str = ">=3.10";
 
-/// What `pyproject.toml` asks for.
+/// The requirements in `pyproject.toml`.
 #[derive(Debug, Clone)]
 pub struct Pyproject {
     /// `requires-python`, or `>=3.10` where it is absent.
@@ -69,7 +69,7 @@ impl Pyproject {
     }
 }
 
-/// A `pyproject.toml` that tells nothing.
+/// A `pyproject.toml` that cannot be parsed.
 #[derive(Debug)]
 pub struct PyprojectError {
     path: PathBuf,

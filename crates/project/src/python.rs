@@ -12,7 +12,7 @@ use crate::Uv;
 const NAMES: [&str; 8] =
     ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"];
 
-/// Where a distribution, or whoever administers the machine, puts interpreters.
+/// The folders of interpreters that a distribution or an administrator has installed.
 const SYSTEM_DIRS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 
 const PRINT_VERSION: &str = "import platform; print(platform.python_version())";
@@ -22,14 +22,14 @@ const PRINT_VERSION: &str = "import platform; print(platform.python_version())";
 pub struct Python {
     /// How it is started.
     pub program: String,
-    /// What it says it is.
+    /// The version that it prints.
     pub version: Version,
 }
 
 /// Finds an interpreter: by its usual names on PATH, then with uv's help, which also knows those it manages itself.
 ///
 /// # Errors
-/// When none fits; the error tells which were found.
+/// If no interpreter satisfies the requirement; the error lists those that were found.
 pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, deadline: &Deadline) -> Result<Python, PythonError> {
     let mut unfit = Vec::new();
     for name in NAMES {
@@ -55,10 +55,10 @@ pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, deadline: &Dea
     managed.ok_or_else(|| PythonError { requires: requires.to_string(), unfit })
 }
 
-/// Finds an interpreter that every user of the machine can start: not one of a version manager, in somebody's home.
+/// Finds an interpreter that every user of the machine can start: not one of a version manager in a home folder.
 ///
 /// # Errors
-/// When none fits; the error tells which were found.
+/// If no interpreter satisfies the requirement; the error lists those that were found.
 pub fn find_system_python(requires: &VersionSpecifiers, deadline: &Deadline) -> Result<Python, PythonError> {
     let programs = NAMES.iter().flat_map(|name| SYSTEM_DIRS.map(|dir| format!("{dir}/{name}")));
     let mut unfit = Vec::new();
@@ -72,7 +72,8 @@ pub fn find_system_python(requires: &VersionSpecifiers, deadline: &Deadline) -> 
     Err(PythonError { requires: requires.to_string(), unfit })
 }
 
-/// What an interpreter says it is. A name that is on PATH only as a version manager's shim fails, and does not count.
+/// Returns the version of an interpreter. A version manager's shim on PATH without an interpreter behind it fails, and
+/// does not count.
 fn version_of(program: &str, deadline: &Deadline) -> Result<Option<Version>, CommandError> {
     let finished = Command::new(program, ["-c", PRINT_VERSION]).run(deadline)?;
     Ok(finished.is_success().then(|| finished.stdout().trim().parse().ok()).flatten())
@@ -82,7 +83,7 @@ fn version_of(program: &str, deadline: &Deadline) -> Result<Option<Version>, Com
 #[derive(Debug)]
 pub struct PythonError {
     requires: String,
-    /// What was found instead, as in "`python3` is 3.6.9".
+    /// The interpreters that were found, as in "`python3` is 3.6.9".
     unfit: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What must not be shown: which variables hold secrets, and how they are covered in values and in other text.
+//! Secrets: the variables that hold them, and their redaction in values and in other text.
 
 mod spelling;
 mod url;
@@ -8,20 +8,20 @@ use envfile::{EnvFile, Line, LineKind};
 use spelling::spellings;
 pub use url::url_passwords;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 pub const MASK: &str = "********";
 
 /// A shorter value is left alone in running text: covering every `1` would make nonsense of a log.
 const SHORTEST: usize = 4;
 
-/// What makes a variable's name that of a secret, wherever it stands in the name.
+/// Parts of a variable's name that make it the name of a secret.
 const PARTS: [&str; 9] =
     ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "AUTHTOKEN"];
 
-/// What does so as a word of its own, between underscores, and perhaps with a number.
+/// Words that do so between underscores, with or without a number.
 const WORDS: [&str; 8] = ["PASS", "PGPASS", "PWD", "TOKEN", "TOKENS", "KEY", "KEYS", "DSN"];
 
-/// What makes a text that is no URL one with a secret in it, such as `host=db password=…` or `{"token": "…"}`.
+/// Words that mark a secret within a text that is no URL, such as `host=db password=…` or `{"token": "…"}`.
 const MENTIONS: [&str; 5] = ["password", "passwd", "secret", "token", "api_key"];
 
 /// Whether a variable of this name holds a secret, such as `DJANGO_SECRET_KEY` or `PGPASSWORD`.
@@ -72,8 +72,8 @@ pub fn covered_line(raw: &str, secrets: &Secrets) -> String {
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The secrets that stand in these files, also in assignments that a later one overrides, and in lines that
-    /// nobody reads: other readers quote those when they complain.
+    /// Collects the secrets in these files, also in assignments that a later one overrides, and in lines that
+    /// python-dotenv does not parse: other readers quote those in their errors.
     #[must_use]
     pub fn of<'a>(files: impl IntoIterator<Item = &'a EnvFile>) -> Self {
         let mut secrets = Vec::new();
@@ -107,22 +107,22 @@ pub fn in_variable(name: &str, value: &str) -> Vec<String> {
     let mut secrets = Vec::new();
     if is_secret(name) || mentions_secret(value) {
         secrets.extend(value.lines().map(str::to_owned));
-        // Who takes `$` for a variable complains of what follows.
+        // A reader that expands `$` reports the text behind it.
         secrets.extend(value.split(['$', '\n']).map(str::to_owned));
     }
     for password in url_passwords(value) {
-        // Who takes a URL apart may complain of a part of what should have been escaped.
+        // A URL parser may report a part of a password that should have been escaped.
         secrets.extend(password.split(['/', '?', '#', '@', ':', '$']).map(str::to_owned));
         secrets.push(password.to_owned());
     }
     secrets
 }
 
-/// A shorter line that nobody reads is left alone: it is no secret, but perhaps a word.
+/// A shorter unparsed line is not redacted: it is no secret, but may be a common word.
 const SHORTEST_LINE: usize = 8;
 
-/// What stands on a line as it is written, if it is a secret: behind a secret name, or a line that is no assignment, as
-/// those of a key in several lines without quotes.
+/// Returns the raw text of a line that may be a secret: the value of a secret variable, or a line that is no
+/// assignment, such as one of a multi-line key without quotes.
 fn raw_secret(line: &Line) -> Option<String> {
     let text = line.text();
     // A name alone is inherited by some, and is no secret.

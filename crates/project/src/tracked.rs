@@ -10,27 +10,28 @@ use crate::Project;
 /// How `.env` stands to Git.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InGit {
-    /// It is in the index: whoever has the repository has the secrets of the last commit.
+    /// It is in the index: everyone with the repository has the secrets of the last commit.
     Tracked,
     /// The next `git add` takes it.
     NotIgnored,
     /// Git leaves it alone.
     Ignored,
-    /// Git does not tell, such as outside a repository: why.
+    /// Git does not know, for example outside of a repository; the reason is given.
     Unknown(String),
 }
 
-/// What Git says of the file, and which file that is.
+/// The state of a file in Git, and its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvInGit {
     /// How it stands to Git.
     pub state: InGit,
-    /// The file that holds the secrets, from the project's root where it is below it: `.env`, or what that leads to.
+    /// The file with the secrets, relative to the project's root where it is below it: `.env`, or the file that it
+    /// links to.
     pub file: PathBuf,
 }
 
-/// Git of others' checkouts as well: nothing of their configuration is run here. (Git 2.38 and later take the first from
-/// the environment; earlier ones tell that they do not.)
+/// Options for Git in a checkout of another user: its configuration runs nothing here. (Git 2.38 and later take the
+/// first one from the environment; earlier ones report that they do not.)
 const CONFIG: [(&str, &str); 5] = [
     ("GIT_CONFIG_COUNT", "2"),
     ("GIT_CONFIG_KEY_0", "safe.directory"),
@@ -39,7 +40,7 @@ const CONFIG: [(&str, &str); 5] = [
     ("GIT_CONFIG_VALUE_1", "false"),
 ];
 
-/// Asks Git about `.env`; where that is a link, about what it leads to.
+/// Asks Git about `.env`; for a link, about its target.
 ///
 /// # Errors
 /// When Git gives no answer.
@@ -75,7 +76,7 @@ pub fn env_target(project: &Project) -> PathBuf {
 }
 
 impl EnvInGit {
-    /// What is wrong, and the commands that change it; none where Git leaves the file alone, or does not tell.
+    /// Returns the problem, and the commands that solve it; `None` if Git ignores the file, or does not know it.
     #[must_use]
     pub fn problem(&self) -> Option<(String, String)> {
         let file = self.file.display();
@@ -135,7 +136,7 @@ mod tests {
         assert_eq!(ask(), InGit::NotIgnored);
         git(&["add", "secrets"]);
         assert_eq!(ask(), InGit::Tracked);
-        // What is printed is about the file itself.
+        // The message is about the link's target.
         let told = in_git(&project, &deadline).expect("Git answers").problem().expect("it is tracked");
         assert!(told.0.starts_with("Git tracks `secrets`: "), "{}", told.0);
         assert_eq!(told.1, r"git rm --cached secrets && printf '\nsecrets\n' >>.gitignore");

@@ -14,7 +14,7 @@ use crate::Project;
 pub struct Uv {
     /// How it is started: `uv`, or the path of the one in the tool folder.
     pub program: OsString,
-    /// What it says it is, such as `uv 0.8.3`.
+    /// The version that it prints, such as `uv 0.8.3`.
     pub version: String,
 }
 
@@ -42,13 +42,13 @@ impl Project {
 /// The uv on PATH, else the one in the project's tool folder. One that does not answer does not count.
 ///
 /// # Errors
-/// When neither answers; the error tells why the first one that is there does not.
+/// If neither works; the error has the reason of the first one that exists.
 pub fn find_uv(project: &Project, deadline: &Deadline) -> Result<Uv, UvError> {
     let mut broken = None;
     for program in [OsString::from("uv"), project.own_uv().into()] {
         let failed = match Command::new(&program, ["--version"]).run(deadline) {
             Ok(finished) if finished.is_success() && !finished.stdout().trim().is_empty() => {
-                // `uv 0.8.3 (platform)`: the platform is nobody's question.
+                // `uv 0.8.3 (platform)`: the platform does not matter.
                 let version = finished.stdout().split(" (").next().unwrap_or_default().trim().to_owned();
                 return Ok(Uv { program, version });
             }

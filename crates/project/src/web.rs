@@ -23,8 +23,8 @@ pub fn path_of(health_path: Option<&str>) -> &str {
     health_path.unwrap_or(ROOT)
 }
 
-/// Whether this status says that a service is well, by the project's `health-path`: a path that the project has set
-/// answers with success; of one that it has not, any answer counts that is no failure of the server.
+/// Returns whether a status code is that of a healthy service. A `health-path` that the project has set must respond
+/// with success; without one, any response is healthy that is no server error.
 #[must_use]
 pub fn is_well(status: u16, health_path: Option<&str>) -> bool {
     if health_path.is_some() { (200..300).contains(&status) } else { (200..500).contains(&status) }

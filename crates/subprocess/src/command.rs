@@ -1,4 +1,5 @@
-//! Programs under a deadline, each in a process group of its own: what does not answer is killed with its children.
+//! Programs with a timeout, each in a process group of its own: a program that does not exit in time is killed with its
+//! children.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -18,7 +19,7 @@ use crate::seconds;
 
 /// How long a killed process group gets to be collected before it is left to the operating system.
 const REAP: Duration = Duration::from_millis(500);
-/// How long the output of a program that has ended may still be held by somebody else.
+/// The time that another process may keep the output of a program open that has exited.
 const LET_GO: Duration = Duration::from_millis(300);
 /// How much of a program's output is kept, in bytes.
 const MOST: usize = 8 * 1024 * 1024;
@@ -77,15 +78,15 @@ impl Command {
         self
     }
 
-    /// What the program reads from its standard input; nothing otherwise.
+    /// Sets the input of the program; it is empty otherwise.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
     }
 
-    /// Runs the program to its end and collects what it prints. Being in a process group of its own, it does not get
-    /// the terminal's Ctrl-C; whoever does can hand it on through the deadline.
+    /// Runs the program to its end and collects its output. In its own process group it does not get the terminal's
+    /// Ctrl-C; the caller passes that on through the deadline.
     ///
     /// A program that ends and leaves others behind, which go on holding its output, has ended all the same: those in
     /// its process group are killed, and one that has made itself a daemon is let go.
@@ -154,7 +155,7 @@ impl Command {
     }
 }
 
-/// What a program prints, collected on a thread of its own; of very much, the end.
+/// The output of a program, collected on a thread of its own. Of a very long output, the end is kept.
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     end: Receiver<()>,
@@ -176,7 +177,7 @@ impl From<PipeReader> for Collected {
                     bytes.drain(..surplus);
                 }
             }
-            // Nobody may be waiting any longer.
+            // The receiver may be gone.
             let _ = sender.send(());
         });
         Collected { bytes, end }
@@ -189,7 +190,7 @@ impl Collected {
         !matches!(self.end.recv_timeout(at.saturating_duration_since(Instant::now())), Err(RecvTimeoutError::Timeout))
     }
 
-    /// What is there, with anything that is not UTF-8 replaced.
+    /// Returns the output so far, with invalid UTF-8 replaced.
     fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MOST)..]).into_owned()
@@ -219,7 +220,7 @@ fn kill_group(handle: &duct::Handle) {
     }
 }
 
-/// What a program has printed. No `Debug`: secrets can be in it.
+/// The output of a program. No `Debug`: it can hold secrets.
 #[derive(Clone, Default)]
 struct Printed {
     stdout: String,
@@ -233,7 +234,7 @@ pub struct Finished {
     printed: Printed,
 }
 
-/// Shows nothing of what was printed, as secrets can be in it.
+/// Without the output, which can hold secrets.
 impl fmt::Debug for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Finished").field("status", &self.status).finish_non_exhaustive()
@@ -259,13 +260,13 @@ impl Finished {
         self.status.code()
     }
 
-    /// What it printed.
+    /// Returns the standard output.
     #[must_use]
     pub fn stdout(&self) -> &str {
         &self.printed.stdout
     }
 
-    /// What it complained of.
+    /// Returns the error output.
     #[must_use]
     pub fn stderr(&self) -> &str {
         &self.printed.stderr
@@ -288,7 +289,7 @@ pub struct CommandError {
     printed: Printed,
 }
 
-/// Shows nothing of what was printed, as secrets can be in it.
+/// Without the output, which can hold secrets.
 impl fmt::Debug for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CommandError { program, cause, .. } = self;
@@ -312,19 +313,19 @@ impl CommandError {
         matches!(&self.cause, Cause::Start(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether it was stopped because nobody wants an answer any longer, or was ended by such a signal itself.
+    /// Returns whether the program was stopped because its result is no longer wanted, or was ended by a signal.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         matches!(self.cause, Cause::Stopped | Cause::Interrupted(_))
     }
 
-    /// What it had printed until it was killed.
+    /// Returns the standard output until the program was killed.
     #[must_use]
     pub fn stdout(&self) -> &str {
         &self.printed.stdout
     }
 
-    /// What it had complained of until it was killed.
+    /// Returns the error output until the program was killed.
     #[must_use]
     pub fn stderr(&self) -> &str {
         &self.printed.stderr

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Until when an answer is waited for, and a flag for whoever wants none any longer.
+/// A point in time at which a wait ends, and a flag that ends it earlier.
 #[derive(Debug, Clone)]
 pub struct Deadline {
     allowed: Duration,
@@ -41,7 +41,7 @@ impl Deadline {
         self.end
     }
 
-    /// All the time that there was from the beginning: what a report of "no answer" names.
+    /// Returns the whole time that was allowed: the one in the message about a timeout.
     #[must_use]
     pub fn allowed(&self) -> Duration {
         self.allowed
@@ -53,18 +53,18 @@ impl Deadline {
         self.at
     }
 
-    /// The time that is left; zero once it is over, or nobody wants an answer any longer.
+    /// Returns the remaining time; zero after the deadline, and once the flag is set.
     #[must_use]
     pub fn left(&self) -> Duration {
         if self.is_stopped() { Duration::ZERO } else { self.at.saturating_duration_since(Instant::now()) }
     }
 
-    /// Sets the flag: nobody wants an answer any longer, neither here nor of anything that shares the flag.
+    /// Sets the flag, which ends this wait and all others that share it.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nobody wants an answer any longer.
+    /// Returns whether the flag is set.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

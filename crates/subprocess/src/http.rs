@@ -1,6 +1,6 @@
 //! One request over HTTP, to a TCP or a Unix socket.
 //!
-//! A redirect is never followed: it would ask somebody else.
+//! A redirect is never followed: it could lead to another server.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ const LONGEST_HEAD: usize = 64 * 1024;
 /// How many header fields an answer may have.
 const MOST_FIELDS: usize = 128;
 
-/// What a server has answered.
+/// The response of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Such as 200.
@@ -47,7 +47,7 @@ pub fn get(address: &Address, path: &str, host: &str, https: bool, deadline: &De
     Err(HttpError::NotHttp(address.clone()))
 }
 
-/// The words of the question. What would end a line, or a word of the first line, is refused.
+/// Returns the text of the request. Characters that would end a line, or a word of the first line, are an error.
 fn request(path: &str, host: &str, https: bool) -> Result<String, HttpError> {
     if !path.starts_with('/') || !is_one_word(path) {
         return Err(HttpError::Path(path.escape_debug().to_string()));
@@ -67,7 +67,7 @@ pub fn is_one_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The answer at the beginning of `head`, if it is complete. Interim ones (103, say) are taken off.
+/// Parses the response at the beginning of `head`, if it is complete. Interim responses, such as 103, are removed.
 fn answer(head: &mut Vec<u8>) -> Result<Option<Answer>, httparse::Error> {
     loop {
         let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
@@ -94,7 +94,7 @@ pub enum HttpError {
     Socket(SocketError),
     /// It was closed without a word.
     Closed(Address),
-    /// What was said is not HTTP.
+    /// The response is not HTTP.
     NotHttp(Address),
 }
 

@@ -37,7 +37,7 @@ impl Redis {
         let url = url.split(';').next().unwrap_or_default().trim();
         let (scheme, rest) = url.split_once("://").ok_or(RedisError::Url)?;
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        // A password that should have been escaped ends at the last `@`, whatever is in it.
+        // A password that should have been escaped ends at the last `@`.
         let (secret, host) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (user, password) = secret.split_once(':').unwrap_or((secret, ""));
         let address = match scheme.to_ascii_lowercase().as_str() {
@@ -75,7 +75,7 @@ impl Redis {
     }
 }
 
-/// The host and port of a URL; `localhost:6379` for what it does not say.
+/// Returns the host and port of a URL, with `localhost:6379` as the default.
 fn tcp(text: &str) -> Result<Address, RedisError> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -100,7 +100,7 @@ fn command<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     bytes
 }
 
-/// The next line: Redis says no more than was asked for, and answers one command before the next is sent.
+/// Reads the next line. Redis sends one line for each command, and the next command is sent after it.
 fn line(socket: &mut Socket<'_>, address: &Address) -> Result<String, RedisError> {
     let mut line = Vec::new();
     while line.len() <= LONGEST_LINE {
@@ -152,7 +152,7 @@ pub enum RedisError {
     Socket(SocketError),
     /// It was closed without a word.
     Closed(Address),
-    /// What was said is nothing that Redis says.
+    /// The response is not one of Redis.
     NotAnAnswer(Address),
     /// The URL has no password, and one is needed.
     WantsPassword(Address),
@@ -165,13 +165,13 @@ pub enum RedisError {
 }
 
 impl RedisError {
-    /// Whether nobody is there who takes connections.
+    /// Returns whether no server accepts connections.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         matches!(self, RedisError::Socket(_))
     }
 
-    /// Whether nothing is said of how Redis is: it could not be asked.
+    /// Returns whether the state of Redis is unknown, because it could not be asked.
     #[must_use]
     pub fn is_unasked(&self) -> bool {
         match self {
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use crate::socket::tests::{LONG, SHORT, drip, hold, nobody, serve};
 
-    /// What the URL means, as `address user password`.
+    /// Checks the parsed URL, as `address user password`.
     #[track_caller]
     fn check_url(url: &str, expected: &str) {
         let shown = match Redis::of_url(url) {
@@ -272,7 +272,8 @@ mod tests {
     const PING: &str = "*1\r\n$4\r\nPING\r\n";
     const AUTH: &str = "*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n";
 
-    /// What comes of asking by `secret` (such as `:hunter2@`) one who talks so.
+    /// Checks the result of `PING` with the credentials `secret` (such as `:hunter2@`) at a server with these
+    /// responses.
     #[track_caller]
     fn check(secret: &str, talk: impl FnOnce(TcpStream) + Send + 'static, within: Duration, expected: &str) {
         let address = serve(talk);

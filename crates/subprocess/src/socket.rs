@@ -1,5 +1,5 @@
-//! Sockets under a deadline, TCP or Unix: whoever does not connect, says nothing, or says one byte a second costs the
-//! deadline and no more.
+//! Sockets with a timeout, TCP or Unix. A server that does not accept, is silent, or sends one byte a second costs the
+//! timeout and no more.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,10 +13,10 @@ use std::time::Duration;
 use crate::Deadline;
 use crate::seconds;
 
-/// How often a wait looks whether its time is over, or nobody wants the answer any longer.
+/// How often a wait checks its deadline and its flag.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Where somebody listens.
+/// The address of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A host, by name or number (IPv6 without brackets), and a port.
@@ -69,14 +69,14 @@ impl<'a> Socket<'a> {
         let (sender, answer) = channel();
         let (to, left) = (address.clone(), deadline.left());
         thread::spawn(move || {
-            // Nobody may be waiting any longer.
+            // The receiver may be gone.
             let _ = sender.send(open(&to, left));
         });
         loop {
             check(address, deadline)?;
             match answer.recv_timeout(deadline.left().min(POLL)) {
                 Ok(Ok(stream)) => return Ok(Socket { stream, address, deadline }),
-                // Its time is measured by the deadline alone, and told as such.
+                // The deadline alone measures the time, and is the one in the message.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut && deadline.left() <= POLL => {
                     return Err(SocketError::NoAnswer(address.clone(), deadline.allowed()));
                 }
@@ -101,7 +101,7 @@ impl<'a> Socket<'a> {
         Ok(())
     }
 
-    /// What comes next; nothing once the other side has closed the connection.
+    /// Receives the next bytes; none once the other side has closed the connection.
     pub(crate) fn receive(&mut self) -> Result<Vec<u8>, SocketError> {
         let mut buffer = [0; 4096];
         let received = self.attempt(|stream| match stream {
@@ -123,7 +123,7 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// Whether there is time left, and somebody who wants the answer.
+/// Returns an error after the deadline, and once its flag is set.
 fn check(address: &Address, deadline: &Deadline) -> Result<(), SocketError> {
     if deadline.is_stopped() {
         return Err(SocketError::Stopped(address.clone()));
@@ -150,8 +150,8 @@ fn open(address: &Address, left: Duration) -> io::Result<Stream> {
             let mut result = Err(io::ErrorKind::NotFound.into());
             for (index, address) in addresses.iter().enumerate() {
                 let attempt = TcpStream::connect_timeout(address, each.max(Duration::from_millis(1)));
-                // The first refusal says more than what follows: the last address is often an IPv6 one on a machine
-                // that has none ("cannot assign requested address").
+                // The first refusal is the most useful one: the last address is often an IPv6 one on a machine without
+                // IPv6 ("cannot assign requested address").
                 if index == 0 || attempt.is_ok() {
                     result = attempt;
                 }
@@ -172,14 +172,14 @@ fn open(address: &Address, left: Duration) -> io::Result<Stream> {
 pub enum SocketError {
     /// In so much time.
     NoAnswer(Address, Duration),
-    /// Nobody wanted the answer any longer.
+    /// The flag of the deadline was set.
     Stopped(Address),
     /// The operating system's word.
     Io(Address, io::Error),
 }
 
 impl SocketError {
-    /// Whether this user may not connect: it says nothing of how the other side is.
+    /// Returns whether this user may not connect, which reveals nothing about the server.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         matches!(self, SocketError::Io(_, error) if error.kind() == io::ErrorKind::PermissionDenied)
@@ -224,7 +224,7 @@ pub(crate) mod tests {
         Address::Tcp("127.0.0.1".into(), port)
     }
 
-    /// A port at which nobody listens.
+    /// Returns a port without a server.
     pub(crate) fn nobody() -> Address {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         Address::Tcp("127.0.0.1".into(), listener.local_addr().expect("bound").port())
@@ -235,7 +235,7 @@ pub(crate) mod tests {
         while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
     }
 
-    /// Sends `byte` again and again, as slowly as nobody reads, until the other side lets go.
+    /// Sends `byte` again and again, slowly, until the other side closes the connection.
     pub(crate) fn drip(mut stream: TcpStream, byte: u8) {
         stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a time");
         while stream.write_all(&[byte]).is_ok() {

@@ -21,7 +21,8 @@ fn listening(listen: &str) -> Option<Address> {
     address(listen.strip_suffix(" (Stream)")?)
 }
 
-/// The address in a value of `ExecStart`, as `systemctl show` gives it, that the command is told to bind, as gunicorn is.
+/// Returns the address that a command binds, as gunicorn does, from a value of `ExecStart` in the form of `systemctl
+/// show`.
 #[must_use]
 pub fn bound(exec_start: &str) -> Option<Address> {
     let (_, command) = exec_start.split_once("argv[]=")?;
@@ -39,7 +40,8 @@ pub fn bound(exec_start: &str) -> Option<Address> {
     None
 }
 
-/// `/run/x.sock`, `unix:/run/x.sock`, `127.0.0.1:8000`, `[::]:8000`. Whoever listens everywhere does so on loopback.
+/// Parses `/run/x.sock`, `unix:/run/x.sock`, `127.0.0.1:8000` or `[::]:8000`. A server on all addresses is reached on
+/// the loopback address.
 #[must_use]
 pub fn address(text: &str) -> Option<Address> {
     let path = text.strip_prefix("unix:").unwrap_or(text);

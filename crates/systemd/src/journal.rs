@@ -11,7 +11,7 @@ pub const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
 /// The unit is going to be restarted; the invocation is the one that has ended.
 pub const RESTART_SCHEDULED: &str = "5eb03494b6584870a536b337290809b3";
 
-/// What is used of an entry; empty where it has no such field.
+/// The fields of an entry that are used here; empty where the entry has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Entry {
@@ -29,7 +29,7 @@ pub struct Entry {
     result: String,
 }
 
-/// The entries of `journalctl --output json`: one JSON object per line. What is none is left out.
+/// Parses the output of `journalctl --output json`: one JSON object per line. Other lines are left out.
 #[must_use]
 pub fn parse(printed: &str) -> Vec<Entry> {
     printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()

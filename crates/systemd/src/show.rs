@@ -1,4 +1,4 @@
-//! `systemctl show`: what systemd knows of units.
+//! `systemctl show`: the state of units.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use project::secret::Secrets;
 use rustix::time::{ClockId, clock_gettime};
 use subprocess::{Command, CommandError, Deadline};
 
-/// What is asked for; systemd leaves out what a unit of this kind does not have.
+/// The properties that are read; systemd leaves out those that a unit of its kind does not have.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
                           ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart,\
                           MainPID,InvocationID,DropInPaths,Job,TimeoutStopUSec";
 
-/// What systemd has told of a unit.
+/// The state of a unit.
 #[derive(Debug, Clone, Default)]
 pub struct Unit {
     /// The name by which it was asked for; an alias has the properties of the unit behind it.
@@ -50,7 +50,7 @@ impl Unit {
         matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing")
     }
 
-    /// Returns the unit with another value of a property, for tests of what is derived from units.
+    /// Returns the unit with another value of a property, for tests of code that judges units.
     #[must_use]
     pub fn with(mut self, property: &str, value: &str) -> Self {
         self.properties.retain(|(key, _)| key != property);
@@ -92,7 +92,7 @@ pub fn socket_of(service: &str) -> String {
 /// Asks for all units in one go.
 ///
 /// # Errors
-/// When systemd does not tell.
+/// If `systemctl` fails, or does not respond in time.
 pub fn show(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<Vec<Unit>, ShowError> {
     let args = ["show", PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
     let finished = Command::new("systemctl", args).run(deadline).map_err(ShowError::NoAnswer)?;
@@ -102,7 +102,7 @@ pub fn show(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<
     Err(ShowError::Failed(format!("`systemctl` fails: {}", secrets.cover(&finished.complaint()))))
 }
 
-/// Why systemd does not tell of units.
+/// The reason why the state of units is unknown.
 #[derive(Debug)]
 pub enum ShowError {
     /// `systemctl` was not run to its end.

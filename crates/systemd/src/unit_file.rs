@@ -55,7 +55,7 @@ impl UnitFile {
         lines(&self.text, section).filter_map(value).collect()
     }
 
-    /// Whether systemd can be told to start it at boot.
+    /// Returns whether systemd can start it at boot: it has an `[Install]` section with an effect.
     #[must_use]
     pub fn can_be_enabled(&self) -> bool {
         ["WantedBy", "RequiredBy", "UpheldBy", "Also", "Alias"]

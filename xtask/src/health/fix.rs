@@ -1,4 +1,4 @@
-//! `health --fix`: shows, asks, and mends what loses nothing.
+//! `health --fix`: shows the repairs, asks, and fixes problems without losing anything.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -23,8 +23,8 @@ use crate::prompt;
 use crate::typed;
 use crate::world::World;
 
-/// Examines, mends, and examines again, until there is nothing left that was not tried; the last report. Only then is
-/// anything waited for.
+/// Runs the checks and repairs, until no untried repair is left; returns the last report. Only then does it wait for
+/// anything.
 pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
     let Doctor { args, world, deferred, .. } = doctor;
     let look = || doctor.attempt(None, args.deadline, Instant::now());
@@ -36,7 +36,7 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
         let broken: Vec<Outcome> = report.outcomes.iter().filter(is_new).cloned().collect();
         let before = done;
         for outcome in &broken {
-            // What mends one check may mend another.
+            // One repair may fix several checks.
             let Some(repair) = outcome.repair.filter(|repair| !tried.contains(repair)) else { continue };
             tried.push(repair);
             let site = doctor.survey();
@@ -58,7 +58,7 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
                     return Err(Failure::interrupted(message).into());
                 }
                 Err(error) if matches!(Exit::of(&error), Exit::Interrupted | Exit::Locked) => return Err(error),
-                // The report tells how things are all the same.
+                // The report shows the state nevertheless.
                 Err(error) => world.ui.errors(&Failure::of(&error).problems),
             }
             deferred.check("health --fix")?;
@@ -70,7 +70,8 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
     }
 }
 
-/// Whether the operator wants it done; in prod only `--yes` says so, and where it is not known what this is, nobody.
+/// Returns whether the operator wants a repair. In prod only `--yes` is consent; with an unknown environment there is
+/// none.
 fn is_wanted(site: &Site, args: &cli::Health, world: &World<'_>) -> anyhow::Result<bool> {
     if world.common.dry_run {
         return Ok(false);
@@ -95,7 +96,7 @@ fn is_wanted(site: &Site, args: &cli::Health, world: &World<'_>) -> anyhow::Resu
     prompt::confirm("Do it?")
 }
 
-/// What would be done, as it would be typed where it can be.
+/// Returns the repair as it would be typed, where it can be.
 fn told(repair: Repair, site: &Site, additions: &[(String, String)]) -> String {
     match repair {
         Repair::EnvMode => match fs::metadata(site.project.env_file()) {
@@ -144,9 +145,10 @@ fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyh
     Ok(())
 }
 
-/// The keys that only the sample has and that are added, with the values that they get. A sample's value answers none of
-/// the questions that `install` asks, and no secret is taken from it, nor a value that is made of others: the axes stay,
-/// and the rest is what Enter would take there. In prod, only an empty value is taken, of a key that nothing mentions.
+/// Returns the keys that only the sample has and that are added, with their values. A value of the sample answers none
+/// of the questions that `install` asks. No secret is taken from it, and no value that is composed of others: the axes
+/// stay, and the rest is the answer that Enter would give there. In prod, only an empty value is taken, of a key that
+/// the project does not mention.
 fn additions(site: &Site, doctor: &Doctor<'_>) -> Vec<(String, String)> {
     let nothing = EnvFile::default();
     let sample = site.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
@@ -187,8 +189,8 @@ const NO_MENTION: [&str; 5] = [
     ":(exclude,glob)**/node_modules/**",
 ];
 
-/// Whether the key stands anywhere in the project: code with a default of its own, a Compose file or another line of
-/// `.env` can tell an empty value from none. Where nobody can look, it may.
+/// Returns whether the project mentions the key: code with a default of its own, a Compose file or another line of
+/// `.env` can distinguish an empty value from none. Files that cannot be searched may mention it.
 fn is_mentioned(key: &str, site: &Site, doctor: &Doctor<'_>) -> bool {
     let search = ["grep", "--no-index", "--quiet", "--word-regexp", "--fixed-strings", "-e", key, "--", "."];
     let command = Command::new("git", search.into_iter().chain(NO_MENTION)).dir(&site.project.root);
@@ -198,7 +200,7 @@ fn is_mentioned(key: &str, site: &Site, doctor: &Doctor<'_>) -> bool {
     found.map_or(true, |finished| finished.code() != Some(1))
 }
 
-/// Adds the keys that nobody else has added meanwhile; how many.
+/// Adds the keys that are still missing; returns their number.
 fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<usize> {
     let mut added = 0;
     for (key, value) in additions {

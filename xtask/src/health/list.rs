@@ -1,4 +1,4 @@
-//! `health --list`: every check, what it looks at, and whether it would run here.
+//! `health --list`: every check, its subject, and whether it would run here.
 
 use checks::Site;
 use checks::catalogue::{CATALOGUE, Group, Selection};

@@ -101,7 +101,7 @@ where
 
 fn from_set(assignment: &str, args: &cli::Install) -> Result<(String, Answer), Problem> {
     let Some((variable, value)) = assignment.split_once('=') else {
-        // Not repeated: what was meant to be a value may stand there.
+        // Not repeated: it may be a secret value.
         return Err(Problem::new("`--set` expects KEY=VALUE, there is no `=`"));
     };
     if secret::is_secret(variable) || secret::url_passwords(value).next().is_some() {

@@ -24,8 +24,8 @@ impl std::fmt::Display for Axes {
     }
 }
 
-/// Asks both questions, one after the other. What was given with the call, else what `.env` says, else what detection
-/// finds, is the default of the question, and the answer where nobody is asked.
+/// Asks for both axes, one after the other. The default of a question, and its answer without a terminal, is the option
+/// of the call, else the value of `.env`, else the detected value.
 pub(super) fn ask(
     args: &cli::Install,
     given: &Answers,

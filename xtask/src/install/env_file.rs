@@ -1,4 +1,4 @@
-//! The `.env` of an install: what would change, shown with secrets covered, and written once.
+//! The `.env` of an install: its changes, shown with secrets redacted, and written once.
 
 use anyhow::Context;
 use checks::report::{BOLD, DIM, GREEN, Ink, RED};
@@ -28,12 +28,12 @@ impl Preview {
         Ok(Preview { after, changes, is_new: files.existing.is_none(), is_private })
     }
 
-    /// Whether the file already says all this.
+    /// Returns whether the file has all these values already.
     pub(super) fn is_unchanged(&self) -> bool {
         !self.is_new && self.changes.is_empty()
     }
 
-    /// What happens to the file, in a few words.
+    /// Returns the change of the file in a few words.
     pub(super) fn summary(&self) -> String {
         match (self.is_new, self.changes.len()) {
             (true, _) => format!("created, {}", self.readers()),
@@ -74,14 +74,14 @@ impl Preview {
     }
 }
 
-/// Writes the settings, on top of whatever the file holds by now.
+/// Writes the settings into the present content of the file.
 pub(super) fn write(project: &Project, settings: &[Setting], files: &Files<'_>) -> anyhow::Result<Saved> {
     let (_, saved) = envfile::update(&project.env_file(), files.sample, |file| apply(settings, file, files.sample))
         .with_context(|| format!("`{ENV_FILE}` is as it was"))?;
     Ok(saved)
 }
 
-/// Makes the edits; all that cannot be made are told at once.
+/// Makes the edits; returns all that are impossible at once.
 fn apply(settings: &[Setting], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<Vec<Change>> {
     let (mut changes, mut problems) = (Vec::new(), Vec::new());
     for (variable, value) in settings.iter().filter_map(Setting::edit) {

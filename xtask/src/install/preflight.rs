@@ -1,4 +1,4 @@
-//! What has to be there before anything is changed; all that is missing, at once.
+//! The preflight of an install: everything that must be there before anything is changed; all problems at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +16,13 @@ use crate::prompt;
 use crate::typed;
 use crate::world::World;
 
-/// How long a program has to say its version.
+/// The timeout of a program that prints its version.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The uv that is installed where there is none: a version known to work with this tool.
 pub(super) const UV_VERSION: &str = "0.13.9";
 
-/// What was found.
+/// The results of the preflight.
 pub(super) struct Found {
     /// None with `docker`.
     pub(super) tools: Option<Tools>,
@@ -30,7 +30,7 @@ pub(super) struct Found {
     pub(super) is_private: bool,
 }
 
-/// What the steps on this machine are done with.
+/// The tools of the steps on this machine.
 pub(super) struct Tools {
     pub(super) python: Python,
     /// Absent: to be installed into the project's tool folder.
@@ -87,7 +87,7 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
     Ok(Found { tools, is_private })
 }
 
-/// Whether Git leaves `.env` alone; what is wrong is told, and in prod a problem if it is tracked.
+/// Checks that Git ignores `.env`; emits a warning, and in prod returns a problem if Git tracks it.
 fn is_private(
     environment: Environment,
     world: &World<'_>,
@@ -96,7 +96,7 @@ fn is_private(
 ) -> bool {
     let in_git = match in_git(&world.project, &soon(stop)) {
         Ok(in_git) => in_git,
-        // Without Git there is nobody to take it.
+        // Without Git the file is in no repository.
         Err(error) => return error.is_not_found(),
     };
     let is_tracked = in_git.state == InGit::Tracked;
@@ -157,7 +157,7 @@ fn tools(
     }
 }
 
-/// Whether this Python has what uv is installed with. Debian keeps it in a package of its own.
+/// Returns whether this Python has the modules that install uv. Debian has them in a package of its own.
 fn can_make_environments(python: &Python, stop: &Arc<AtomicBool>) -> bool {
     let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(&soon(stop));
     ask.is_ok_and(|finished| finished.is_success())

@@ -17,17 +17,17 @@ use crate::typed;
 use crate::world::World;
 use cell::Settled;
 
-/// A variable and what becomes of it. No `Debug`: it can be a secret.
+/// A variable and its planned value. No `Debug`: it can be a secret.
 #[derive(Clone)]
 pub(super) struct Setting {
     pub(super) variable: String,
-    /// Its value from now on, if `install` has a say in it.
+    /// Its value from now on; `None` if `install` leaves it alone.
     pub(super) value: Option<String>,
     pub(super) origin: Origin,
 }
 
 impl Setting {
-    /// What has to be written. The operator's own line stays as it is, down to the last byte.
+    /// Returns the edit of the file. The operator's own line stays as it is, down to the last byte.
     pub(super) fn edit(&self) -> Option<(&str, &str)> {
         let value = self.value.as_deref().filter(|_| self.origin != Origin::Kept)?;
         Some((&self.variable, value))
@@ -46,7 +46,7 @@ pub(super) enum Origin {
     /// The table's default.
     Default,
     Generated,
-    /// Nobody asked for one.
+    /// The variable has no value, and needs none.
     Unset,
     /// The Compose file's business.
     Compose,
@@ -73,7 +73,7 @@ impl fmt::Display for Origin {
 pub(super) struct Files<'a> {
     /// The operator's `.env`, if there is one. Its values are answers; those of a sample are not.
     pub(super) existing: Option<&'a EnvFile>,
-    /// What a fresh `.env` starts as.
+    /// The content of a fresh `.env`.
     pub(super) sample: &'a EnvFile,
     /// The combination that the operator's `.env` was for, if this run changes it.
     pub(super) previous: Option<Axes>,
@@ -86,8 +86,8 @@ impl Files<'_> {
         Some(entry.value).filter(|value| !matrix::is_empty(value))
     }
 
-    /// What the operator has chosen for this variable before. A value that the table gives the previous combination is
-    /// this tool's own, and is settled again.
+    /// Returns the value that the operator has chosen for this variable before. A value that the matrix gave the
+    /// previous combination is this tool's own, and is set again.
     fn said(&self, variable: &str) -> Option<String> {
         self.value(variable).filter(|_| self.was(variable).is_none())
     }
@@ -106,7 +106,7 @@ impl Files<'_> {
     }
 }
 
-/// Settles every variable: the axes first, the table's rows, then whatever else was given.
+/// Sets every variable: the axes first, then the rows of the matrix, then the other answers.
 pub(super) fn run(
     axes: Axes,
     args: &cli::Install,
@@ -181,7 +181,7 @@ fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, files: &Fi
         .hint(format!("{again} {}, or a file with them: --answers FILE", sets.join(" ")))
 }
 
-/// What a fresh `.env` for prod does not take over from the sample: secrets, which everybody knows who has the sample.
+/// Returns the secrets of the sample that a fresh `.env` for prod does not take over: they are public.
 fn examples(axes: Axes, settings: &[Setting], files: &Files<'_>) -> Vec<Setting> {
     if files.existing.is_some() || axes.environment != Environment::Prod {
         return Vec::new();
@@ -224,7 +224,7 @@ fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files
     }
 }
 
-/// Says what was changed by force, and what was kept though it is unsafe here.
+/// Warns about forced values, and about kept values that are unsafe in this environment.
 fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) {
     warn_of_examples(settings, axes, args, files, world);
     for Setting { variable, value, origin } in settings {

@@ -1,4 +1,4 @@
-//! What `bare` does on this machine: uv, the virtual environment, the database, the checks.
+//! The steps of `bare` on this machine: uv, the virtual environment, the database, the checks.
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,7 +26,7 @@ const DJANGO_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long uv has to compare the virtual environment with the lock file.
 const UV_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the steps work with.
+/// The parts that the steps work with.
 pub(super) struct Bench<'a> {
     pub(super) project: &'a Project,
     /// The virtual environment, as uv makes it.
@@ -40,7 +40,7 @@ pub(super) struct Bench<'a> {
     pub(super) deferred: &'a Deferred,
 }
 
-/// What the steps found and did.
+/// The results of the steps.
 pub(super) struct Done {
     /// Whether anything had to be done.
     pub(super) is_changed: bool,
@@ -50,8 +50,8 @@ pub(super) struct Done {
     pub(super) reads_env_file: bool,
 }
 
-/// The commands as they would be typed in the service folder. What is already so is left out when they are run, and
-/// what `check` looks at is asked together with the rest, in one start of Django.
+/// Returns the commands as they would be typed in the service folder. A run leaves out those that are up to date, and
+/// asks Django for the result of `check` together with the rest, in one start.
 pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -> Vec<String> {
     let mut lines = Vec::new();
     if tools.uv.is_none() {

@@ -1,4 +1,4 @@
-//! The end of an install: what is set, how to start it, what to do next.
+//! The end of an install: the values, the command that starts the service, and the next steps.
 
 use std::path::Path;
 
@@ -13,18 +13,18 @@ use super::settle::Setting;
 use super::steps::Done;
 use crate::world::World;
 
-/// Where `runserver` listens when it is not told otherwise.
+/// The default address of `runserver`.
 const RUNSERVER_URL: &str = "http://127.0.0.1:8000";
 
-/// A longer value pushes its own remark aside, not everybody's.
+/// A longer value moves its own remark, not that of the other values.
 const WIDEST_VALUE: usize = 40;
 
-/// What an install has come to.
+/// The results of an install.
 pub(super) struct Summary<'a> {
     pub(super) axes: Axes,
     pub(super) settings: &'a [Setting],
     pub(super) preview: &'a Preview,
-    /// What was done on this machine; nothing with `docker`.
+    /// The results of the steps on this machine; `None` with `docker`.
     pub(super) done: Option<&'a Done>,
 }
 
@@ -70,7 +70,7 @@ fn start_commands(done: &Done, world: &World<'_>) -> Vec<String> {
     let service = project.service_dir();
     let service = project.relative(&service);
     let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
-    // A service that does not read the file by itself needs somebody to hand it over.
+    // A service that does not read the file itself needs it as an option.
     let env_file = if done.reads_env_file { "" } else { "--env-file .env " };
     let is_here = world.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
     let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root.to_string_lossy())));

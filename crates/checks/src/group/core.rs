@@ -1,4 +1,4 @@
-//! `core`: what a service on this machine stands on.
+//! `core`: the tools that a service on this machine needs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,7 +119,7 @@ fn uv_and_lock(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     vec![found, lock]
 }
 
-/// The arguments of `uv sync` by which the virtual environment is made: they say which extras and groups belong in it.
+/// Returns the arguments of `uv sync` for the virtual environment: they name its extras and groups.
 #[must_use]
 pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'static str> {
     match environment {
@@ -129,7 +129,7 @@ pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'stati
     }
 }
 
-/// Whether the virtual environment is there and holds what `uv.lock` says, by uv's own judgement.
+/// Checks, through uv, that the virtual environment exists and holds the packages of `uv.lock`.
 #[must_use]
 pub fn lock(ground: &Ground<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
     const NAME: &str = "core.lock";

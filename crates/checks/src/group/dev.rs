@@ -1,4 +1,4 @@
-//! `dev`: what only developers need.
+//! `dev`: tools that only developers need.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,9 +18,9 @@ const NAME: &str = "dev.hooks";
 struct HookTool {
     /// The files or folders that configure it; any of them.
     configured_by: &'static [&'static str],
-    /// What stands in the hooks that it has installed; any of them.
+    /// Texts in the hooks that it installs; one of them is enough.
     marks: &'static [&'static str],
-    /// How it is told to install them.
+    /// The command that installs them.
     install: &'static str,
 }
 

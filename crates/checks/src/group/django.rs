@@ -14,8 +14,8 @@ use crate::Site;
 use crate::outcome::{self, Outcome, Repair, Status};
 use crate::run::Probe;
 
-/// What a Python script begins with that asks Django something, run in the folder of manage.py: `set_up()`, and
-/// `answer(name=…)` for a line of JSON on standard output.
+/// The beginning of a Python script that asks Django something, run in the folder of manage.py: it defines `set_up()`,
+/// and `answer(name=…)`, which prints a line of JSON.
 pub const SET_UP: &str = include_str!("django_setup.py");
 const SCRIPT: &str = concat!(include_str!("django_setup.py"), "\n\n", include_str!("django.py"));
 
@@ -34,22 +34,22 @@ pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     })]
 }
 
-/// What one start of Django told: each part that it came to.
+/// The results of one start of Django; a part that it did not come to is `None`.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// What the settings say.
+    /// The settings.
     pub settings: Option<Settings>,
-    /// What `manage.py check` finds; with `--deploy` in prod.
+    /// The findings of `manage.py check`; in prod those of `manage.py check --deploy`.
     pub check: Option<Vec<Finding>>,
     /// The default database.
     pub database: Option<Database>,
     /// Its migrations.
     pub migrations: Option<Migrations>,
-    /// What kept the rest from being told.
+    /// The reason why the other parts are missing.
     pub failure: Option<Failure>,
 }
 
-/// What the settings say.
+/// Values of the settings.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Settings {
     /// Where `collectstatic` puts its files, if that is configured.
@@ -65,23 +65,23 @@ pub struct Finding {
     pub id: String,
     /// From 30 on a warning, from 40 on an error, as in Django.
     pub level: u32,
-    /// What Django says.
+    /// Django's message.
     pub message: String,
-    /// What Django proposes.
+    /// Django's hint.
     pub hint: Option<String>,
 }
 
 /// The default database.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Database {
-    /// What kept it from answering.
+    /// The error that the database reports.
     pub error: Option<String>,
 }
 
 /// The migrations of the default database.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Migrations {
-    /// What is wrong with them by themselves.
+    /// The error in the migrations themselves.
     pub error: Option<String>,
     /// Those that are not applied, such as `auth.0001_initial`.
     pub pending: Vec<String>,
@@ -102,7 +102,7 @@ const ERROR: u32 = 40;
 /// Django's level from which on a finding is a warning.
 const WARNING: u32 = 30;
 
-/// Why Django did not tell everything. Secrets are covered.
+/// The reason why Django did not report everything, with secrets redacted.
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// The last word on it, such as `ModuleNotFoundError: No module named 'shop'`.
@@ -116,7 +116,7 @@ pub struct Failure {
 pub fn ask(ground: &Ground<'_>, environment: Environment, deadline: &Deadline) -> Answer {
     let Ground { project, venv, variables, secrets } = *ground;
     let deploy = (environment == Environment::Prod).then_some("--deploy");
-    // `-B`: looking leaves nothing behind, least of all root's files in somebody else's checkout.
+    // `-B`: a check writes no `.pyc` files, least of all root's files into another user's checkout.
     let args = ["-B", "-"].into_iter().chain(deploy);
     let command = Command::new(interpreter(venv), args).dir(project.service_dir()).envs(variables.to_vec());
     let (told, failure) = match command.stdin(SCRIPT).run(deadline) {
@@ -131,7 +131,7 @@ pub fn ask(ground: &Ground<'_>, environment: Environment, deadline: &Deadline) -
         }
     };
     let mut answer = covered(parse(&told), secrets);
-    // Of a database that does not answer there is no more to be told.
+    // A database that does not respond has no more results.
     let is_down = answer.database.as_ref().is_some_and(|database| database.error.is_some());
     let is_complete = answer.check.is_some() && (answer.migrations.is_some() || is_down);
     answer.failure = failure.or_else(|| {
@@ -143,7 +143,7 @@ pub fn ask(ground: &Ground<'_>, environment: Environment, deadline: &Deadline) -
 
 fn parse(told: &str) -> Answer {
     let mut answer = Answer::default();
-    // A line that is cut off, or that somebody else has printed, is no part of the answer.
+    // A line that is cut off, or that another module has printed, is no result.
     for part in told.lines().filter_map(|line| serde_json::from_str(line).ok()) {
         match part {
             Part::Settings(settings) => answer.settings = Some(settings),
@@ -168,7 +168,8 @@ fn covered(mut answer: Answer, secrets: &Secrets) -> Answer {
     answer
 }
 
-/// The checks of this group, from one answer. A failure is told once, by the first check that it kept from an answer.
+/// Returns the outcomes of this group from one start of Django. A failure is reported once, by the first check that it
+/// prevented.
 #[must_use]
 pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
     let Answer { check: findings, database: found, migrations: listed, failure, .. } = answer;

@@ -55,12 +55,12 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     daemon.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
-/// What Compose has answered, or why it has not. What it answers is asked for as a person in the root folder would.
+/// The results of Compose, or its errors. The commands are those that a person would run in the root folder.
 struct Answers {
     /// The Compose file, from the root folder.
     file: String,
     compose: Result<(String, Declared), Box<Outcome>>,
-    /// As Compose lists them, and as the engine describes them; none if nobody wants to know.
+    /// The containers as Compose lists them, and as the engine describes them; `None` if no check needs them.
     containers: Option<Result<(Vec<Container>, String), String>>,
     /// The host of the engine, if it is not this machine.
     host: Option<String>,
@@ -143,7 +143,7 @@ impl Answers {
     }
 }
 
-/// The containers that Compose has listed, and what the engine has to say of them; or why that is not known.
+/// Returns the containers that Compose has listed, with the engine's description; or the reason why they are unknown.
 fn described(
     listed: Result<Finished, CommandError>,
     site: &Site,
@@ -162,7 +162,7 @@ fn described(
     let ids = listed.iter().map(|container| container.id.as_str());
     let args = ["inspect", "--type", "container", "--format", containers::DETAIL].into_iter().chain(ids);
     match Command::new("docker", args).run(deadline) {
-        // One that is gone since makes this fail, and the others are told all the same.
+        // A container that was removed since makes the command fail; the others are described nevertheless.
         Ok(finished) if finished.is_success() || finished.stderr().to_lowercase().contains("no such") => {
             Ok((listed, finished.stdout().to_owned()))
         }

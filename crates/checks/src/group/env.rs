@@ -28,7 +28,7 @@ pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     vec![
         Probe::new(of_file, move |_| outcomes(&for_file)),
         Probe::new(["env.ignored"], move |deadline| vec![ignored(&for_git, deadline)]),
-        // Comparing what the readers make of a file takes long if that is megabytes of something else.
+        // Comparing the readers takes long for a file of megabytes.
         Probe::new(["env.portable"], move |_| vec![of_lines("env.portable", portable::check, &for_lines)]),
     ]
 }
@@ -43,7 +43,7 @@ fn outcomes(site: &Site) -> Vec<Outcome> {
     ]
 }
 
-/// A check of what stands in the file, if that can be read.
+/// Returns a check of the file's lines, which is skipped if the file cannot be read.
 fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Site) -> Outcome, site: &Site) -> Outcome {
     match (&site.env_file, site.env()) {
         (_, Some(file)) => check(name, file, site),
@@ -100,7 +100,7 @@ fn file(site: &Site) -> Outcome {
     }
 }
 
-/// What others may do with the file, as bits of its mode.
+/// The permissions of other users, as bits of a file's mode.
 const OTHERS: u32 = 0o007;
 
 fn mode(site: &Site) -> Outcome {
@@ -128,7 +128,7 @@ fn mode(site: &Site) -> Outcome {
         .repair(Repair::EnvMode)
 }
 
-/// The mode without what it grants to others.
+/// Returns the mode without the permissions of other users.
 #[must_use]
 pub fn private(mode: u32) -> u32 {
     mode & 0o777 & !OTHERS
@@ -152,7 +152,7 @@ fn ignored(site: &Site, deadline: &Deadline) -> Outcome {
         (_, Some((message, hint))) => Outcome::warn(NAME, message).hint(hint),
         (InGit::Unknown(reason), None) => {
             let message = format!("Git does not tell: {}", site.secrets.cover(reason));
-            // In no repository there is nothing to tell.
+            // Outside of a repository there is nothing to check.
             let is_repository = site.project.root.ancestors().any(|dir| dir.join(".git").exists());
             Outcome::new(NAME, if is_repository { Status::Warn } else { Status::Skip }, message)
         }
@@ -185,14 +185,15 @@ fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
     Outcome::warn(name, format!("only `{SAMPLE_FILE}` has {}", names.join(", "))).hint(hint).repair(Repair::SampleKeys)
 }
 
-/// The variables that only the sample has and that this combination has a use for: what Compose provides is not missed.
+/// Returns the variables that only the sample has and that this combination uses. Values that Compose provides are not
+/// missing.
 #[must_use]
 pub fn missing<'a>(file: &EnvFile, sample: &'a EnvFile, site: &Site) -> Vec<&'a str> {
     let policy = |key: &str| policy(key, site.environment.value, site.deploy_method.value);
     missing_keys(file, sample).into_iter().filter(|key| policy(key) != Some(Policy::Skip)).collect()
 }
 
-/// The command that gives values to variables; secrets come from a file, and what the table forces needs none.
+/// Returns the command that sets variables. Secrets come from a file, and values that the matrix forces need no option.
 fn given(variables: &[&str]) -> String {
     let (secrets, open): (Vec<&str>, Vec<&str>) = variables.iter().partition(|variable| is_secret(variable));
     let sets = open.iter().map(|variable| format!("--set {variable}=…"));

@@ -1,6 +1,6 @@
-//! `systemd`: the units that are installed, and whether what they run answers.
+//! `systemd`: the installed units, and whether their services respond.
 //!
-//! One `systemctl show` tells of all units; then Redis and the service are asked, at the same time.
+//! One `systemctl show` reads the state of all units; then Redis and the service are asked, at the same time.
 
 mod drift;
 #[cfg(test)]
@@ -34,7 +34,7 @@ const DRIFT: &str = "systemd.drift";
 pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     let site = Arc::clone(site);
     let probe = Probe::new([UNIT, REDIS, HTTP, DRIFT], move |deadline| outcomes(&site, deadline));
-    // The units, then what they run.
+    // The units, then their services.
     vec![probe.in_turn(2)]
 }
 
@@ -114,8 +114,8 @@ fn answers(site: &Site, units: &[Unit], allowed_hosts: Option<&str>, deadline: &
     crate::web::judge(HTTP, &address, health_path, &host, &answer)
 }
 
-/// The names of the unit files of a folder, in order; none if there is no such folder. A template (`x@.service`) is
-/// no unit before somebody names an instance.
+/// Returns the names of the unit files of a folder, in order; `None` without such a folder. A template (`x@.service`)
+/// is no unit without an instance.
 fn unit_files(dir: &Path) -> io::Result<Option<Vec<String>>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -148,7 +148,7 @@ fn all(names: &[String], main: &str) -> Vec<String> {
     all
 }
 
-/// What is told when systemd tells nothing.
+/// Returns the outcomes for a systemd that does not respond.
 fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
     let units: Vec<_> = names.iter().map(|name| Outcome::err(unit::check(name), reason)).collect();
     let others = [REDIS, HTTP, DRIFT].map(|name| match units.first() {

@@ -3,12 +3,12 @@
 use super::{Ink, Report, full_text, verdict, with_hint};
 use crate::outcome::Status;
 
-/// What is not well as
-/// [workflow commands](https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions), and the
-/// counts in the last line.
+/// Renders failures and warnings as [workflow
+/// commands](https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions), and the counts in the
+/// last line.
 ///
-/// What a check has found on lines of `.env` is annotated there: `env_file` is its path in the repository. With
-/// `strict`, a warning is an error.
+/// A finding about lines of `.env` is annotated there: `env_file` is its path in the repository. With `strict`, a
+/// warning is an error.
 #[must_use]
 pub fn github(report: &Report, env_file: &str, strict: bool) -> String {
     let level = |status: Status| match status {
@@ -36,12 +36,12 @@ pub fn github(report: &Report, env_file: &str, strict: bool) -> String {
     lines.join("\n")
 }
 
-/// What follows after the second `::`.
+/// Escapes the text after the second `::`.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// What stands between the commas before it.
+/// Escapes a property before it.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

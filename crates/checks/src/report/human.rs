@@ -1,4 +1,4 @@
-//! The report for people: a line a check, by group, and below it what is not well and how it is mended.
+//! The report for people: a line for each check, by group, and below it the failures and their fixes.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,14 +11,13 @@ use crate::outcome::{Finding, Outcome, Status};
 
 /// The length of the longest word for a status.
 const WIDEST: usize = 4;
-/// Where what belongs to a check stands, below its name.
+/// The indentation of the lines below a check.
 const INDENT: &str = "       ";
 
-/// How many lines of what a failing program has printed are shown, if not all are wanted.
+/// The number of output lines of a failing program, unless all are wanted.
 const LAST_LINES: usize = 10;
 
-/// The whole report. `verbose` tells of each check how long it took, and all that is known of what a failing program
-/// has printed.
+/// Renders the whole report. `verbose` adds the time of each check, and the whole output of a failing program.
 #[must_use]
 pub fn human(report: &Report, ink: Ink, verbose: bool) -> String {
     let mut lines = vec![
@@ -66,7 +65,7 @@ pub fn outcome(outcome: &Outcome, width: usize, verbose: bool, ink: Ink) -> Vec<
     lines
 }
 
-/// What a check found: its first line, and everything else a little further in.
+/// Renders a finding: its first line, and the others with more indentation.
 fn finding(finding: &Finding, with_status: bool, ink: Ink) -> Vec<String> {
     let mut lines = finding.message.lines();
     let status = if with_status { format!("{}: ", ink.status(finding.status, 0)) } else { String::new() };

@@ -12,9 +12,9 @@ pub const GREEN: Style = AnsiColor::Green.on_default();
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// Broken.
 pub const RED: Style = AnsiColor::Red.on_default();
-/// What the eye should find first.
+/// The style of the most important words.
 pub const BOLD: Style = Style::new().bold();
-/// What the eye may pass over.
+/// The style of details.
 pub const DIM: Style = Style::new().dimmed();
 
 /// Whether a stream takes colours.

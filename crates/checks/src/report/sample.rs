@@ -1,4 +1,4 @@
-//! The reports that the tests of all forms tell.
+//! Reports for the tests of all forms.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(super) fn sample() -> Report {
     ])
 }
 
-/// What a program may print, and a name that a Compose file may give.
+/// Returns a report with the output of a hostile program, and a name from a hostile Compose file.
 pub(super) fn nasty() -> Report {
     let message = "\x1b[31mred\x1b[0m <&> ]]> \"'\0\u{b}\u{85}\u{FFFE} 100% 🦀\r\na::b,c";
     let output = vec!["::error::no".to_owned(), "</failure>".to_owned()];

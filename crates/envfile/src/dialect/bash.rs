@@ -1,6 +1,7 @@
-//! bash 5.2, `set -a; source .env`: the file is a script. Nothing is executed here; what bash would execute is `Runs`.
+//! bash 5.2, `set -a; source .env`: the file is a script. Nothing is executed here; a part that bash would execute is
+//! `Runs`.
 //!
-//! The grammar of what it runs is not modelled: a syntax error there, at which bash would stop, goes unseen.
+//! The grammar of executed commands is not modelled: a syntax error in one, at which bash would stop, is not found.
 
 use super::{Statement, Variables, statement};
 use crate::Reading;
@@ -30,7 +31,7 @@ pub(super) fn read(text: &Text) -> Vec<Statement> {
     }
 }
 
-/// Reads one command, up to the end of its line, and says what becomes of each variable in it.
+/// Parses one command, up to the end of its line, and returns its effect on each variable.
 fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<String>, Reading)> {
     let mut assigned: Vec<(Option<String>, Reading)> = Vec::new();
     let mut is_exporting = false;
@@ -47,7 +48,7 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
                 cursor.take_line();
                 return vec![(None, Reading::Refused)];
             }
-            // What follows is another command, a file, an array: read on only to find the end of the line.
+            // Another command, a file or an array follows: parsed only to find the end of the line.
             Some(';' | '&' | '|' | '<' | '>' | '(' | ')') => {
                 cursor.bump();
                 runs = true;

@@ -1,4 +1,4 @@
-//! Docker Compose 2.26, `env_file:`. What follows a closing quote is a statement of its own.
+//! Docker Compose 2.26, `env_file:`. Text after a closing quote is a statement of its own.
 
 use super::{Statement, Variables, statement};
 use crate::Reading;
@@ -114,7 +114,8 @@ fn unescape(text: &str) -> String {
     value + rest
 }
 
-/// What the text after a backslash starts with: the character that is meant, and how many bytes were taken.
+/// Returns the character of the escape sequence at the beginning of the text after a backslash, and its length in
+/// bytes.
 fn escape(after: &str) -> (Option<char>, usize) {
     let c = match after.chars().next() {
         Some(c @ ('\\' | '"' | '$')) => c,
@@ -159,7 +160,7 @@ fn expand(text: &str, variables: &Variables) -> Reading {
             match tail.split_once('}').filter(|(operator, _)| is_name(name) && is_operator(operator)) {
                 Some((operator, tail)) => {
                     is_known &= variables.append(name, &mut value).is_some();
-                    // With an operator, also nested braces: beyond what is modelled.
+                    // Operators and nested braces are not modelled.
                     is_known &= operator.is_empty() || is_default_of_set(operator, name, variables);
                     tail
                 }
@@ -182,7 +183,8 @@ fn is_default_of_set(operator: &str, name: &str, variables: &Variables) -> bool 
     is_plain && variables.append(name, &mut value).is_some() && !value.is_empty()
 }
 
-/// Letters and digits of all scripts. It takes no combining marks, which are not told apart here.
+/// Returns whether a character is a letter or digit of any script. Compose accepts no combining marks, which are not
+/// distinguished here.
 fn is_key_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']')
 }

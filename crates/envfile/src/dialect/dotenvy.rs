@@ -31,7 +31,7 @@ pub(super) fn read(text: &Text) -> Vec<Statement> {
     statements
 }
 
-/// What the cut is inside of.
+/// The construct that the cut is inside of.
 #[derive(Clone, Copy, PartialEq)]
 enum Inside {
     Plain,
@@ -89,7 +89,7 @@ fn assignment(cut: &str, variables: &Variables) -> (Option<String>, Reading) {
     (Some(key.to_owned()), reading)
 }
 
-/// A key, and what follows it after blanks.
+/// Parses a key, and returns the rest of the line after blanks.
 fn key(text: &str) -> Option<(&str, &str)> {
     let len = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(text.len());
     let (key, rest) = text.split_at(len);
@@ -166,7 +166,7 @@ fn value(text: &str, variables: &Variables) -> Reading {
     value_or_unknown(is_known.then_some(value))
 }
 
-/// Appends the value of `name`, and says whether it is known. No name is an empty value.
+/// Appends the value of `name`, and returns whether it is known. An empty name has an empty value.
 fn append(variables: &Variables, name: &str, value: &mut String) -> bool {
     name.is_empty() || variables.append(name, value).is_some()
 }

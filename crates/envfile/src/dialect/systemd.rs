@@ -38,7 +38,7 @@ fn comment(cursor: &mut Cursor<'_>) {
     }
 }
 
-/// The key and what becomes of it; a line without `=` is about no key.
+/// Parses an assignment: the key and its reading. A line without `=` has no key.
 fn assignment(cursor: &mut Cursor<'_>) -> (Option<String>, Reading) {
     let start = cursor.pos;
     // Its first character belongs to the key, even if it is `=`.
@@ -104,7 +104,7 @@ fn unquoted(cursor: &mut Cursor<'_>, mut value: String) -> String {
     value
 }
 
-/// What follows a backslash outside quotes; a line break goes with it.
+/// Consumes the character after a backslash outside quotes; a line break is removed with it.
 fn escaped(cursor: &mut Cursor<'_>, value: &mut String) {
     value.extend(cursor.bump().filter(|c| !matches!(c, '\n' | '\r')));
 }

@@ -1,4 +1,4 @@
-//! Replacing files: what is kept, what is refused, and that a failure leaves everything as it was.
+//! Replacing files: attributes that are kept, targets that are refused, and failures that leave everything unchanged.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -174,7 +174,7 @@ const FILE: &str = "ENVFILE_TEST_FILE";
 #[expect(clippy::disallowed_methods, reason = "the limit of a process is for good, so it is another one's")]
 fn a_full_disk_leaves_the_old_file() {
     let folder = Folder::new("K=1\n");
-    // What is left of the disk is 1 KiB; bash, as it is the shortest way to `setrlimit` and `SIG_IGN`.
+    // The disk has 1 KiB left; bash is the shortest way to `setrlimit` and `SIG_IGN`.
     let limited = Command::new("bash")
         .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"])
         .arg(std::env::current_exe().unwrap())

@@ -1,10 +1,10 @@
-//! The models against `measured.txt`, a table of what the real readers made of the same files.
+//! The models against `measured.txt`, a table of the real readers' results for the same files.
 
 use envfile::{EnvFile, Reader, Reading};
 
 const TABLE: &str = include_str!("measured.txt");
 
-/// Where a model does not claim a value, because it depends on an environment or on what a command prints.
+/// The cells for which a model claims no value, because it depends on an environment or on the output of a command.
 const OPEN: &[(&str, Reader)] = &[
     ("047", Reader::Compose),
     ("047", Reader::Bash),
@@ -85,7 +85,7 @@ fn text(cell: &str) -> String {
     signs.iter().fold(cell.to_owned(), |text, (sign, meaning)| text.replace(sign, meaning))
 }
 
-/// Whether `reading` is what `cell` says; `None` where the reading claims nothing that could be compared.
+/// Returns whether `reading` equals `cell`; `None` where the reading claims nothing that could be compared.
 fn is_measured(reading: &Reading, cell: &str) -> Option<bool> {
     match (reading, cell) {
         (Reading::Refused | Reading::Unset | Reading::Runs, "ERR") | (Reading::Unset | Reading::Unknown, "unset") => {
@@ -130,7 +130,7 @@ fn lookup_is_what_python_dotenv_reads() {
         let document = EnvFile::parse(&row.file);
         let is_utf8 = std::str::from_utf8(&row.file).is_ok();
         let found = document.get(name(&row)).map_or(Reading::Unset, |entry| Reading::Value(entry.value));
-        // The library reads what it can of a file that is not UTF-8, where python-dotenv gives up.
+        // The library parses the readable parts of a file that is not UTF-8, where python-dotenv fails.
         assert_eq!(is_measured(&found, cell), Some(is_utf8), "row {}: {cell}", row.number);
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for all documents and all values.
+//! Properties of all documents and all values.
 
 use envfile::{EnvFile, LineKind, Reader, Reading, encode, encode_for_systemd};
 use proptest::prelude::*;

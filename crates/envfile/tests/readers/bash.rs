@@ -1,4 +1,4 @@
-//! bash: `set -a; source FILE`, each in a subshell. There is no PATH, so that what it runs does not exist.
+//! bash: `set -a; source FILE`, each in a subshell. There is no PATH, so that commands in the file do not exist.
 
 use std::path::Path;
 
@@ -25,6 +25,6 @@ pub(crate) fn ask(folder: &Path, readings: &[Reading]) -> Result<Vec<Real>, NoAn
     let arguments = ["--norc", "--noprofile", "-c", SCRIPT, "bash", &count.to_string()];
     let output = output(program(&bash, folder).args(arguments))?;
     let reals = records(&output, count);
-    // Whether it refused or set nothing, it does not say.
+    // bash does not report whether it refused the file or set nothing.
     Ok(reals.into_iter().map(|real| if real == Real::Refused { Real::Unset } else { real }).collect())
 }

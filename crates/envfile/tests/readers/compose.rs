@@ -7,7 +7,7 @@ use envfile::Reading;
 
 use crate::{NoAnswer, Real, find, output, program};
 
-/// How many of the files that the model says are refused are tried: each needs a start of its own.
+/// The number of refused files, by the model, that are tried: each needs a start of Compose.
 const REFUSED: usize = 12;
 
 pub(crate) fn ask(folder: &Path, readings: &[Reading]) -> Result<Vec<Real>, NoAnswer> {
@@ -47,7 +47,7 @@ fn fill(reals: &mut [Real], docker: &str, folder: &Path, files: &[usize]) -> Res
     }
 }
 
-/// What Compose makes of some of the files; an error if it refuses one.
+/// Returns Compose's result for some of the files; an error if it refuses one.
 fn config(docker: &str, folder: &Path, files: &[usize]) -> Result<Vec<Real>, NoAnswer> {
     let mut compose = "name: readers\nservices:\n".to_owned();
     for index in files {

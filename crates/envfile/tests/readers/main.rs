@@ -1,4 +1,4 @@
-//! `encode`, `get` and the models against the real readers, on values and documents that nobody has thought of.
+//! `encode`, `get` and the models against the real readers, on generated values and documents.
 //!
 //! A reader that is not on this machine is reported as ignored, with the reason; with `E2E=require` in the
 //! environment, that is a failure. `docker run` needs an engine; its model is held by the measured table only.
@@ -21,7 +21,7 @@ use proptest::test_runner::TestRunner;
 
 const COUNT: usize = 400;
 
-/// What a real reader made of `K` in one file.
+/// The result of a real reader for `K` in one file.
 #[derive(Clone, PartialEq)]
 enum Real {
     Value(String),
@@ -90,7 +90,7 @@ fn documents(reader: Reader, ask: Ask) -> Result<(), NoAnswer> {
     let mut wrong = Vec::new();
     for (file, real) in files.iter().zip(&reals) {
         let reading = file.reading(reader, "K");
-        // The model of bash does not follow what is run, which can end in an error at any place.
+        // The model of bash does not follow executed commands, which can fail at any place.
         let is_run = |disagreement: &Disagreement| disagreement.readings.contains(&(Reader::Bash, Reading::Runs));
         if reader == Reader::Bash && file.disagreements(&[reader]).iter().any(is_run) {
             continue;

@@ -1,4 +1,5 @@
-//! Values and documents to try, made of what has a meaning to some reader rather than of all characters alike.
+//! Strategies for values and documents, made of parts that have a meaning to some reader rather than of all characters
+//! alike.
 
 use proptest::prelude::*;
 

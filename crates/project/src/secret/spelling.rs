@@ -25,7 +25,7 @@ fn percent_encoded(text: &str, safe: &str) -> String {
     encoded.collect::<Vec<_>>().concat()
 }
 
-/// As between quotes of this kind in Python or JSON; `spell` is for what is not ASCII.
+/// Escapes a text as Python or JSON does between quotes of this kind; `spell` escapes a non-ASCII character.
 fn backslashed(text: &str, quote: char, spell: fn(char) -> String) -> String {
     let escaped = text.chars().map(|c| match c {
         '\\' => r"\\".to_owned(),

@@ -16,11 +16,11 @@ pub fn url_passwords(value: &str) -> impl Iterator<Item = &str> {
 fn of_authority<'a>(scheme: &str, rest: &'a str) -> Option<&'a str> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let has_port = |host: &str| host.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    // An `@` in the path is none of ours, if what stands before is a host.
+    // An `@` in the path does not end the authority, if the text before it is a host.
     if !rest[..end].contains('@') && has_port(&rest[..end]) {
         return None;
     }
-    // A password that should have been escaped ends at the last `@`, whatever is in it.
+    // A password that should have been escaped ends at the last `@`.
     let (user, _) = rest.rsplit_once('@')?;
     match user.split_once(':') {
         Some((_, password)) => (!password.is_empty()).then_some(password),

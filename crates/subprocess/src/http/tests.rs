@@ -16,7 +16,7 @@ fn answering(stream: impl Read + Write + Send, answer: &str) {
     while !question.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read > 0) {
         question.extend(byte);
     }
-    // Whoever has heard enough may be gone already.
+    // The client may have closed the connection already.
     let _ = stream.write_all(answer.as_bytes());
 }
 
@@ -36,7 +36,7 @@ fn the_status_is_taken_and_no_redirect_is_followed() {
     check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, None);
     check("HTTP/1.0 503 Service Unavailable\r\n\r\n", 503, None);
     check("HTTP/1.1 400 Bad Request\r\n\r\n", 400, None);
-    // Somebody who follows would find nobody there.
+    // A client that follows the redirect would be refused.
     check("HTTP/1.1 301 Moved\r\nlocation: http://127.0.0.1:1/x\r\n\r\n", 301, Some("http://127.0.0.1:1/x"));
     check("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", 204, None);
 }

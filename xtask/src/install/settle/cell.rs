@@ -11,14 +11,14 @@ use crate::install::key;
 use crate::prompt;
 use crate::world::World;
 
-/// What a cell comes to.
+/// The result for a cell of the matrix.
 pub(super) enum Settled<'a> {
     As(Option<String>, Origin),
-    /// Required, and nobody there to ask.
+    /// The value is required, and cannot be asked for.
     Missing,
-    /// The answer contradicts what the table forces.
+    /// The answer contradicts the forced value.
     Conflict(&'a Answer, &'static str),
-    /// Required, and the answer says nothing.
+    /// The value is required, and the answer is empty.
     Empty(&'a Answer),
 }
 
@@ -75,8 +75,8 @@ fn default_or_asked<'a>(
     Ok(Settled::As(Some(answer), origin))
 }
 
-/// A secret that is there, or generated, or asked for: `ask` says whether to ask when the offer is declined, and
-/// whether there has to be an answer. One that is there and unsafe in this environment is offered for change.
+/// Returns a secret that exists, is generated, or is asked for: `ask` is the question that follows a declined offer,
+/// and whether it needs an answer. An existing secret that is unsafe in this environment is offered for change.
 fn generated<'a>(
     variable: &str,
     ask: Option<bool>,
@@ -128,7 +128,7 @@ fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World
     Ok(answered_or_unset(answer, files))
 }
 
-/// Says what is asked for, before it is asked for.
+/// Explains a variable before asking for it.
 fn explain(variable: &str, files: &Files<'_>, world: &World<'_>) {
     if let Some(meaning) = files.sample.comment(variable) {
         world.ui.note(world.ui.err().style(DIM, meaning));

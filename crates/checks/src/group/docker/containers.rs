@@ -7,7 +7,7 @@ use docker::is_started_from;
 use project::secret::Secrets;
 use serde::Deserialize;
 
-/// A container, as `docker compose ps --format json` tells of it, and then the engine.
+/// A container, from `docker compose ps --format json` and then from the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Container {
@@ -44,20 +44,21 @@ pub(super) struct Publisher {
     pub(super) protocol: String,
 }
 
-/// What the engine alone knows. Compose tells an exit code as well, and for a container that is restarting it is 0.
+/// The details that only the engine knows. Compose reports an exit code as well, but that of a restarting container is
+/// 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Detail {
     pub(super) restarts: u64,
     pub(super) exit_code: i64,
-    /// What the last health check has printed.
+    /// The output of the last health check.
     pub(super) health_log: String,
     /// The Compose file that it was started from, if that is another one: two checkouts whose Compose projects have
     /// the same name share their containers.
     pub(super) elsewhere: Option<String>,
 }
 
-/// What is asked of the engine, a line for each container: `docker inspect --format`. `{{.State.Health}}` would be
-/// an error for a container without a health check (Docker 20.10).
+/// The format of `docker inspect`, a line for each container. `{{.State.Health}}` would be an error for a container
+/// without a health check (Docker 20.10).
 pub(super) const DETAIL: &str = r#"{"id":{{json .Id}},"oneoff":{{json (index .Config.Labels "com.docker.compose.oneoff")}},"dir":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},"files":{{json (index .Config.Labels "com.docker.compose.project.config_files")}},"restarts":{{json .RestartCount}},"state":{{json .State}}}"#;
 
 #[derive(Deserialize)]
@@ -98,8 +99,8 @@ pub(super) fn listed(text: &str) -> Result<Vec<Container>, serde_json::Error> {
     text.lines().filter(|line| !line.trim().is_empty()).map(serde_json::from_str).collect()
 }
 
-/// The containers of the services, with what the engine has told of them in the form of [`DETAIL`]. Those of a
-/// `docker compose run` are left out, and so is what the engine no longer knows.
+/// Returns the containers of the services, with the engine's description in the form of [`DETAIL`]. Containers of
+/// `docker compose run` are left out, and so are those that are gone.
 pub(super) fn of_services(
     listed: Vec<Container>,
     inspected: &str,

@@ -1,4 +1,4 @@
-//! What the Compose file declares, by Compose's own reading of it.
+//! The services that the Compose file declares, as Compose parses it.
 
 use docker::compose::{self, Config, Port};
 use project::secret::Secrets;
@@ -20,14 +20,14 @@ pub(super) struct Service {
     pub(super) is_published: bool,
 }
 
-/// What the Compose file declares. No `Debug`: there are secrets in it.
+/// The declared services. No `Debug`: they have secrets.
 pub(super) struct Declared {
     pub(super) services: Vec<Service>,
     /// Those of the project, and those that only the Compose file knows.
     pub(super) secrets: Secrets,
 }
 
-/// What the Compose file declares; or what is wrong with it, as the outcome of `docker.compose`.
+/// Returns the declared services; for a file that Compose rejects, the outcome of `docker.compose`.
 pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> Result<Declared, Box<Outcome>> {
     let wrong = match config {
         Ok(finished) if finished.is_success() => match serde_json::from_str::<Config>(finished.stdout()) {
@@ -35,7 +35,7 @@ pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> R
                 let secrets = site.secrets.clone().and(config.secrets());
                 return Ok(Declared { services: services(&config), secrets });
             }
-            // Where it stops making sense, and not what stands there.
+            // The position of the error, without the text around it: that can hold secrets.
             Err(error) => {
                 let place = format!("line {}, {:?}", error.line(), error.classify());
                 Outcome::err(COMPOSE, format!("`docker compose config` is not understood: {place}"))

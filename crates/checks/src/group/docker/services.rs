@@ -13,7 +13,7 @@ pub(super) fn outcome(service: &Service, containers: &[Container], compose_file:
     let command = |verb: &str| format!("docker compose -f {compose_file} {verb} {}", service.name);
     let its: Vec<_> = containers.iter().filter(|container| container.service == service.name).collect();
     let judged = its.iter().map(|container| (*container, judge(container, service.is_job)));
-    // Of equally bad ones the first is told of, whoever it is: reports of the same state are the same.
+    // Of equally bad containers the first is reported, so that two reports of the same state are the same.
     let worst = judged.rev().max_by_key(|(_, (status, _))| badness(*status));
     let Some((container, (status, message))) = worst else {
         return match service.scale {
@@ -82,7 +82,7 @@ fn is_sick(container: &Container) -> bool {
     container.runs() && container.health == "unhealthy"
 }
 
-/// What mends the state of a container, or tells more of it.
+/// Returns the Compose command that fixes the state of a container, or shows more about it.
 fn remedy(container: &Container) -> &'static str {
     match container.state.as_str() {
         "paused" => "unpause",
@@ -114,7 +114,7 @@ mod tests {
         Service { name: "web".to_owned(), scale, is_job, is_published: false }
     }
 
-    /// What is told of a service, without the beginning that all hints share.
+    /// Checks the outcome of a service, without the beginning that all hints share.
     #[track_caller]
     fn check(service: &Service, containers: &[Container], expected: &str) {
         let Outcome { status, message, output, hint, .. } = outcome(service, containers, "c.yaml");

@@ -9,7 +9,7 @@ use super::declared::Service;
 use crate::Site;
 use crate::outcome::Outcome;
 
-/// The services that are looked for first: a proxy before what it stands in front of.
+/// The services that are tried first: a proxy comes before the service behind it.
 const PREFERRED: [&str; 2] = ["proxy", "web"];
 
 pub(super) fn outcome(
@@ -32,13 +32,13 @@ pub(super) fn outcome(
 fn ask(address: &Address, site: &Site, deadline: &Deadline) -> Outcome {
     let health_path = site.project.settings.health_path.as_deref();
     let host = web::host_of(site.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
-    // Whether a request came over HTTPS is the proxy's to say.
+    // The proxy knows whether a request came over HTTPS.
     let answer = http::get(address, web::path_of(health_path), &host, false, deadline);
     crate::web::judge(HTTP, address, health_path, &host, &answer)
 }
 
-/// The service that users reach. What is declared decides, and not what runs: one that is down is not made good by
-/// another one.
+/// Returns the service that users reach. The Compose file decides: another running service is no replacement for one
+/// that is down.
 fn published(services: &[Service]) -> Result<&Service, String> {
     let published: Vec<_> = services.iter().filter(|service| service.is_published && service.scale > 0).collect();
     if let Some(found) = PREFERRED.iter().find_map(|name| published.iter().find(|service| service.name == *name)) {

@@ -1,4 +1,4 @@
-//! `env.matrix`: whether `.env` holds what `install` settles for this combination.
+//! `env.matrix`: whether `.env` has the values that `install` sets for this combination.
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE};
 use envfile::EnvFile;
@@ -46,7 +46,7 @@ pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome 
         .hint(remedy(&options(file, site), wrong))
 }
 
-/// The axes as options of `install`, where `.env` does not say them itself.
+/// Returns the axes as options of `install`, unless `.env` sets them itself.
 fn options(file: &EnvFile, site: &Site) -> String {
     let says = |variable: &str, word: &str| {
         file.get(variable).is_some_and(|entry| entry.value.trim().eq_ignore_ascii_case(word))

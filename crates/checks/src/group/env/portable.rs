@@ -35,8 +35,8 @@ fn readers(method: DeployMethod, is_unit_installed: bool) -> Vec<Reader> {
     [Reader::PythonDotenv].into_iter().chain(other).collect()
 }
 
-/// What the readers disagree on is an error, and so is an assignment that one of them misses; what only bash reads
-/// differently is a warning.
+/// Returns the findings. Different values of the readers are an error, and so is an assignment that one of them misses;
+/// a difference of bash alone is a warning.
 fn findings(file: &EnvFile, readers: &[Reader], secrets: &Secrets) -> Vec<Finding> {
     let with_bash = [readers, &[Reader::Bash]].concat();
     let among_readers = file.disagreements(readers);
@@ -75,7 +75,7 @@ fn may_be_shown(key: &str, class: Class) -> bool {
     class != Class::NotAnAssignment && key.len() <= WIDEST && key.chars().all(is_plain)
 }
 
-/// What mends a whole file.
+/// Returns the command that fixes all lines of a class in the file.
 fn remedy(class: Class) -> Option<String> {
     match class {
         Class::Crlf => Some(format!(r"sed -i 's/\r$//' {ENV_FILE}")),
@@ -87,7 +87,7 @@ fn remedy(class: Class) -> Option<String> {
 /// A longer value is cut off where it is shown.
 const WIDEST: usize = 60;
 
-/// What the readers make of a variable, as it may be shown.
+/// The values that the readers have for a variable, redacted.
 struct Shown<'a> {
     key: &'a str,
     readings: &'a [(Reader, Reading)],
@@ -144,7 +144,7 @@ impl Shown<'_> {
                     // Further lines are a part of the value.
                     break;
                 }
-                // What has become a comment may be the rest of the secret.
+                // A comment may be the rest of the secret.
                 _ if hides && line.starts_with('#') => lines.push("# …".to_owned()),
                 _ => lines.push(secret::covered_line(line, self.secrets)),
             }

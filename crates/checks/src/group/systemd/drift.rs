@@ -40,7 +40,8 @@ fn compare(file: &Path, unit: Option<&Unit>) -> Drift {
     }
 }
 
-/// Judges what was found of each unit file; `stale` are the units that systemd has read before their last change.
+/// Returns the outcome for the comparison of the unit files; `stale` are the units that were changed since systemd has
+/// loaded them.
 fn judge(unit_dir: &Path, drifts: &[(&str, Drift)], stale: &[&str]) -> Outcome {
     let dir = unit_dir.display();
     let those = |wanted: Drift| drifts.iter().filter(move |(_, drift)| *drift == wanted).map(|(name, _)| *name);

@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 /// The names that distributions give to the unit of Redis.
 pub const UNITS: [&str; 2] = ["redis-server.service", "redis.service"];
 
-/// Where Celery's Redis is if no URL says so.
+/// Celery's default broker.
 const DEFAULT_URL: &str = "redis://localhost:6379/0";
 
 /// Asks the Redis of the broker's URL.
@@ -53,7 +53,7 @@ fn local(unit: Option<&Unit>, answer: &Result<Pong, RedisError>) -> Outcome {
         Err(error) => {
             let outcome = Outcome::err(NAME, format!("{state}, and {error}"));
             match unit {
-                // Somebody has answered: to start another one would not help.
+                // A server responds: starting another one would not help.
                 _ if !error.is_unreachable() => outcome,
                 Some(unit) if is_active => outcome.hint(format!("journalctl -u {} -n 50", unit.name)),
                 Some(unit) => {

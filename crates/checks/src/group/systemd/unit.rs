@@ -68,7 +68,7 @@ fn not_running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
     if let Some(socket) = socket.filter(|socket| socket.is_active()) {
         return Outcome::ok(check(name), format!("started on demand by `{}`", socket.name));
     }
-    // A task of a timer, say.
+    // For example the task of a timer.
     if unit.get("Type") == "oneshot" && unit.get("Result") == "success" {
         return Outcome::ok(check(name), "a `oneshot` that is not running now");
     }

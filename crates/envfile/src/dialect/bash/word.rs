@@ -1,4 +1,4 @@
-//! A word of a bash command: quotes, escapes, and what would be expanded.
+//! A word of a bash command: quotes, escapes, and expansions.
 
 use super::super::Variables;
 use crate::cursor::Cursor;
@@ -90,7 +90,7 @@ fn ansi_quoted(cursor: &mut Cursor<'_>, word: &mut Word) -> Result<(), Broken> {
     }
 }
 
-/// What follows a `$`.
+/// Parses an expansion, after its `$`.
 fn dollar(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Result<(), Broken> {
     match cursor.peek() {
         Some('(') => {
@@ -105,7 +105,7 @@ fn dollar(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Re
             let content = bracketed(cursor, '{', '}')?;
             let (name, default) = content.split_once(":-").unwrap_or((&content, ""));
             let known = if is_name(name) { variables.append(name, &mut word.value) } else { None };
-            // A default that is used, or could be: beyond what is modelled.
+            // A default that is used, or could be, is not modelled.
             word.is_known &= known.is_some() && default.is_empty();
             word.runs |= content.contains(['`', '$']);
             Ok(())
