@@ -1,6 +1,6 @@
-"""Asks a server from within a container until it is well: `python3 - ADDRESS PORT HOST PATH SECONDS FROM TO`.
+"""Requests a path of a server from within a container until it is healthy: `python3 - ADDRESS PORT HOST PATH SECONDS FROM TO`.
 
-Well is a status from FROM to below TO. Prints the last answer, as JSON.
+A status from FROM to below TO is healthy. Prints the last response as JSON.
 """
 
 import http.client
@@ -13,13 +13,13 @@ end = time.monotonic() + float(seconds)
 while True:
     connection = http.client.HTTPConnection(address, int(port), timeout=5)
     try:
-        # As a proxy does that has taken the request over HTTPS: a redirect there would tell nothing.
+        # As a proxy requests it that terminates HTTPS: a redirect to HTTPS would reveal nothing.
         connection.request("GET", path, headers={"Host": host, "X-Forwarded-Proto": "https"})
-        answer = {"status": connection.getresponse().status}
+        response = {"status": connection.getresponse().status}
     except (OSError, http.client.HTTPException) as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    is_well = int(low) <= answer.get("status", 0) < int(high)
-    if is_well or time.monotonic() >= end:
+        response = {"error": f"{type(error).__name__}: {error}"}
+    is_healthy = int(low) <= response.get("status", 0) < int(high)
+    if is_healthy or time.monotonic() >= end:
         break
     time.sleep(0.1)
-print(json.dumps({"well": is_well, **answer}))
+print(json.dumps({"is_healthy": is_healthy, **response}))

@@ -34,8 +34,8 @@ pub(super) struct Readiness<'a> {
 
 /// The output of the script: the response of the server in a container.
 #[derive(Deserialize)]
-struct Answer {
-    healthy: bool,
+struct Response {
+    is_healthy: bool,
     status: Option<u16>,
     error: Option<String>,
 }
@@ -158,16 +158,16 @@ impl Readiness<'_> {
         if !finished.is_success() {
             return Ok(Some(format!("cannot be asked from within: {}", finished.complaint())));
         }
-        let Ok(answer) = serde_json::from_str::<Answer>(finished.stdout()) else {
+        let Ok(answer) = serde_json::from_str::<Response>(finished.stdout()) else {
             return Ok(Some("gave no answer that is understood".to_owned()));
         };
         Ok(match answer {
-            Answer { healthy: true, .. } => None,
-            Answer { status: Some(400), .. } => {
+            Response { is_healthy: true, .. } => None,
+            Response { status: Some(400), .. } => {
                 Some(format!("answers 400 on `{path}` as {host}, which may not be in `{DJANGO_ALLOWED_HOSTS}`"))
             }
-            Answer { status: Some(status), .. } => Some(format!("answers {status} on `{path}` as {host}")),
-            Answer { error, .. } => Some(format!("does not answer on port {port}: {}", error.unwrap_or_default())),
+            Response { status: Some(status), .. } => Some(format!("answers {status} on `{path}` as {host}")),
+            Response { error, .. } => Some(format!("does not answer on port {port}: {}", error.unwrap_or_default())),
         })
     }
 
