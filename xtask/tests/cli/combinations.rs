@@ -1,10 +1,10 @@
-//! What `install` leaves in `.env`: every combination of the axes, from every kind of file that it may find.
+//! The `.env` that `install` writes: every combination of the axes, from every kind of existing file.
 
 use snapbox::{assert_data_eq, str};
 
 use crate::sandbox::Sandbox;
 
-/// What is given with the call: everything that the combination requires.
+/// The options of the call: every variable that the combination requires.
 const COMBINATIONS: [(&str, &str); 4] = [
     ("dev+bare", "--env dev --method bare"),
     ("dev+docker", "--env dev --method docker"),
@@ -30,7 +30,7 @@ fn results(sandbox: impl Fn() -> Sandbox) -> String {
     results.join("\n")
 }
 
-/// A generated key, told by its length and alphabet.
+/// Replaces a generated key, which is recognized by its length and alphabet.
 fn without_key(line: &str) -> String {
     let key = line.trim_end_matches('\r').strip_prefix("DJANGO_SECRET_KEY=").unwrap_or_default();
     let is_generated = key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -86,7 +86,7 @@ prod+docker
     );
 }
 
-/// What merely stands in a sample answers nothing.
+/// A value in a sample answers no question.
 #[test]
 fn from_a_sample_with_a_value_in_every_key_and_no_method() {
     let sample = "DJANGO_ENV=prod\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=changeme\nDJANGO_ALLOWED_HOSTS=example.com\n\
@@ -221,8 +221,8 @@ prod+docker
     );
 }
 
-/// Everybody who has the sample knows its secrets: a fresh `.env` for prod does not take them over, and one that has them
-/// is warned about.
+/// The secrets of a sample are public: a fresh `.env` for prod does not take them over, and a `.env` that has them gets
+/// a warning.
 #[test]
 fn no_example_secret_in_prod() {
     let sample = "POSTGRES_USER=app\nPOSTGRES_PASSWORD=changeme\nDATABASE_URL=postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db/app\n\
@@ -265,7 +265,7 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJ
 "#]]);
     let file = sandbox.read(".env");
     assert!(!file.contains("changeme"), "{file}");
-    // What is made of others is made of the operator's.
+    // A value that is composed of others uses the operator's.
     assert!(file.contains("DATABASE_URL=postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db/app\n"), "{file}");
     assert!(file.contains("POSTGRES_USER=app\n") && file.contains("MORE=1\n"), "{file}");
     // An answer is one, and in dev an example will do.
@@ -276,7 +276,7 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJ
     let sandbox = project();
     sandbox.xtask("install --yes").assert().success();
     assert!(sandbox.read(".env").contains("POSTGRES_PASSWORD=changeme\n"));
-    // What is kept on the way to prod is the operator's to replace.
+    // Values that are kept for prod are the operator's to replace.
     sandbox.check(&format!("{to_prod} --dry-run"), 0, str![[r#"
 Plan for prod+docker in [ROOT]
 .env

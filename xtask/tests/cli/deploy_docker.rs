@@ -1,4 +1,4 @@
-//! What `deploy-docker` says before it changes anything. That it deploys is shown on a real engine.
+//! The output of `deploy-docker` before it changes anything. The end-to-end tests deploy to a real engine.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `deploy-systemd` where there is no systemd: all that is wrong is told at once, and nothing is changed.
+//! `deploy-systemd` on a machine without systemd: all problems are reported at once, and nothing is changed.
 
 use snapbox::str;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask health` without a terminal: the report, what is chosen, and how it ends.
+//! `cargo xtask health` without a terminal: the report, the selection of checks, and the exit code.
 
 mod broken;
 mod chosen;

@@ -25,7 +25,7 @@ hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
 "#]],
     );
     assert_eq!(sandbox.read(".env"), env);
-    // A dry run says the same, and so does one that finds no `.env` in the working tree: it is in the index.
+    // A dry run reports the same, and so does a run without a `.env` in the working tree: it is in the index.
     sandbox.xtask(&format!("{PROD} --dry-run")).assert().code(3);
     std::fs::remove_file(sandbox.root().join(".env")).expect("removed");
     sandbox.xtask(PROD).assert().code(3);
@@ -141,7 +141,7 @@ warn   env.ignored  Git does not ignore `.env`: the next `git add` takes its sec
 "#]],
         str![],
     );
-    // The hint does what it says, also where the last line of the file has no end.
+    // The hint works as printed, also where the last line of the file has no end.
     sandbox.write(".gitignore", "*.pyc");
     duct::cmd!("sh", "-c", r"printf '\n.env\n' >>.gitignore").dir(sandbox.root()).run().expect("as it is typed");
     sandbox.check(

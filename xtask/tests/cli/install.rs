@@ -211,7 +211,8 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJAN
     assert!(!sandbox.has(".env"));
 }
 
-/// What the table gave the combination of before is not the operator's choice: it is settled again, in each direction.
+/// A value that the matrix gave the previous combination is not the operator's choice: it is set again, in each
+/// direction.
 #[test]
 fn another_combination_settles_again_what_the_table_gave_the_one_before() {
     let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
@@ -304,7 +305,7 @@ warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
     );
 }
 
-/// A value that says the same in other words, and one that the operator has chosen.
+/// A value in another spelling, and one that the operator has chosen.
 #[test]
 fn other_spellings_are_settled_again_and_choices_are_kept() {
     let value = |env: &str, args: &str, variable: &str| {
@@ -318,7 +319,7 @@ fn other_spellings_are_settled_again_and_choices_are_kept() {
     assert_eq!(value(&format!("{dev}DJANGO_DEBUG=yes\n"), to_prod, "DJANGO_DEBUG"), "0");
     assert_eq!(value(&format!("{dev}DJANGO_DEBUG=off\n"), to_prod, "DJANGO_DEBUG"), "off");
     assert_eq!(value(dev, to_prod, "DJANGO_ALLOWED_HOSTS"), "example.org");
-    // Without a word about the axes, it is what detection takes it for: dev and bare.
+    // Without axes in the file, detection takes it for dev and bare.
     assert_eq!(value("DJANGO_DEBUG=1\n", &format!("{to_prod} --set DJANGO_ALLOWED_HOSTS=a"), "DJANGO_DEBUG"), "0");
     // Nothing changes, and so nothing is settled again.
     let prod = "DJANGO_ENV=prod\nDEPLOY_METHOD=docker\nDJANGO_ALLOWED_HOSTS=example.org\nDJANGO_DEBUG=1\n";

@@ -1,4 +1,4 @@
-//! The command line as people and scripts meet it: whole outputs, exit codes, and what is left in the project.
+//! The command line from outside: whole outputs, exit codes, and the files that remain in the project.
 
 mod answers;
 mod combinations;

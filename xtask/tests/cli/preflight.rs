@@ -1,4 +1,4 @@
-//! What `cargo xtask install` needs before it begins, and where it ends.
+//! The preflight of `cargo xtask install`, and its exit codes.
 
 use std::fs::File;
 
@@ -196,7 +196,7 @@ hint: docker compose -f compose.yaml config
     assert!(sandbox.has(".env"));
 }
 
-/// A program that dies of the terminal's Ctrl-C is an interruption, also where nobody else has got the signal yet.
+/// A program that exits by the terminal's Ctrl-C is an interruption, also if the signal has not reached this process.
 #[test]
 fn a_program_that_is_interrupted_ends_the_install() {
     let sandbox = Sandbox::project().shims(&["uv-interrupted", "python"]);

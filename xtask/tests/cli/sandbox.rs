@@ -53,7 +53,7 @@ impl Sandbox {
         self
     }
 
-    /// The same, instead of what was there.
+    /// Replaces a link to a shim.
     pub(crate) fn relink(self, name: &str, shims: &str) -> Self {
         fs::remove_file(self.root().join(name)).expect("a link");
         self.link(name, shims)

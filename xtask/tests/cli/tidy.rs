@@ -1,4 +1,4 @@
-//! What every source file keeps to: it says what it is for, and it can be read in a sitting.
+//! The rules for every source file: it begins with its purpose, and is short enough to be read at once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where a call is not compared by [`Sandbox::check`](crate::sandbox::Sandbox::check), its snapshot tells.
+/// The snapshots of calls that [`Sandbox::check`](crate::sandbox::Sandbox::check) does not compare.
 #[test]
 fn every_command_in_a_snapshot_names_the_project() {
     let mut files = Vec::new();
@@ -25,7 +25,7 @@ fn every_command_in_a_snapshot_names_the_project() {
     let mut commands = 0;
     for file in files.iter().filter(|file| !file.ends_with("tidy.rs") && !file.ends_with("sandbox.rs")) {
         let text = fs::read_to_string(file).expect("UTF-8");
-        // Snapshots are raw strings; what stands around them is code.
+        // Snapshots are raw strings; the text around them is code.
         for snapshot in text.split("r#\"").skip(1).filter_map(|rest| rest.split("\"#").next()) {
             crate::sandbox::names_project(snapshot);
             commands += snapshot.matches("cargo xtask ").count();

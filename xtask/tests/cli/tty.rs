@@ -69,7 +69,7 @@ fn check_value(sandbox: &Sandbox, variable: &str, expected: Option<&str>) {
     assert_eq!(file.get(variable).map(|entry| entry.value).as_deref(), expected, "{variable}");
 }
 
-/// Both questions with their meanings, and Enter everywhere: what `--yes` does.
+/// Both questions with their meanings, and Enter everywhere, which answers like `--yes`.
 #[test]
 fn enter_everywhere_is_what_yes_does() {
     let sandbox = Sandbox::project();
@@ -97,7 +97,7 @@ fn dev_and_bare_with_answers_of_ones_own() {
     terminal.at("DJANGO_DEBUG:", "off\r").at("Generate one?", "n\r").at("DJANGO_ALLOWED_HOSTS:", "dev.example.org\r");
     terminal.at("CELERY_BROKER_URL:", "redis://:hunter2@db/0\r").at("CELERY_TASK_ALWAYS_EAGER:", "0\r");
     let rest = terminal.ends(0);
-    // The prompt echoes what is typed; after that it is not shown again.
+    // The prompt echoes the input; after that it is not shown again.
     assert!(!rest.contains("hunter2"), "{rest}");
     assert!(rest.contains("redis://:********@db/0"), "{rest}");
     check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
@@ -126,7 +126,7 @@ fn dev_and_docker() {
     check_value(&sandbox, "DJANGO_SECRET_KEY", Some(""));
 }
 
-/// prod+bare: what is required is asked for until there is an answer; debug and eager are not asked at all.
+/// prod+bare: a required variable is asked for until there is an answer; debug and eager are not asked for at all.
 #[test]
 fn prod_and_bare() {
     let sandbox = Sandbox::project();
@@ -142,7 +142,7 @@ fn prod_and_bare() {
     check_value(&sandbox, "DJANGO_SECRET_KEY", Some("short"));
     check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("0"));
 
-    // A weak key is asked for again; what is declined is kept.
+    // A weak key is asked for again; a declined change keeps it.
     let mut again = Terminal::run(&sandbox, "install");
     again.at("Environment:", ENTER).at("Deployment method:", ENTER);
     again.sees("DJANGO_SECRET_KEY is weak").at("Generate another one?", "n\r").at("DJANGO_SECRET_KEY:", ENTER);
@@ -178,7 +178,7 @@ fn prod_and_docker() {
     again.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG: (1)", "0\r");
     again.at("DJANGO_ALLOWED_HOSTS:", "example.org\r").ends(0);
 
-    // An answer that says nothing is no answer, and takes nothing away.
+    // An empty answer is none, and removes nothing.
     let mut empty = Terminal::run(&sandbox, "install --no-deploy");
     empty.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG:", ENTER);
     empty.at("DJANGO_ALLOWED_HOSTS:", ",\r").ends(0);
@@ -186,7 +186,7 @@ fn prod_and_docker() {
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
 }
 
-/// What the table gave the combination of before is told, and not what Enter takes.
+/// A value that the matrix gave the previous combination is shown, and is not the default.
 #[test]
 fn another_environment_says_what_was() {
     let sandbox = docker();
@@ -200,7 +200,7 @@ fn another_environment_says_what_was() {
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("example.org"));
 }
 
-/// A wrong answer stays on the line, to be mended.
+/// A wrong answer stays on the line, to be corrected.
 #[test]
 fn wrong_answers_are_asked_again() {
     let sandbox = docker();
@@ -249,7 +249,7 @@ fn uv_is_not_installed_unasked() {
     assert!(!sandbox.has(".xtask") && !sandbox.has(".env"));
 }
 
-/// `health --fix` shows and asks; what is declined stays, and is reported.
+/// `health --fix` shows and asks; a declined repair is not done, and the failure is reported.
 #[test]
 fn repairs_are_asked_for() {
     let sandbox = Sandbox::project().file(".env", "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\n");
@@ -269,7 +269,7 @@ fn repairs_are_asked_for() {
     terminal.ends(0);
     assert_eq!(mode(), 0o640);
 
-    // What is done by then is not denied.
+    // The steps that were done by then are reported.
     let sandbox = Sandbox::project().file(".env", "DJANGO_ENV=dev\n").shims(&["uv", "python", "docker"]);
     std::fs::set_permissions(sandbox.root().join(".env"), Permissions::from_mode(0o644)).expect("changed");
     let mut terminal = Terminal::run(&sandbox, "health --fix --only env.mode,env.sample");

@@ -22,7 +22,7 @@ impl Checkout {
         Checkout { root: root.canonicalize().expect("the folder"), _dir: dir }
     }
 
-    /// What Git tracks of this workspace, as it stands in the working tree, in a repository of its own.
+    /// Copies the tracked files of this workspace, as they are in the working tree, into a repository of its own.
     pub(crate) fn of_this_workspace() -> Self {
         let checkout = Checkout::empty();
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
@@ -54,7 +54,7 @@ impl Checkout {
         fs::read_to_string(self.root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Replaces what is there exactly once.
+    /// Replaces a text that the file has exactly once.
     #[track_caller]
     pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let text = self.read(file);
@@ -62,7 +62,7 @@ impl Checkout {
         self.write(file, &text.replace(from, to));
     }
 
-    /// Makes the code a release that `/healthz` is told apart by.
+    /// Makes the code a release that `/healthz` identifies.
     pub(crate) fn code(&self, release: &str) {
         let views = self.read("service/monitoring/views.py");
         let healthz = views.find("HttpResponse(\"").expect("what `/healthz` answers") + "HttpResponse(\"".len();

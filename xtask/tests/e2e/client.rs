@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long an answer may take: far more than any should.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where to ask, and as whom.
+/// The address of the service, and the credentials.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     pub(crate) ip: IpAddr,
@@ -133,7 +133,7 @@ impl Site {
         Connection::open(self)?.ask(self, method, path, Kind::New)
     }
 
-    /// Status and body of what must answer.
+    /// Returns status and body of a response that must come.
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let answer = self.ask("GET", path).unwrap_or_else(|error| panic!("GET {path}: {error}"));

@@ -45,7 +45,7 @@ pub(crate) fn detected() {
     let (all, _) = checkout.run(["detect"]);
     assert!(all.contains(&format!("running containers: {name}-web-1")), "{all}");
 
-    // The file goes before what runs.
+    // The file comes before the running containers.
     checkout.write(".env", "DEPLOY_METHOD=bare\n");
     assert_eq!(checkout.run(["detect", "method"]), ("bare\n".into(), 0));
     // Another project's containers are not ours.
@@ -111,7 +111,7 @@ pub(crate) fn healthy_or_not() {
     let up = Up(&checkout);
     up.compose(["up", "-d"]).run().expect("the stack comes up");
     up.compose(["pause", "held"]).run().expect("it is paused");
-    // What a person runs beside a service, and how it ends, is not the service.
+    // A container that was run by hand, and its exit code, are not the service's.
     let _ = up.compose(["run", "pair", "sh", "-c", "exit 9"]).unchecked().run();
     // Docker takes its time to call one healthy and others unhealthy.
     checkout.health("--only docker.service.web,docker.http --strict --wait 10m", 0);
@@ -152,7 +152,7 @@ pub(crate) fn healthy_or_not() {
 
 const ONE_SERVICE: &str = "services: {web: {image: web, ports: [8000]}}\n";
 
-/// A run that could not look at what it was asked for does not end well, and takes one deadline.
+/// A run whose checks get no response fails, and takes one deadline.
 pub(crate) fn without_an_answer() {
     let checkout = deployed(ONE_SERVICE);
     let ask = |args: &str, docker_host: &str| {

@@ -20,7 +20,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// What is missing, if it is.
+    /// Returns the reason why the engine cannot be used.
     pub(crate) fn missing(self) -> Option<String> {
         let (command, what) = match self {
             Engine::Git => (cmd!("git", "--version"), "git is not installed"),
@@ -57,7 +57,7 @@ const UV: &str = "RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet
 /// The same without uv.
 const BASE: &str = "xtask-e2e-base:bookworm-2-debian";
 
-/// Debian's unit of Redis asks for what a container cannot give.
+/// Debian's unit of Redis needs features that a container does not have.
 const IN_A_CONTAINER: &str = "[Service]\nPrivateUsers=no\nPrivateDevices=no\nLimitNOFILE=1024\n";
 
 /// The machine's own certificates: it may be in a network with a CA of its own.

@@ -1,4 +1,4 @@
-//! Somebody else's checkout: at the root, without a Cargo.toml, with its own ideas.
+//! The checkout of another project: at the root, without a Cargo.toml, with its own layout.
 
 use crate::checkout::Checkout;
 use crate::server::Server;
@@ -77,7 +77,7 @@ pub(crate) fn serves() {
     let site = checkout.uv(".", ["run", "--no-sync", "python", "-c", "import iniconfig"]).run();
     assert!(site.is_ok(), "the extra with the development tools is not installed");
 
-    // This one does not read `.env` by itself: the summary says how it is started all the same.
+    // This service does not read `.env` itself: the summary shows how it is started nevertheless.
     assert!(output.contains("run --env-file .env manage.py runserver"), "{output}");
     let server = Server::start(|address| {
         checkout.uv(".", ["run", "--env-file", ".env", "manage.py", "runserver", "--noreload", address])
@@ -88,7 +88,7 @@ pub(crate) fn serves() {
     let second = checkout.install([]);
     assert!(second.contains("nothing had to be changed"), "{second}");
 
-    // In prod, neither what the sample says nor what install wrote for dev is an answer to what is required.
+    // In prod, neither a value of the sample nor one that install wrote for dev answers a required question.
     let (output, code) = checkout.run(["install", "--yes", "--env", "prod", "--method", "bare"]);
     assert_eq!(code, 2, "{output}");
     assert!(output.contains("`DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare"), "{output}");

@@ -8,7 +8,7 @@ use duct::cmd;
 use crate::checkout::{Checkout, without_uv};
 use crate::server::Server;
 
-/// The main job, typed as the README says: cargo, an alias, and nothing else but Python.
+/// The main use, typed as in the README: cargo, an alias, and only Python besides.
 pub(crate) fn serves() {
     let checkout = Checkout::of_this_workspace();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fresh-checkout");
@@ -127,7 +127,7 @@ os.kill(installer(os.getpid()), signal.Signals[os.environ["E2E_SIGNAL"]])
     }
 }
 
-/// What a failing program prints is shown, but for the secrets in it.
+/// The output of a failing program is shown, with its secrets redacted.
 pub(crate) fn failing_step() {
     let checkout = Checkout::of_this_workspace();
     let migration = "import os\nraise RuntimeError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n";

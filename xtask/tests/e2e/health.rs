@@ -14,7 +14,7 @@ fn installed() -> Checkout {
     checkout
 }
 
-/// What is well is said to be well; what is broken is named, and mended where that loses nothing.
+/// Healthy parts are reported as such; broken ones are named, and fixed if nothing can be lost.
 pub(crate) fn mends() {
     let checkout = installed();
     let well = checkout.health("", 0);
@@ -47,11 +47,11 @@ class Migration(migrations.Migration):
     dependencies = [("monitoring", "0001_initial")]
 "#;
 
-/// A real Django whose database does not answer, and one that tells of the deployment's weak points.
+/// A real Django whose database does not respond, and one with findings for deployment.
 pub(crate) fn asks_django_once() {
     let checkout = installed();
     let settings = checkout.read("service/config/settings.py");
-    // Every start is counted by the settings themselves, which also print what is no line of an answer.
+    // The settings count every start, and print a line that is no result.
     let count = "import os\nos.write(1, b'noise')\nopen(BASE_DIR / 'starts', 'a').write('x')\n";
     checkout.write("service/config/settings.py", &format!("{settings}{count}"));
     checkout.health("", 0);
@@ -99,7 +99,7 @@ pub(crate) fn knows_hooks() {
     tells(&checkout.health("--only dev", 0), &["ok   dev.hooks  `.pre-commit-config.yaml`: pre-commit"]);
 }
 
-/// As another user, and on a read-only disk: a report, whatever cannot be read or written.
+/// As another user, and on a read-only disk: there is a report, even if nothing can be read or written.
 pub(crate) fn reports_without_permission() {
     image();
     let checkout = Checkout::empty();

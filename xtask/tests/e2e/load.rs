@@ -1,4 +1,4 @@
-//! Users who keep asking while a case does something to the service, and what they saw.
+//! Users who send requests during a case, and the responses that they got.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const USERS: usize = 2;
 /// How many failures are kept with their text.
 const KEPT: usize = 5;
 
-/// What one user asks, over and over.
+/// The requests that one user sends, over and over.
 #[derive(Debug, Clone, Copy)]
 struct Question {
     method: &'static str,
@@ -37,7 +37,7 @@ const fn post(kind: Kind) -> Question {
 
 const QUESTIONS: [Question; 4] = [get(Kind::New), get(Kind::KeepAlive), post(Kind::New), post(Kind::KeepAlive)];
 
-/// What happened to all requests, or to those of one user.
+/// The results of all requests, or of those of one user.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) requests: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Tally {
     pub(crate) longest: Duration,
     /// Tasks that the service has promised to do.
     pub(crate) accepted: usize,
-    /// How often a GET was answered with what.
+    /// The number of responses to GET, by their bodies.
     pub(crate) bodies: BTreeMap<String, usize>,
 }
 
@@ -88,7 +88,7 @@ impl Tally {
         self
     }
 
-    /// Tells the figures of a case, whose deploy took `verdict`; then nothing may have failed.
+    /// Prints the figures of a case, whose deploy took `verdict`; no request may have failed.
     #[track_caller]
     pub(crate) fn nothing_failed(&self, case: &str, verdict: Duration) {
         let mut line = format!("{case}: {} requests, {} failed, ", self.requests, self.failed);

@@ -8,7 +8,7 @@ use duct::cmd;
 use crate::checkout::Checkout;
 use crate::engine::IMAGE;
 
-/// How long whatever a machine is bound to do may take.
+/// The time for anything that a machine certainly does.
 pub(crate) const BOOT: Duration = Duration::from_secs(60);
 
 /// A machine with systemd; removed when dropped.

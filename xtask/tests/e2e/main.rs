@@ -30,7 +30,7 @@ const SYSTEMD: &[Engine] = &[Engine::Docker, Engine::Debootstrap, Engine::Git];
 
 fn main() -> ExitCode {
     let trials = vec![
-        // The longest first: those that come last have nobody to share the cores with.
+        // The longest first: the last ones have a core for themselves.
         trial("broken_releases_are_rolled_back", COMPOSE, deploy::broken::rolled_back),
         trial("systemd_broken_releases_are_rolled_back", SYSTEMD, units::broken::rolled_back),
         trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::checkout::Checkout;
 
-/// Takes a report as JSON and as `JUnit`. `junitparser` is a second reader of the latter: what it counts by itself is
-/// what the file says of itself, and what the JSON says.
+/// Validates a report as JSON and as `JUnit`. `junitparser` is a second reader of the latter: its own counts equal
+/// those in the file, and those in the JSON.
 const VALIDATE: &str = r#"
 import json, sys
 import jsonschema, junitparser, xmlschema
@@ -65,7 +65,7 @@ fn check(checkout: &Checkout, code: i32, expected: &[(&str, &str)]) {
         assert_eq!(output.status.code(), Some(code), "{stdout}{stderr}");
         stdout
     };
-    // What is on stdout is the report alone, or it would be no JSON.
+    // Standard output is the report alone, or it would be no JSON.
     let json = health(&["--format", "json"]);
     checkout.write("health.json", &json);
     health(&["--format", "junit", "--output", "health.xml"]);

@@ -9,7 +9,7 @@ use crate::engine::image;
 use crate::machine::{BOOT, Machine};
 
 impl Machine {
-    /// What `health` tells of the group, a line for each check, after checking how it ended; `options` are those of
+    /// Returns the outcomes of the group, a line for each check, after checking the exit code; `options` are those of
     /// `docker exec`.
     #[track_caller]
     fn health_with(&self, options: &[&str], args: &str, code: i32) -> Vec<String> {
@@ -135,7 +135,7 @@ pub(crate) fn health() {
     assert_eq!(machine.health("", 0), well);
     has(&machine.health("", 0), &["ok unit.shop.service: active (`running`), enabled"]);
 
-    // Only what is asked for: the request would start the service.
+    // Only the selected checks run: the request would start the service.
     machine.script("systemctl stop shop.service 2>&1");
     assert_eq!(machine.health("--skip systemd.http --skip systemd.redis --skip systemd.unit", 0), [well[5]]);
     has(&machine.health("--skip systemd.http", 0), &[well[1]]);
@@ -229,7 +229,7 @@ pub(crate) fn answers() {
     has(&told, &silent);
     machine.script("systemctl kill --kill-whom=main -s CONT redis-server shop.service");
 
-    // Whoever may read neither the units' environment nor their socket cannot tell how they are.
+    // A user who can read neither the units' environment nor their socket gets no failures.
     let told = machine.health_with(&["--user", "65534"], "", 0);
     let locked = "skip redis: `redis-server.service` is active, and `localhost:6379` wants a password, and \
                   `CELERY_BROKER_URL` has none; cannot read `/etc/shop/env`: Permission denied (os error 13)";

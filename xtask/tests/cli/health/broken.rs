@@ -1,4 +1,4 @@
-//! The report of what is broken or not there.
+//! The report of failed checks.
 
 use snapbox::str;
 

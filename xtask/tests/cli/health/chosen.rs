@@ -1,4 +1,4 @@
-//! What is asked, how long, and what counts as failed.
+//! The selection of checks, their timeouts, and the exit code.
 
 use snapbox::str;
 
@@ -40,7 +40,7 @@ hint: cargo xtask health --project '[ROOT]' --list
 
 "#]],
     );
-    // What was asked for by name is answered, even if it has no meaning here.
+    // A check that is selected by name has an outcome, even if it has no meaning here.
     sandbox.check(
         "health --only docker.daemon,systemd",
         0,
@@ -180,8 +180,7 @@ fn warnings_fail_only_if_they_shall() {
     sandbox.xtask("health --only env --strict").assert().code(1);
 }
 
-/// A run that has looked at nothing does not look well: what keeps a check from an answer is told by that check, if by
-/// no other.
+/// A run without results does not look healthy: a check that could not run reports the reason, if no other check does.
 #[test]
 fn a_narrowed_run_tells_the_cause() {
     let sandbox = Sandbox::project().relink(".venv", "venv-failing");
@@ -236,7 +235,7 @@ django
     );
 }
 
-/// What Docker is asked for, where Docker is silent or not there.
+/// The checks of Docker, with an engine that does not respond or does not exist.
 #[test]
 fn docker_that_cannot_be_asked() {
     let sandbox = Sandbox::project().file(".env", "DEPLOY_METHOD=docker\nCELERY_TASK_ALWAYS_EAGER=0\n");

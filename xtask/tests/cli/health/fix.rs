@@ -84,7 +84,7 @@ hint: cargo xtask health --project '[ROOT]' --fix --yes --only env.mode
     assert_eq!(sandbox.read(".env"), "DEPLOY_METHOD=bare\n");
 }
 
-/// What the sample says answers nothing: the environment stays, and no secret is taken from it.
+/// The values of the sample are no answers: the environment stays, and no secret is taken from the sample.
 #[test]
 fn what_is_mended_and_what_the_report_says_then() {
     let sandbox = broken();
@@ -233,8 +233,8 @@ error: `manage.py migrate` failed: exit status: 2
     );
 }
 
-/// In prod, only what changes nothing is added: an empty value, of a key that nothing mentions. What the operator has
-/// commented out is not missed.
+/// In prod, only an empty value is added, of a key that the project does not mention. A key that the operator has
+/// commented out is not missing.
 #[test]
 fn no_example_value_in_prod() {
     let sample = "POSTGRES_USER=app\nPOSTGRES_PASSWORD=changeme\nDATABASE_URL=postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db/app\n\
@@ -292,7 +292,7 @@ fix: nothing, as any of them may change something: they are the operator's to de
     assert!(!fixed.contains("\nNOT_WANTED"), "{fixed}");
 }
 
-/// Waits until somebody has mended it.
+/// Waits until the problem is fixed.
 #[test]
 fn waiting_for_it_to_get_well() {
     let sandbox = Sandbox::project();
@@ -325,7 +325,7 @@ fn waiting_for_a_warning_in_vain() {
     sandbox.xtask("health --only env.mode --wait 300ms --strict").assert().code(1).stderr_eq(told);
 }
 
-/// Who does not know what this is mends nothing, and makes no fact of a guess.
+/// With an unknown environment nothing is fixed, and no guess is written down.
 #[test]
 fn nothing_where_the_axes_are_not_known() {
     let sandbox = well();

@@ -84,7 +84,7 @@ skip   django.migrations  the database does not answer
     nobody_sleeps("72.25");
 }
 
-/// It has ended, and what it left behind holds nobody up.
+/// The program has exited, and the children that it left behind delay nothing.
 #[test]
 fn a_uv_whose_child_holds_the_pipe() {
     let _one = one_at_a_time();
@@ -109,7 +109,7 @@ core
     nobody_sleeps("73.25");
 }
 
-/// Ctrl-C reaches nobody but us: what we have started is in process groups of its own.
+/// Ctrl-C reaches only this process: the programs that it has started are in process groups of their own.
 #[test]
 fn an_interrupted_run_leaves_nobody_behind() {
     let _one = one_at_a_time();

@@ -11,10 +11,10 @@ use crate::load::Load;
 struct Broken {
     case: &'static str,
     file: &'static str,
-    /// What is added to the file; a new file has nothing else.
+    /// The code that is added to the file; a new file has nothing else.
     code: &'static str,
     exit_code: i32,
-    /// What the output says of it, beside the rest.
+    /// Texts in the output.
     told: &'static [&'static str],
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn rolled_back() {
         stack.code(&format!("broken release {number}"));
         deploy(&stack, broken);
     }
-    // What has failed so often stands in nobody's way.
+    // Any number of failed deploys does not prevent a successful one.
     stack.code("release 2");
     stack.deployed(QUICK);
     assert_eq!(stack.serving(), "release 2");

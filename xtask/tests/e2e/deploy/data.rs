@@ -1,4 +1,4 @@
-//! What a deploy must not replace unasked: data in no volume, and what another checkout has deployed.
+//! Changes that need consent: data in no volume, and the containers of another checkout.
 
 use crate::checkout::tells;
 use crate::deploy::foreign::{checkout, foreign};
@@ -57,7 +57,7 @@ pub(crate) fn in_no_volume() {
     let answer = || stack.site.get("/").1;
     stack.checkout.write("answer", "release 1");
     stack.deployed("--stability 1s");
-    // What every container writes is no data, and an empty database is none that anybody would miss.
+    // Files that every container writes are no data, and an empty database is none that is worth keeping.
     (0..3).for_each(|_| drop(stack.site.ask("POST", "/").expect("an answer")));
     assert_eq!(answer(), "release 1: 3");
     let first = stack.containers();
@@ -78,7 +78,7 @@ pub(crate) fn in_no_volume() {
         assert_eq!(stack.containers(), first, "{args}: {output}");
     }
     assert_eq!(answer(), "release 1: 3");
-    // A container that does not run has its data all the same; what it is, its name must tell then.
+    // A container that does not run has its data all the same; only the names of the files show their kind.
     docker(&["exec", &stack.id("web"), "cp", "/srv/kept", "/srv/kept.sqlite3"]);
     docker(&["stop", "--time", "1", &stack.id("web")]);
     let (output, code) = stack.deploy("");
@@ -101,7 +101,7 @@ pub(crate) fn in_no_volume() {
     tells(&output, &["`web` keeps data in a volume without a name (`/srv/media`)"]);
 }
 
-/// Two checkouts with the same project name: neither replaces what the other has deployed, unless that is what is wanted.
+/// Two checkouts with the same project name: neither replaces the other's containers without consent.
 pub(crate) fn of_another_checkout() {
     let prod = foreign("another", COMPOSE, SERVER);
     prod.checkout.write("answer", "prod");

@@ -80,7 +80,7 @@ fn killed(stack: &Stack) {
     assert_eq!(stack.ids("web").len(), 2, "it was killed too late");
     assert_eq!(stack.serving(), "release 1");
 
-    // The same release again is put right as any other, and fails as it must.
+    // The same release again is recovered like any other, and fails as expected.
     let (output, code) = stack.deploy("--timeout 15s");
     assert_eq!(code, 4, "{output}");
     tells(&output, &["an earlier deploy was not finished", "rolled back"]);

@@ -1,4 +1,4 @@
-//! From a checkout that was never deployed to one that is, and what `health` says of it.
+//! The first deploy of a checkout, and the health checks after it.
 
 use crate::checkout::tells;
 use crate::deploy::stack::{QUICK, Stack, docker};
@@ -24,7 +24,7 @@ pub(crate) fn from_nothing() {
     let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host.split()[1])");
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
 
-    // What somebody runs from the image has its labels, and is not a part of the stack all the same.
+    // A container that was run from the image by hand has its labels, and is no part of the stack.
     let image = format!("{}-app", stack.name);
     docker(&["run", "--detach", "--init", "--name", &format!("{}-mine", stack.name), &image, "sleep", "infinity"]);
     let containers = stack.containers();
@@ -39,7 +39,7 @@ pub(crate) fn from_nothing() {
     health(&stack);
 }
 
-/// What `health` says of a worker that is well, one that does not run, and one that cannot.
+/// The health of a worker that runs, one that does not, and one that cannot.
 fn health(stack: &Stack) {
     tells(&stack.health("", 0), &["ok   docker.service.celery  healthy", "ok   docker.http "]);
 

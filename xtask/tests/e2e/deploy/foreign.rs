@@ -1,4 +1,4 @@
-//! Somebody else's stack: no proxy, no labels; `web` has the port itself.
+//! The stack of another project: no proxy, no labels; `web` publishes the port itself.
 
 use crate::checkout::{Checkout, tells};
 use crate::deploy::stack::Stack;
@@ -80,7 +80,7 @@ pub(crate) fn without_a_proxy() {
     assert_eq!(answer(), "release 1");
 }
 
-/// Takes its time to end, and rests on something that nobody may replace.
+/// Takes its time to exit, and depends on a service that must not be replaced.
 const SLOW: &str = r#"
 services:
   web:
@@ -106,7 +106,7 @@ pub(crate) fn put_right() {
     stack.deployed("--stability 1s");
     let first = stack.id("web");
 
-    // A change of what `web` rests on is none of `web`, and its data would be lost.
+    // A change of a backing service is none of `web`, and its data would be lost.
     stack.checkout.write("compose.yaml", &compose.replace("\"no\"]", "\"no\", --save, \"\"]"));
     let output = stack.deployed("");
     tells(&output, &["`db` has another configuration, and is left as it is", "nothing has changed"]);
@@ -134,7 +134,7 @@ pub(crate) fn put_right() {
     tells(&output, &["was not finished", "to go back further, run this again"]);
     assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first), "{output}");
 
-    // What somebody has put right by hand meanwhile is left to serve.
+    // A container that was started by hand meanwhile stays, and serves.
     let mut ends = Events::of(&stack, "web", "kill");
     let deploy = Deploy::start(&stack, "");
     ends.next();

@@ -8,7 +8,7 @@ use crate::deploy::stack::{QUICK, Stack, docker, wait_for};
 use crate::deploy::watch::Events;
 use crate::load::{Load, Tally};
 
-/// A task that ends when it is told to, and keeps a row when it begins and when it ends.
+/// A task that waits for a file, and keeps a row at its beginning and at its end.
 const WAITING_TASK: &str = r#"
 
 @app.task(soft_time_limit=300, time_limit=300)
@@ -58,7 +58,7 @@ fn code_change(stack: &Stack) {
     stack.code("release 2");
     let (_, tally) = redeploy(stack, "redeploy_code_change", "");
     assert_eq!(stack.serving(), "release 2");
-    // Some were answered by the old release and some by the new one, and nobody else.
+    // Each response came from the old release or from the new one.
     let seen: Vec<&str> = tally.bodies.keys().map(String::as_str).collect();
     assert_eq!(seen, ["release 1", "release 2"]);
     let new = ["web", "celery", "redis", "proxy"].map(|service| stack.id(service));
@@ -83,7 +83,7 @@ fn env_change(stack: &Stack) {
     assert_eq!(stack.serving(), "release 2");
 }
 
-/// The old worker is told to end while it has a task, and ends it first.
+/// The old worker gets its stop signal during a task, and finishes the task first.
 fn task_in_flight(stack: &Stack) {
     stack.python("from monitoring.tasks import wait; wait.delay()");
     let worker = stack.id("celery");

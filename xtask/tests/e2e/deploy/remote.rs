@@ -1,4 +1,4 @@
-//! An engine that is reached over the network, and what happens when it cannot be reached any more.
+//! An engine on the network, and a connection to it that breaks.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use crate::load::Load;
 
 const ENGINE: &str = "/var/run/docker.sock";
 
-/// Passes what comes to a port on to the engine, until it is cut.
+/// Forwards a port to the engine, until it is cut.
 struct Wire {
     port: u16,
     /// The connections; none once it is cut.
@@ -54,7 +54,7 @@ impl Wire {
     }
 }
 
-/// Both ways, each until its end: a side that has said all may still listen.
+/// Forwards both directions, each until its end: a side that has sent everything may still listen.
 fn pass(client: TcpStream) {
     let engine = UnixStream::connect(ENGINE).expect("the engine's socket");
     let (mut from_client, mut to_engine) =

@@ -14,7 +14,7 @@ use crate::engine::{IMAGE, image};
 /// How long something that is bound to happen may take.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// For a deploy that is not what a case is about: does not watch for long.
+/// For a deploy that is not the subject of a case: a short watch.
 pub(crate) const QUICK: &str = "--stability 1s";
 
 pub(crate) const KEY: &str = "a-key-for-the-tests-0123456789-abcdefghijklmnopqrstuvwxyz";
@@ -54,7 +54,7 @@ impl Stack {
         );
         let owner_only = Permissions::from_mode(0o600);
         fs::set_permissions(stack.checkout.root.join(".env"), owner_only).expect("the owner may");
-        // Whatever a run before left that had the same number.
+        // The remains of an earlier run with the same process id.
         stack.remove();
         stack
     }
@@ -77,7 +77,7 @@ impl Stack {
         self.with_variables(self.checkout.xtask_behind(Some(shims), args)).stdin_null()
     }
 
-    /// What somebody does with Compose by hand.
+    /// Runs Compose by hand.
     #[track_caller]
     pub(crate) fn compose(&self, args: &[&str]) {
         let command = cmd("docker", [&["compose"], args].concat()).dir(&self.checkout.root);
@@ -115,7 +115,7 @@ impl Stack {
         self.checkout.code(release);
     }
 
-    /// What `/healthz` answers.
+    /// Returns the response of `/healthz`.
     #[track_caller]
     pub(crate) fn serving(&self) -> String {
         let (status, body) = self.site.get("/healthz");
@@ -148,7 +148,7 @@ impl Stack {
         ids.into_iter().next().unwrap_or_default()
     }
 
-    /// Every container of the project, with what would tell that it was touched.
+    /// Returns every container of the project, with the fields that change when it is touched.
     pub(crate) fn containers(&self) -> Vec<String> {
         let ids = self.ps("{{.ID}}", &[]);
         let format =
@@ -208,7 +208,8 @@ impl Stack {
     }
 
     fn remove(&self) {
-        // Not in the checkout, whose Compose file a case may have broken: the labels tell what belongs to the project.
+        // Not in the checkout, whose Compose file a case may have broken: the labels identify the containers of the
+        // project.
         let down = ["compose", "--project-name", &self.name, "down", "--volumes", "--timeout", "0", "--remove-orphans"];
         let _ = cmd("docker", down).dir("/").stdout_null().stderr_null().unchecked().run();
         let ids = self.ps("{{.ID}}", &[]);
@@ -230,7 +231,7 @@ impl Drop for Stack {
     }
 }
 
-/// What `docker` prints, which must work.
+/// Runs `docker`, which must succeed, and returns its output.
 #[track_caller]
 pub(crate) fn docker(args: &[&str]) -> String {
     let output = cmd("docker", args).stdout_capture().stderr_capture().unchecked().run().expect("docker starts");
@@ -253,7 +254,7 @@ pub(crate) fn hides_secrets(output: &str) {
     assert!(!output.contains(KEY) && !output.contains(TOKEN), "a secret is shown: {output}");
 }
 
-/// Asks until it is so; what is asked takes its time, so that nothing has to be slept.
+/// Polls until the condition holds. The condition takes its time, so that there is no pause.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;

@@ -31,7 +31,7 @@ impl Deploy {
         self.0.pids()[0].to_string()
     }
 
-    /// What Ctrl-C does: the signal goes to the binary and all that it has started.
+    /// Sends the signal of Ctrl-C to the binary and all programs that it has started.
     pub(crate) fn interrupt(&self) {
         cmd!("kill", "-INT", "--", format!("-{}", self.pid())).run().expect("signalled");
     }
@@ -57,7 +57,7 @@ impl Drop for Deploy {
     }
 }
 
-/// What happens to the containers of a service, from the moment this is made.
+/// The engine's events of a service's containers, from the moment when this is made.
 pub(crate) struct Events {
     lines: BufReader<ReaderHandle>,
     what: String,

@@ -9,9 +9,9 @@ use crate::units::server::{SOON, Server};
 struct Broken {
     case: &'static str,
     file: &'static str,
-    /// What is added to the file; a new file has nothing else.
+    /// The code that is added to the file; a new file has nothing else.
     code: &'static str,
-    /// What the output says of it, beside the rest.
+    /// Texts in the output.
     told: &'static [&'static str],
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn rolled_back() {
     }
     unknown_key(&server);
     breaks_as_it_serves(&server);
-    // What has failed so often stands in nobody's way.
+    // Any number of failed deploys does not prevent a successful one.
     server.checkout.code("release 2");
     server.deployed(SOON);
     assert_eq!(server.serving(), "release 2");
@@ -118,7 +118,7 @@ fn unknown_key(server: &Server) {
     server.checkout.write(file, &original);
 }
 
-/// Well on trial, and not in the place of the old one: units and link are put back, and requests wait meanwhile.
+/// Healthy as a canary, and not after the cut-over: units and link are restored, and requests wait meanwhile.
 fn breaks_as_it_serves(server: &Server) {
     let (conf, unit) = ("service/gunicorn.conf.py", "deploy/systemd/server-monitoring.service");
     let originals = [conf, unit].map(|file| server.checkout.read(file));

@@ -1,9 +1,9 @@
-//! The environment of the units: values as hostile as they come, the operator's own file, and what is missing.
+//! The environment of the units: hostile values, the operator's own file, and missing variables.
 
 use crate::checkout::tells;
 use crate::units::server::{SOON, Server};
 
-/// Each with what Django reads of it.
+/// Each value with the one that Django gets.
 const HOSTILE: &str = r#"
 H_SUBSTITUTION='$(touch /tmp/executed)'
 H_BACKTICKS='`touch /tmp/executed`'
@@ -19,7 +19,7 @@ export H_EXPORTED=exported
 
 const ENV: &str = "/etc/server-monitoring/env";
 
-/// What python-dotenv reads of `.env`, and what the service has been handed.
+/// Compares the values that python-dotenv reads from `.env` with those that the service gets.
 const COMPARE: &str = r#"
 import dotenv, sys
 pid = sys.argv[1]
@@ -51,7 +51,7 @@ pub(crate) fn exact() {
     exact(&server);
 }
 
-/// What is missing is told at once, and nothing is changed.
+/// All missing variables are reported at once, and nothing is changed.
 fn nothing_there(server: &Server) {
     server.machine.script("systemctl stop redis-server");
     let before = server.state();

@@ -1,4 +1,4 @@
-//! From a clean system to a service that answers, and what stays as it is.
+//! The first deploy on a clean system, and everything that it leaves unchanged.
 
 use crate::checkout::tells;
 use crate::deploy::stack::wait_for;
@@ -34,12 +34,12 @@ pub(crate) fn from_nothing() {
     states(&server);
 }
 
-/// What sudo has written down is what the plan lists, and nothing else.
+/// The log of sudo has the commands of the plan, and no others.
 fn nothing_but_what_was_planned(server: &Server, plan: &str) {
     let log = server.machine.script("journalctl --no-pager --output cat --identifier sudo");
     let is_command = |line: &&str| line.contains("USER=root") && line.contains("COMMAND=/");
     let done: Vec<String> = log.lines().filter(is_command).map(|line| without_id(&command(line))).collect();
-    // A shell's quotes are not what sudo logs.
+    // sudo does not log the quotes of a shell.
     let planned = plan.lines().filter_map(|line| line.trim().strip_prefix("sudo "));
     let planned: Vec<String> = planned.map(|line| without_id(&line.replace('\'', ""))).collect();
     assert!(planned.len() > 20, "{plan}");
@@ -70,7 +70,7 @@ fn owners(server: &Server) {
     );
     assert_eq!(ask("stat -c '%a %U:%G' /etc/server-monitoring/env"), "640 root:www-data\n");
     assert_eq!(ask("ls /run/systemd/system"), "");
-    // Built by the one who deploys, and compiled: the service could not write what it would compile.
+    // Built by the user who deploys, with bytecode: the service could not write it.
     assert_ne!(ask("find -L /opt/server-monitoring/service/.venv/lib -name '*.pyc' | head -1"), "");
 }
 
@@ -83,11 +83,11 @@ fn exposure(server: &Server) {
     }
 }
 
-/// `health` tells what is not well.
+/// The health checks report units in other states.
 fn states(server: &Server) {
     server.machine.script("systemctl stop server-monitoring-celery");
     tells(&server.health("", 1), &["err   systemd.unit.server-monitoring-celery.service  inactive"]);
-    // Whoever has stopped it has his reasons; the rest is brought up.
+    // A unit that the operator has stopped stays so; the others are started.
     server.checkout.code("release 2");
     server.machine.script("systemctl stop server-monitoring.service server-monitoring.socket");
     tells(&server.health("", 1), &["connection refused"]);

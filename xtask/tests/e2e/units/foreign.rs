@@ -1,4 +1,4 @@
-//! Somebody else's project: its own unit files, no socket, a folder where the link is to be.
+//! Another project: its own unit files, no socket, a folder in the place of the link.
 
 use crate::checkout::{Checkout, tells};
 use crate::units::server::{SOON, Server};
@@ -97,12 +97,12 @@ pub(crate) fn in_place() {
     let output = server.deployed(&format!("--rollback {SOON}"));
     tells(&output, &["-adopted again"]);
     assert_eq!(server.site.get("/").1, "release 1\n");
-    // What it serves from now on is the folder with the uploads again: the question is the same.
+    // The folder with the uploads serves again: the question is the same.
     let (output, code) = server.deploy(SOON);
     assert_eq!(code, 3, "{output}");
     tells(&output, &["`/opt/shop` holds files that the new release does not have"]);
 
-    // However many releases follow, what no deploy has made is never removed.
+    // After any number of releases, a folder that no deploy has made is not removed.
     server.edit_web("raise SystemExit(5)\n", "");
     server.deployed(&format!("--abandon-data {SOON}"));
     for number in 3..8 {

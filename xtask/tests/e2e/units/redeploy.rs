@@ -2,7 +2,7 @@
 
 use crate::units::server::{SOON, Server};
 
-/// A task that ends when it is told to, and keeps a row when it begins and when it ends.
+/// A task that waits for a file, and keeps a row at its beginning and at its end.
 const WAITING_TASK: &str = r#"
 
 @app.task(soft_time_limit=300, time_limit=300)
@@ -46,7 +46,7 @@ pub(crate) fn without_loss() {
     task_in_flight(&server);
 }
 
-/// The old worker is told to end while it has a task, and ends it first.
+/// The old worker gets its stop signal during a task, and finishes the task first.
 fn task_in_flight(server: &Server) {
     let keeps = |what: &str| server.sql(&format!("select count(*) from monitoring_sample where host = '{what}'"));
     server.machine.script(BEGIN);

@@ -15,7 +15,7 @@ use crate::engine::image;
 use crate::load::{Load, Tally};
 use crate::machine::Machine;
 
-/// What uv has fetched once is there for all cases, on this machine and the next time.
+/// The packages that uv has fetched once stay for all cases and later runs, in a volume.
 const CACHE: [&str; 4] = ["-v", "xtask-e2e-uv:/srv/uv-cache", "-e", "UV_CACHE_DIR=/srv/uv-cache"];
 
 const OWNER: &str = "useradd --create-home --uid 1000 --shell /bin/bash dev
@@ -120,8 +120,8 @@ impl Server {
         cmd!("docker", "exec", &self.machine.name, "bash", "-c", script).stderr_null().run().is_ok()
     }
 
-    /// Puts a script before the real `systemctl`: what it does with the arguments of a call, and with `$once`, a file that
-    /// is there until it is removed; the call itself follows.
+    /// Puts a script before the real `systemctl`: it gets the arguments of a call, and `$once`, a file that exists
+    /// until it is removed; the call itself follows.
     pub(crate) fn systemctl(&self, script: &str) {
         let script = format!("#!/bin/sh\nonce=/run/once/it real=/usr/bin/systemctl\n{script}\nexec $real \"$@\"\n");
         self.machine.write("/usr/local/bin/systemctl", &script);
@@ -142,7 +142,7 @@ impl Server {
         tally
     }
 
-    /// What `/healthz` answers.
+    /// Returns the response of `/healthz`.
     #[track_caller]
     pub(crate) fn serving(&self) -> String {
         let (status, body) = self.site.get("/healthz");
@@ -175,7 +175,8 @@ impl Server {
         assert_eq!(self.tasks(), expected, "tasks that were run, against those that were accepted");
     }
 
-    /// What would tell that something was touched: the processes, the link, the releases, the units, the environment.
+    /// Returns everything that changes when something is touched: the processes, the link, the releases, the units, the
+    /// environment.
     #[track_caller]
     pub(crate) fn state(&self) -> String {
         self.machine.script(
@@ -185,7 +186,7 @@ impl Server {
         )
     }
 
-    /// The files of a release that are there, by what their names end with.
+    /// Returns the folders of the releases, by the ends of their names.
     pub(crate) fn releases(&self) -> Vec<String> {
         self.machine.script(&format!("ls {RELEASES}")).lines().map(str::to_owned).collect()
     }
@@ -203,5 +204,5 @@ fn address(machine: &Machine) -> IpAddr {
     address.expect("docker starts").parse().expect("the machine has an address")
 }
 
-/// For a deploy that is not what a case is about.
+/// For a deploy that is not the subject of a case.
 pub(crate) const SOON: &str = QUICK;
