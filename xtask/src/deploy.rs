@@ -3,36 +3,36 @@
 mod render;
 
 use checks::report::BOLD;
-use deploy::compose::{self, Compose};
-use deploy::systemd::{self, Systemd};
-use deploy::{Backend, Context, Event, Events, Operator, Outcome, Question, Verdict, json};
 use xshell::{Shell, cmd};
 
 use self::render::Renderer;
 use crate::cli::Format;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::interrupt::Deferred;
 use crate::prompt;
 use crate::ui::{Ui, seconds};
-use crate::world::World;
+use ::deploy::compose::{self, Compose};
+use ::deploy::systemd::{self, Systemd};
+use ::deploy::{Backend, Event, Events, Operator, Outcome, Question, Verdict, json};
 
 /// Deploys with Docker Compose.
-pub(crate) fn docker(options: &compose::Options, format: Format, world: &World<'_>) -> anyhow::Result<Exit> {
-    run(world, format, Compose::COMMAND, |context| deploy::run::<Compose<'_>>(options, context))
+pub(crate) fn docker(options: &compose::Options, format: Format, context: &Context<'_>) -> anyhow::Result<Exit> {
+    run(context, format, Compose::COMMAND, |context| ::deploy::run::<Compose<'_>>(options, context))
 }
 
 /// Deploys with systemd.
-pub(crate) fn systemd(options: &systemd::Options, format: Format, world: &World<'_>) -> anyhow::Result<Exit> {
-    run(world, format, Systemd::COMMAND, |context| deploy::run::<Systemd<'_>>(options, context))
+pub(crate) fn systemd(options: &systemd::Options, format: Format, context: &Context<'_>) -> anyhow::Result<Exit> {
+    run(context, format, Systemd::COMMAND, |context| ::deploy::run::<Systemd<'_>>(options, context))
 }
 
 fn run(
-    world: &World<'_>,
+    context: &Context<'_>,
     format: Format,
     command: &str,
-    deploy: impl FnOnce(&Context<'_>) -> Verdict,
+    deploy: impl FnOnce(&::deploy::Context<'_>) -> Verdict,
 ) -> anyhow::Result<Exit> {
-    let ui = world.ui;
+    let ui = context.ui;
     let interrupt = Deferred::begin()?;
     let renderer = Renderer::new(ui);
     let receive = |event: Event| match format {
@@ -42,21 +42,21 @@ fn run(
     if format == Format::Json {
         ui.result(json::started(command));
     }
-    let host = world.host;
-    let context = Context {
-        project: &world.project,
-        machine: &host.machine,
+    let host = context.host;
+    let deploy_context = ::deploy::Context {
+        project: &context.project,
+        host_facts: &host.facts,
         user: &host.user,
         uid: host.uid,
         gid: host.gid,
-        is_yes: world.common.yes,
-        is_dry_run: world.common.dry_run,
+        is_yes: context.common.yes,
+        is_dry_run: context.common.dry_run,
         can_ask: host.can_ask && format == Format::Human,
         operator: &Terminal,
         events: Events::new(&receive),
         interrupt: &interrupt,
     };
-    let verdict = deploy(&context);
+    let verdict = deploy(&deploy_context);
     match format {
         Format::Human => {
             renderer.finish();

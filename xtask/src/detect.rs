@@ -7,60 +7,60 @@ use detect::{Detected, deploy_method, environment, mode};
 use serde::Serialize;
 
 use crate::cli::{self, Format, Question};
+use crate::context::Context;
 use crate::exit::{Exit, Problem};
-use crate::world::World;
 
-pub(crate) fn run(args: &cli::Detect, world: &World<'_>) -> anyhow::Result<Exit> {
-    let file = envfile::read(&world.project.env_file())?.unwrap_or_default();
-    let probes = world.probes();
+pub(crate) fn run(args: &cli::Detect, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let file = envfile::read(&context.project.env_file())?.unwrap_or_default();
+    let probes = context.probes();
 
     // Each question asks the outside for no more than it needs.
     let environment = environment(&file);
     if args.question == Some(Question::Env) {
-        return answer(args.format, &environment, world);
+        return answer(args.format, &environment, context);
     }
     let method = deploy_method(&file, &probes);
     if args.question == Some(Question::Method) {
-        return answer(args.format, &method, world);
+        return answer(args.format, &method, context);
     }
     let mode = mode(&environment, &method, &probes);
     if args.question == Some(Question::Mode) {
-        return answer(args.format, &mode, world);
+        return answer(args.format, &mode, context);
     }
 
-    remarks(&environment, world);
-    remarks(&method, world);
-    remarks(&mode, world);
+    remarks(&environment, context);
+    remarks(&method, context);
+    remarks(&mode, context);
     match args.format {
         Format::Json => {
             let (environment, deploy_method, mode) = ((&environment).into(), (&method).into(), (&mode).into());
-            world.ui.result(serde_json::to_string(&Report { schema: 1, environment, deploy_method, mode })?);
+            context.ui.result(serde_json::to_string(&Report { schema: 1, environment, deploy_method, mode })?);
         }
         Format::Human => {
-            world.ui.result(axis("environment", &environment, world.ui.out()));
-            world.ui.result(axis("deploy method", &method, world.ui.out()));
-            world.ui.result(axis("mode", &mode, world.ui.out()));
+            context.ui.result(axis("environment", &environment, context.ui.out()));
+            context.ui.result(axis("deploy method", &method, context.ui.out()));
+            context.ui.result(axis("mode", &mode, context.ui.out()));
         }
     }
     Ok(Exit::Done)
 }
 
-fn answer<T: Display>(format: Format, detected: &Detected<T>, world: &World<'_>) -> anyhow::Result<Exit> {
-    remarks(detected, world);
+fn answer<T: Display>(format: Format, detected: &Detected<T>, context: &Context<'_>) -> anyhow::Result<Exit> {
+    remarks(detected, context);
     match format {
-        Format::Human => world.ui.result(&detected.value),
-        Format::Json => world.ui.result(serde_json::to_string(&Answer::from(detected))?),
+        Format::Human => context.ui.result(&detected.value),
+        Format::Json => context.ui.result(serde_json::to_string(&Answer::from(detected))?),
     }
     Ok(Exit::Done)
 }
 
 /// Prints the values that detection has rejected, and the sources that did not respond.
-fn remarks<T>(detected: &Detected<T>, world: &World<'_>) {
+fn remarks<T>(detected: &Detected<T>, context: &Context<'_>) {
     if let Some(rejected) = &detected.rejected {
-        world.ui.warning(&Problem::new(rejected.to_string()));
+        context.ui.warning(&Problem::new(rejected.to_string()));
     }
     if let Some(unanswered) = &detected.unanswered {
-        world.ui.warning(&Problem::new(unanswered.to_string()));
+        context.ui.warning(&Problem::new(unanswered.to_string()));
     }
 }
 

@@ -8,75 +8,75 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::Context as _;
 use checks::catalogue::Selection;
-use checks::report::{self, Ink};
-use checks::{Event, Limits, Outcome, Report, Site, plan, run_again};
+use checks::report::{self, Colors};
+use checks::{Event, Limits, Outcome, Report, Target, plan, run_again};
 use detect::ENV_FILE;
 
 use crate::cli::{self, ReportFormat};
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::ui::Spinner;
-use crate::world::World;
 
 /// The pause before the first further attempt; each one after is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-pub(crate) fn run(args: &cli::Health, world: &World<'_>) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &cli::Health, context: &Context<'_>) -> anyhow::Result<Exit> {
     let selection = Selection { only: args.only.clone(), skip: args.skip.clone() };
     let deferred = Deferred::begin()?;
-    let doctor = Doctor { args, world, selection: &selection, deferred: &deferred };
+    let health_run = HealthRun { args, context, selection: &selection, deferred: &deferred };
     if args.list {
-        let site = doctor.survey();
+        let target = health_run.survey();
         deferred.check("health --list")?;
-        list::print(&site, world);
+        list::print(&target, context);
         return Ok(Exit::Done);
     }
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
         is_writable(path)?;
     }
-    let mut report = if args.fix { fix::run(&doctor)? } else { doctor.examine(None)? };
-    let is_well = doctor.is_well(&report);
+    let mut report = if args.fix { fix::run(&health_run)? } else { health_run.examine(None)? };
+    let is_healthy = health_run.is_healthy(&report);
     drop(deferred);
     for outcome in &mut report.outcomes {
-        outcome.hint = outcome.hint.take().map(|hint| world.ui.typed(&hint));
+        outcome.hint = outcome.hint.take().map(|hint| context.ui.typed(&hint));
         for finding in &mut outcome.findings {
-            finding.hint = finding.hint.take().map(|hint| world.ui.typed(&hint));
+            finding.hint = finding.hint.take().map(|hint| context.ui.typed(&hint));
         }
     }
-    publish(&report, output, args, world)?;
-    Ok(if is_well { Exit::Done } else { Exit::Failed })
+    publish(&report, output, args, context)?;
+    Ok(if is_healthy { Exit::Done } else { Exit::Failed })
 }
 
 /// The parts of a health run.
-struct Doctor<'a> {
+struct HealthRun<'a> {
     args: &'a cli::Health,
-    world: &'a World<'a>,
+    context: &'a Context<'a>,
     selection: &'a Selection,
     deferred: &'a Deferred,
 }
 
-impl Doctor<'_> {
+impl HealthRun<'_> {
     /// Runs all checks except those that succeeded in a previous report; with `--wait` retries the failed ones.
     fn examine(&self, previous: Option<Report>) -> anyhow::Result<Report> {
-        let Doctor { args, deferred, .. } = self;
+        let HealthRun { args, deferred, .. } = self;
         let started = Instant::now();
         let mut report = self.attempt(previous, args.deadline, started)?;
         let Some(end) = args.wait.map(|wait| started + wait) else { return Ok(report) };
         let mut pause = FIRST_PAUSE;
-        let mut told = String::new();
-        while !self.is_well(&report) {
+        let mut shown = String::new();
+        while !self.is_healthy(&report) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
             let names = self.failures(&report);
-            if names != told {
-                self.world.ui.note(format_args!("not well yet: {names}; trying again for {} s", left.as_secs()));
-                told = names;
+            if names != shown {
+                self.context.ui.note(format_args!("not healthy yet: {names}; retrying for {} s", left.as_secs()));
+                shown = names;
             }
             deferred.pause(pause.min(left));
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -89,10 +89,10 @@ impl Doctor<'_> {
 
     /// Runs the checks without a success so far, in the present state of the project.
     fn attempt(&self, previous: Option<Report>, deadline: Duration, started: Instant) -> anyhow::Result<Report> {
-        let Doctor { args, world, deferred, .. } = self;
-        let spinner = world.ui.spinner("health");
-        let site = Arc::new(self.survey());
-        let probes = plan(&site);
+        let HealthRun { args, context, deferred, .. } = self;
+        let spinner = context.ui.spinner("health");
+        let target = Arc::new(self.survey());
+        let probes = plan(&target);
         let limits = Limits { timeout: args.timeout, deadline };
         let previous = previous.map(|report| report.outcomes).unwrap_or_default();
         let mut waiting = Waiting { spinner: &spinner, checks: Vec::new() };
@@ -102,9 +102,9 @@ impl Doctor<'_> {
         deferred.check("health")?;
         self.is_answered(&outcomes)?;
         Ok(Report {
-            environment: site.environment.clone(),
-            deploy_method: site.deploy_method.clone(),
-            mode: site.mode.clone(),
+            environment: target.environment.clone(),
+            deploy_method: target.deploy_method.clone(),
+            mode: target.mode.clone(),
             outcomes,
             elapsed: started.elapsed(),
         })
@@ -122,7 +122,7 @@ impl Doctor<'_> {
     }
 
     /// Whether nothing makes the run fail.
-    fn is_well(&self, report: &Report) -> bool {
+    fn is_healthy(&self, report: &Report) -> bool {
         report.outcomes.iter().all(|outcome| !outcome.status.is_failure(self.args.strict))
     }
 
@@ -132,10 +132,10 @@ impl Doctor<'_> {
         failures.map(|outcome| &*outcome.name).collect::<Vec<_>>().join(", ")
     }
 
-    fn survey(&self) -> Site {
-        let Doctor { args, world, selection, deferred } = self;
-        let (project, machine) = (world.project.clone(), &world.host.machine);
-        Site::survey(project, machine, (*selection).clone(), args.timeout.min(args.deadline), deferred.flag())
+    fn survey(&self) -> Target {
+        let HealthRun { args, context, selection, deferred } = self;
+        let (project, host_facts) = (context.project.clone(), &context.host.facts);
+        Target::survey(project, host_facts, (*selection).clone(), args.timeout.min(args.deadline), deferred.flag())
     }
 }
 
@@ -167,14 +167,14 @@ fn is_writable(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn publish(report: &Report, output: Option<&Path>, args: &cli::Health, world: &World<'_>) -> anyhow::Result<()> {
-    let ui = world.ui;
-    let ink = if output.is_some() { Ink { has_color: false } } else { ui.out() };
+fn publish(report: &Report, output: Option<&Path>, args: &cli::Health, context: &Context<'_>) -> anyhow::Result<()> {
+    let ui = context.ui;
+    let colors = if output.is_some() { Colors { has_color: false } } else { ui.out() };
     let text = match args.format {
-        ReportFormat::Human => elsewhere(world) + &report::human(report, ink, ui.is_verbose()),
+        ReportFormat::Human => elsewhere(context) + &report::human(report, colors, ui.is_verbose()),
         ReportFormat::Json => report::json(report)?,
         ReportFormat::Junit => report::junit(report, args.strict)?,
-        ReportFormat::Github => report::github(report, &shown_env_file(world), args.strict),
+        ReportFormat::Github => report::github(report, &shown_env_file(context), args.strict),
     };
     let Some(path) = output else {
         return ui.results(&text).context("cannot write the report");
@@ -185,16 +185,16 @@ fn publish(report: &Report, output: Option<&Path>, args: &cli::Health, world: &W
 }
 
 /// Where the commands of the report are to be typed, if that is not here.
-fn elsewhere(world: &World<'_>) -> String {
-    let root = &world.project.root;
-    let is_here = world.host.current_dir.as_ref().is_ok_and(|dir| dir.canonicalize().is_ok_and(|dir| dir == *root));
+fn elsewhere(context: &Context<'_>) -> String {
+    let root = &context.project.root;
+    let is_here = context.host.current_dir.as_ref().is_ok_and(|dir| dir.canonicalize().is_ok_and(|dir| dir == *root));
     if is_here { String::new() } else { format!("project        {}\n", root.display()) }
 }
 
 /// `.env` as GitHub finds it: from the root of the repository, where that is known, else from here.
-fn shown_env_file(world: &World<'_>) -> String {
-    let path = world.project.env_file();
-    let from = world.host.github_workspace.as_ref().or(world.host.current_dir.as_ref().ok());
+fn shown_env_file(context: &Context<'_>) -> String {
+    let path = context.project.env_file();
+    let from = context.host.github_workspace.as_ref().or(context.host.current_dir.as_ref().ok());
     let relative = from.and_then(|from| path.strip_prefix(from).ok()).unwrap_or(ENV_FILE.as_ref());
     relative.display().to_string()
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use checks::Machine;
+use checks::HostFacts;
 use project::secret::in_variable;
 
 /// The facts of this machine and this call.
@@ -30,7 +30,7 @@ pub(crate) struct Host {
     /// Who this is, such as `deploy@server`.
     pub(crate) user: String,
     /// The facts of this machine that the checks need.
-    pub(crate) machine: Machine,
+    pub(crate) facts: HostFacts,
 }
 
 impl Host {
@@ -53,7 +53,7 @@ impl Host {
             uid: ids.0,
             gid: ids.1,
             user: user(),
-            machine: Machine {
+            facts: HostFacts {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
                 venv: env::var_os("UV_PROJECT_ENVIRONMENT").filter(|venv| !venv.is_empty()).map(PathBuf::from),
                 secrets: secrets(),

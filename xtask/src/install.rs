@@ -9,7 +9,6 @@ mod settle;
 mod steps;
 mod summary;
 
-use ::deploy::{compose, systemd};
 use checks::report::BOLD;
 use detect::{DeployMethod, ENV_FILE, Environment};
 use envfile::{Saved, Undo};
@@ -17,32 +16,33 @@ use project::Lock;
 use project::secret::Secrets;
 
 use crate::cli;
+use crate::context::Context;
 use crate::deploy;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::prompt;
-use crate::world::World;
+use ::deploy::{compose, systemd};
 use axes::Axes;
 use env_file::Preview;
 use preflight::{Found, Tools};
 use settle::Files;
-use steps::Bench;
+use steps::InstallContext;
 use summary::Summary;
 
-pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit> {
-    let World { ui, project, .. } = world;
+pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<Exit> {
+    let Context { ui, project, .. } = context;
     let existing = envfile::read(&project.env_file())?;
     let sample = envfile::read(&project.sample_file())?.unwrap_or_default();
     let given = answers::collect(args)?;
 
-    let axes = axes::ask(args, &given, existing.as_ref(), world)?;
-    let previous = existing.as_ref().map(|file| axes::of(file, world)).filter(|previous| *previous != axes);
+    let axes = axes::ask(args, &given, existing.as_ref(), context)?;
+    let previous = existing.as_ref().map(|file| axes::of(file, context)).filter(|previous| *previous != axes);
     let files = Files { existing: existing.as_ref(), sample: &sample, previous };
-    let Found { tools, is_private } = preflight::run(axes, args, world)?;
-    let settings = settle::run(axes, args, &given, &files, world)?;
+    let Found { tools, is_private } = preflight::run(axes, args, context)?;
+    let settings = settle::run(axes, args, &given, &files, context)?;
     let preview = Preview::of(&settings, &files, is_private)?;
-    if world.common.dry_run {
-        print_plan(axes, tools.as_ref(), &preview, &files, args.no_deploy, world);
+    if context.common.dry_run {
+        print_plan(axes, tools.as_ref(), &preview, &files, args.no_deploy, context);
         return Ok(Exit::Done);
     }
 
@@ -55,7 +55,8 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     }
     let lock = Lock::take(project, "install").map_err(Failure::from)?;
     if envfile::read(&project.env_file())? != existing {
-        let problem = Problem::new(format!("`{ENV_FILE}` was changed by somebody else meanwhile: nothing was changed"));
+        let problem =
+            Problem::new(format!("`{ENV_FILE}` was changed by another process meanwhile: nothing was changed"));
         return Err(Failure::new(Exit::Failed, problem.hint("run this again")).into());
     }
     // From here on there are programs to wait for, and then something to undo.
@@ -66,14 +67,14 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
         None => None,
     };
     let saved = env_file::write(project, &settings, &files)?;
-    let secrets = Secrets::of([&preview.after]).and(world.host.machine.secrets.iter().cloned());
+    let secrets = Secrets::of([&preview.after]).and(context.host.facts.secrets.iter().cloned());
     let work = || {
         deferred.check("install")?;
         let (Some(tools), Some(uv)) = (&tools, uv) else { return Ok(None) };
         let (environment, env_file) = (axes.environment, &preview.after);
-        let (venv, secrets, deferred) = (&world.venv(), &secrets, &deferred);
-        let bench = Bench { project, venv, ui, environment, tools, env_file, secrets, deferred };
-        steps::run(&bench, uv).map(Some)
+        let (venv, secrets, deferred) = (&context.venv(), &secrets, &deferred);
+        let install_context = InstallContext { project, venv, ui, environment, tools, env_file, secrets, deferred };
+        steps::run(&install_context, uv).map(Some)
     };
     let done = match work() {
         Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(undo(saved, &error)),
@@ -83,8 +84,8 @@ pub(crate) fn run(args: &cli::Install, world: &World<'_>) -> anyhow::Result<Exit
     // A deployer takes it anew.
     drop(lock);
 
-    summary::print(&Summary { axes, settings: &settings, preview: &preview, done: done.as_ref() }, world);
-    hand_over(axes, args.no_deploy, world)
+    summary::print(&Summary { axes, settings: &settings, preview: &preview, done: done.as_ref() }, context);
+    hand_over(axes, args.no_deploy, context)
 }
 
 /// Prints the plan of a dry run: the file, the commands, and the deploy after them.
@@ -94,9 +95,9 @@ fn print_plan(
     preview: &Preview,
     files: &Files<'_>,
     no_deploy: bool,
-    world: &World<'_>,
+    context: &Context<'_>,
 ) {
-    let World { ui, project, .. } = world;
+    let Context { ui, project, .. } = context;
     ui.result(ui.out().style(BOLD, format_args!("Plan for {axes} in {}", project.root.display())));
     if preview.is_unchanged() {
         ui.result(format_args!("{ENV_FILE}: as it should be"));
@@ -107,7 +108,7 @@ fn print_plan(
     }
     if let Some(tools) = tools {
         let dir = project.service_dir();
-        let title = format!("Commands in {}; what is already so is not done again", dir.display());
+        let title = format!("Commands in {}; steps that are up to date are skipped", dir.display());
         ui.result(ui.out().style(BOLD, title));
         for line in steps::plan(tools, project, axes.environment) {
             ui.result(format_args!("  {line}"));
@@ -135,7 +136,7 @@ fn undo(saved: Saved, error: &anyhow::Error) -> anyhow::Error {
     let outcome = match saved.undo() {
         Ok(Undo::Restored | Undo::Nothing) => format!("`{ENV_FILE}` is as it was"),
         Ok(Undo::Removed) => format!("the new `{ENV_FILE}` is removed again"),
-        Ok(Undo::ChangedSince) => format!("`{ENV_FILE}` was changed by somebody else meanwhile, and is left"),
+        Ok(Undo::ChangedSince) => format!("`{ENV_FILE}` was changed by another process meanwhile, and stays so"),
         Err(undo_error) => format!("`{ENV_FILE}` could not be put back: {undo_error}"),
     };
     Failure::interrupted(format!("{error}: {outcome}")).into()
@@ -158,13 +159,13 @@ fn deployer(axes: Axes, no_deploy: bool) -> Option<Deployer> {
 }
 
 /// Goes on with the deploy. The one with systemd changes this very machine: it is offered if the operator can be asked.
-fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<Exit> {
+fn hand_over(axes: Axes, no_deploy: bool, context: &Context<'_>) -> anyhow::Result<Exit> {
     match deployer(axes, no_deploy) {
         None => return Ok(Exit::Done),
-        Some(Deployer::Docker) => return deploy::docker(&compose::Options::default(), cli::Format::Human, world),
+        Some(Deployer::Docker) => return deploy::docker(&compose::Options::default(), cli::Format::Human, context),
         Some(Deployer::Systemd) => {}
     }
-    if world.is_interactive() {
+    if context.is_interactive() {
         match prompt::confirm("Go on with deploy-systemd?") {
             Ok(true) => {}
             Ok(false) => return Ok(Exit::Done),
@@ -174,5 +175,5 @@ fn hand_over(axes: Axes, no_deploy: bool, world: &World<'_>) -> anyhow::Result<E
             Err(error) => return Err(error),
         }
     }
-    deploy::systemd(&systemd::Options::default(), cli::Format::Human, world)
+    deploy::systemd(&systemd::Options::default(), cli::Format::Human, context)
 }

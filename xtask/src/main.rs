@@ -1,6 +1,7 @@
 //! `cargo xtask`: installs and looks after the service of a checkout, on its two axes.
 
 mod cli;
+mod context;
 mod deploy;
 mod detect;
 mod exit;
@@ -12,17 +13,16 @@ mod manage;
 mod prompt;
 mod typed;
 mod ui;
-mod world;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::ui::Ui;
-use crate::world::World;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -38,12 +38,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
-    let world = World::open(host, ui, &cli.common)?;
+    let context = Context::open(host, ui, &cli.common)?;
     match &cli.command {
-        Command::Install(args) => install::run(args, &world),
-        Command::Health(args) => health::run(args, &world),
-        Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &world),
-        Command::DeploySystemd(args) => deploy::systemd(&args.options(), args.format, &world),
-        Command::Detect(args) => detect::run(args, &world),
+        Command::Install(args) => install::run(args, &context),
+        Command::Health(args) => health::run(args, &context),
+        Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &context),
+        Command::DeploySystemd(args) => deploy::systemd(&args.options(), args.format, &context),
+        Command::Detect(args) => detect::run(args, &context),
     }
 }

@@ -1,6 +1,6 @@
 //! Steps that a person follows in the service folder: `uv sync`, and the commands of `manage.py`.
 
-use checks::Ground;
+use checks::ServiceContext;
 use project::Uv;
 use xshell::Shell;
 
@@ -13,7 +13,7 @@ pub(crate) const MIGRATE: [&str; 5] = ["run", "--no-sync", "manage.py", "migrate
 /// Runs uv in the service folder, with the variables of `.env`, and returns its output.
 pub(crate) fn step(
     ui: &Ui,
-    ground: &Ground<'_>,
+    ground: &ServiceContext<'_>,
     uv: &Uv,
     title: &str,
     args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use checks::report::{self, BOLD, DIM, Ink, RED, Style, YELLOW};
+use checks::report::{self, BOLD, Colors, DIM, RED, Style, YELLOW};
 use checks::{Outcome, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 use project::secret::Secrets;
@@ -24,8 +24,8 @@ const SPINNER_TICK: Duration = Duration::from_millis(100);
 
 /// Where and how things are printed.
 pub(crate) struct Ui {
-    out: Ink,
-    err: Ink,
+    out: Colors,
+    err: Colors,
     stderr_is_terminal: bool,
     verbose: bool,
     /// Known once the project is found.
@@ -40,8 +40,8 @@ impl Ui {
             Color::Never => false,
         };
         Ui {
-            out: Ink { has_color: decide(host.stdout_has_color) },
-            err: Ink { has_color: decide(host.stderr_has_color) },
+            out: Colors { has_color: decide(host.stdout_has_color) },
+            err: Colors { has_color: decide(host.stderr_has_color) },
             stderr_is_terminal: host.stderr_is_terminal,
             verbose: common.verbose,
             caller: OnceCell::new(),
@@ -69,14 +69,14 @@ impl Ui {
     }
 
     /// A line of the result.
-    #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
+    #[expect(clippy::unused_self, reason = "printing needs a `Ui`")]
     pub(crate) fn result(&self, line: impl Display) {
         // A reader that has closed the pipe (`| head`) is no reason to fail.
         let _ = writeln!(io::stdout(), "{line}");
     }
 
     /// Prints a result as it is. A reader may close the pipe (`| head`); a full disk is an error.
-    #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
+    #[expect(clippy::unused_self, reason = "printing needs a `Ui`")]
     pub(crate) fn results(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -91,17 +91,17 @@ impl Ui {
     }
 
     /// The ink of standard output.
-    pub(crate) fn out(&self) -> Ink {
+    pub(crate) fn out(&self) -> Colors {
         self.out
     }
 
     /// The ink of standard error.
-    pub(crate) fn err(&self) -> Ink {
+    pub(crate) fn err(&self) -> Colors {
         self.err
     }
 
     /// Prints a line about the progress.
-    #[expect(clippy::unused_self, reason = "whoever prints has been handed the right to")]
+    #[expect(clippy::unused_self, reason = "printing needs a `Ui`")]
     pub(crate) fn note(&self, line: impl Display) {
         let _ = writeln!(io::stderr(), "{line}");
     }
@@ -159,7 +159,7 @@ impl Ui {
         }
         let elapsed = seconds(started.elapsed());
         let printed = [output.stdout, output.stderr].concat();
-        let printed = secrets.cover(&String::from_utf8_lossy(&printed));
+        let printed = secrets.redact(&String::from_utf8_lossy(&printed));
         if output.status.success() {
             self.done(title, elapsed);
             if self.verbose {

@@ -81,11 +81,11 @@ const PLACEHOLDER: &str = ".<name>";
 pub const CATALOGUE: [(&str, &str); 25] = [
     ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` are words that we know"),
     ("env.file",              "`.env` is there and can be read"),
-    ("env.mode",              "`.env` can be read by nobody else; an error in prod"),
+    ("env.mode",              "`.env` no other user can read `.env`; an error in prod"),
     ("env.ignored",           "Git neither tracks `.env` nor would take it; tracked is an error in prod"),
     ("env.sample",            "every variable of `.env.sample` is in `.env`"),
     ("env.portable",          "no line of `.env` is read differently by the programs that read it here"),
-    ("env.matrix",            "`.env` holds what this environment and method need"),
+    ("env.matrix",            "`.env` has the variables that this environment and method need"),
     ("core.python",           "a Python that `requires-python` admits"),
     ("core.uv",               "uv, on PATH or in `.xtask/tools`"),
     ("core.venv",             "the virtual environment is there and starts"),
@@ -99,10 +99,10 @@ pub const CATALOGUE: [(&str, &str); 25] = [
     ("docker.daemon",         "the Docker engine answers"),
     ("docker.compose",        "Compose v2 is there, and the Compose file is valid"),
     ("docker.service.<name>", "a service of the Compose file runs, is healthy, and is not restarting"),
-    ("docker.http",           "the published web service answers over HTTP"),
+    ("docker.http",           "the published web service responds over HTTP"),
     ("systemd.unit.<name>",   "a unit is active and enabled, and is not restarting"),
     ("systemd.redis",         "Redis runs and answers"),
-    ("systemd.http",          "the service's socket answers over HTTP"),
+    ("systemd.http",          "the service's socket responds over HTTP"),
     ("systemd.drift",         "the installed units are those of the checkout"),
 ];
 

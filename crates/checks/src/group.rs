@@ -13,14 +13,14 @@ use std::sync::Arc;
 use project::Project;
 use project::secret::Secrets;
 
-use crate::Site;
+use crate::Target;
 use crate::catalogue::{CATALOGUE, Group, plain};
 use crate::outcome::Outcome;
 use crate::run::Probe;
 
 /// The parts of a checkout that the checks of a service on this machine work with.
 #[derive(Clone, Copy)]
-pub struct Ground<'a> {
+pub struct ServiceContext<'a> {
     /// The checkout.
     pub project: &'a Project,
     /// The virtual environment of the service.
@@ -34,27 +34,27 @@ pub struct Ground<'a> {
 /// The probes that answer the checks that are wanted and have a meaning for these axes. A check that was asked for
 /// by name and has none is answered as well: with why not.
 #[must_use]
-pub fn plan(site: &Arc<Site>) -> Vec<Probe> {
+pub fn plan(target: &Arc<Target>) -> Vec<Probe> {
     let mut probes = Vec::new();
     for group in Group::ALL {
-        match site.absent(group) {
+        match target.absent(group) {
             None => probes.extend(match group {
-                Group::Env => env::probes(site),
-                Group::Core => core::probes(site),
-                Group::Django => django::probes(site),
-                Group::Dev => dev::probes(site),
-                Group::Docker => docker::probes(site),
-                Group::Systemd => systemd::probes(site),
+                Group::Env => env::probes(target),
+                Group::Core => core::probes(target),
+                Group::Django => django::probes(target),
+                Group::Dev => dev::probes(target),
+                Group::Docker => docker::probes(target),
+                Group::Systemd => systemd::probes(target),
             }),
-            Some(reason) => probes.extend(absent(group, reason, site)),
+            Some(reason) => probes.extend(absent(group, reason, target)),
         }
     }
-    probes.into_iter().filter_map(|probe| probe.wanted(&site.selection)).collect()
+    probes.into_iter().filter_map(|probe| probe.wanted(&target.selection)).collect()
 }
 
 /// Answers those checks of a group that has no meaning here that were asked for by name.
-fn absent(group: Group, reason: &'static str, site: &Site) -> Option<Probe> {
-    let is_asked_for = |name: &&str| Group::of(name) == Some(group) && site.selection.asks_for(name);
+fn absent(group: Group, reason: &'static str, target: &Target) -> Option<Probe> {
+    let is_asked_for = |name: &&str| Group::of(name) == Some(group) && target.selection.asks_for(name);
     let checks: Vec<_> = CATALOGUE.into_iter().map(|(name, _)| name).filter(is_asked_for).collect();
     let outcomes: Vec<_> = checks.iter().map(|name| Outcome::skip(plain(name), reason)).collect();
     (!checks.is_empty()).then(|| Probe::new(checks, move |_| outcomes))

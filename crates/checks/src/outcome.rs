@@ -138,9 +138,9 @@ impl Outcome {
     }
 
     /// Returns the outcome for a run that does not report its cause: a run without results must not look healthy.
-    pub(crate) fn unless_told(self, is_told: impl Fn(&str) -> bool) -> Self {
+    pub(crate) fn unless_reported(self, is_reported: impl Fn(&str) -> bool) -> Self {
         match self.because {
-            Some(cause) if !is_told(&cause.name) => Outcome { name: self.name, elapsed: self.elapsed, ..*cause },
+            Some(cause) if !is_reported(&cause.name) => Outcome { name: self.name, elapsed: self.elapsed, ..*cause },
             because => Outcome { because, ..self },
         }
     }
@@ -214,9 +214,9 @@ mod tests {
     fn a_cause_that_nobody_tells_is_told_by_whom_it_keeps_from_an_answer() {
         let cause = Outcome::err("core.uv", "command not found: `uv`").hint("cargo xtask install");
         let blocked = || Outcome::blocked("core.lock", "there is no uv to ask", &cause);
-        assert_eq!(blocked().unless_told(|name| name == "core.uv").status, Status::Skip);
-        assert_eq!(blocked().unless_told(|_| false), Outcome { name: "core.lock".into(), ..cause.clone() });
-        assert_eq!(Outcome::skip("dev.hooks", "none").unless_told(|_| false).status, Status::Skip);
+        assert_eq!(blocked().unless_reported(|name| name == "core.uv").status, Status::Skip);
+        assert_eq!(blocked().unless_reported(|_| false), Outcome { name: "core.lock".into(), ..cause.clone() });
+        assert_eq!(Outcome::skip("dev.hooks", "none").unless_reported(|_| false).status, Status::Skip);
     }
 
     #[test]

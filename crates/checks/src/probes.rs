@@ -63,7 +63,7 @@ impl Probes for SystemProbes<'_> {
 fn answer(asked: &'static str, result: Result<Finished, CommandError>) -> Result<Option<String>, Unanswered> {
     match result {
         Ok(finished) if finished.is_success() => Ok(Some(finished.stdout().to_owned())),
-        Ok(finished) => Err(Unanswered { asked, reason: finished.complaint() }),
+        Ok(finished) => Err(Unanswered { asked, reason: finished.failure_reason() }),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(Unanswered { asked, reason: error.to_string() }),
     }

@@ -1,8 +1,8 @@
 //! The report of a run, and its forms.
 
+mod colors;
 mod github;
 mod human;
-mod ink;
 mod json;
 mod junit;
 #[cfg(test)]
@@ -16,9 +16,9 @@ use detect::{DeployMethod, Detected, Environment, Mode};
 use crate::outcome::{Outcome, Status};
 
 pub use anstyle::Style;
+pub use colors::{BOLD, Colors, DIM, GREEN, RED, YELLOW};
 pub use github::github;
 pub use human::{axis, human, outcome, verdict};
-pub use ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW};
 pub use json::{JSON_SCHEMA, json};
 pub use junit::junit;
 

@@ -49,7 +49,7 @@ impl Probe {
         let selection = selection.clone();
         let ask = move |deadline: &Deadline| {
             let outcomes = ask(deadline).into_iter().filter(|outcome| selection.wants(&outcome.name));
-            outcomes.map(|outcome| outcome.unless_told(|cause| selection.wants(cause))).collect()
+            outcomes.map(|outcome| outcome.unless_reported(|cause| selection.wants(cause))).collect()
         };
         (!checks.is_empty()).then(|| Probe::new(checks, ask).in_turn(answers))
     }
@@ -115,11 +115,11 @@ pub fn run(
     while waiting.iter().any(Option::is_some) {
         let answered = answers.recv_timeout(STOP_POLL);
         let has_failed = matches!(answered, Err(RecvTimeoutError::Disconnected));
-        if let Ok((index, told)) = answered
+        if let Ok((index, summary)) = answered
             && let Some(asked) = waiting[index].take()
         {
             on_event(Event::Answered(&asked.checks));
-            outcomes.extend(told);
+            outcomes.extend(summary);
         }
         if stop.load(Ordering::Relaxed) {
             stopped.get_or_insert(Instant::now() + GRACE);
@@ -131,7 +131,7 @@ pub fn run(
             let reason = if has_failed {
                 "the check has failed itself: this is a bug".to_owned()
             } else {
-                format!("no answer in {}", seconds(deadline.allowed()))
+                format!("no response in {}", seconds(deadline.allowed()))
             };
             outcomes.extend(asked.checks.iter().map(|check| unanswered(check, &reason, started.elapsed())));
         }
@@ -195,14 +195,14 @@ mod tests {
         Probe::new([check], move |_| vec![Outcome::new(check, status, "said")])
     }
 
-    fn told(outcomes: &[Outcome]) -> String {
+    fn summary(outcomes: &[Outcome]) -> String {
         let line = |outcome: &Outcome| format!("{} {}: {}\n", outcome.status, outcome.name, outcome.message);
         outcomes.iter().map(line).collect::<Vec<_>>().concat()
     }
 
     #[track_caller]
     fn check(probes: Vec<Probe>, expected: &str) {
-        assert_eq!(told(&run(probes, LIMITS, &Arc::default(), &mut |_| ())), expected);
+        assert_eq!(summary(&run(probes, LIMITS, &Arc::default(), &mut |_| ())), expected);
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
                 Probe::new(["core.disk"], move |_| never.recv().map(|()| Vec::new()).unwrap_or_default()),
                 answering("env.file", Status::Ok),
             ],
-            "ok env.file: said\nerr core.uv: no answer in 0.3 s from `sleep`\nerr core.disk: no answer in 0.3 s\n",
+            "ok env.file: said\nerr core.uv: no response in 0.3 s from `sleep`\nerr core.disk: no response in 0.3 s\n",
         );
         check(
             vec![answering("env.file", Status::Ok), Probe::new(["docker.service.<name>"], |_| panic!("on purpose"))],
@@ -255,7 +255,7 @@ mod tests {
             vec![Outcome::err("core.uv", error.to_string())]
         });
         let outcomes = run(vec![sleep], Limits { timeout: hour, deadline: hour }, &stop, &mut |_| ());
-        assert_eq!(told(&outcomes), "err core.uv: `sleep` was stopped\n");
+        assert_eq!(summary(&outcomes), "err core.uv: `sleep` was stopped\n");
     }
 
     #[test]
@@ -272,7 +272,7 @@ mod tests {
         let names = ["env.file", "core.uv", "core.disk", "django.check", "docker.service.web", "docker.http"];
         let probes = names.map(|name| answering(name, Status::Ok)).into();
         assert_eq!(
-            told(&run_again(probes, previous, false, LIMITS, &Arc::default(), &mut |_| ())),
+            summary(&run_again(probes, previous, false, LIMITS, &Arc::default(), &mut |_| ())),
             "ok env.file: before\nok core.uv: said\nwarn core.disk: before\nok django.check: said\n\
              ok docker.service.web: said\nok docker.http: said\n"
         );
@@ -283,6 +283,6 @@ mod tests {
         let previous = vec![Outcome::ok("env.file", "before"), Outcome::warn("core.disk", "before")];
         let probes = ["env.file", "core.disk"].map(|name| answering(name, Status::Ok)).into();
         let outcomes = run_again(probes, previous, true, LIMITS, &Arc::default(), &mut |_| ());
-        assert_eq!(told(&outcomes), "ok env.file: before\nok core.disk: said\n");
+        assert_eq!(summary(&outcomes), "ok env.file: before\nok core.disk: said\n");
     }
 }

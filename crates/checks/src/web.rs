@@ -1,12 +1,12 @@
 //! The judgement of a response of the web service.
 
-use project::web::{is_well, path_of};
+use project::web::{self, is_healthy};
 use subprocess::Address;
 use subprocess::http::{Answer, HttpError};
 
 use crate::outcome::Outcome;
 
-/// Returns the outcome of a request for [`path_of`] the project's `health-path`; see [`is_well`].
+/// Returns the outcome of a request for [`health_path`] the project's `health-path`; see [`is_healthy`].
 pub(crate) fn judge(
     name: &'static str,
     address: &Address,
@@ -22,13 +22,13 @@ pub(crate) fn judge(
     let Answer { status, location } = answer;
     let location = location.as_deref().filter(|_| (300..400).contains(status));
     let redirect = location.map(|location| format!(", a redirect to `{location}`")).unwrap_or_default();
-    let path = path_of(health_path);
+    let path = web::health_path(health_path);
     let message = format!("`{path}` answers {status}{redirect} ({address}, as {host})");
-    let is_well = is_well(*status, health_path);
-    let outcome = if is_well { Outcome::ok(name, message) } else { Outcome::err(name, message) };
+    let is_healthy = is_healthy(*status, health_path);
+    let outcome = if is_healthy { Outcome::ok(name, message) } else { Outcome::err(name, message) };
     match status {
         400 => outcome.hint(format!("`{host}` may not be in `DJANGO_ALLOWED_HOSTS`")),
-        _ if !is_well && location.is_some_and(|location| location.starts_with("https://")) => outcome.hint(format!(
+        _ if !is_healthy && location.is_some_and(|location| location.starts_with("https://")) => outcome.hint(format!(
             "set `SECURE_PROXY_SSL_HEADER`, or leave `{path}` out of the redirect (`SECURE_REDIRECT_EXEMPT`)"
         )),
         _ => outcome,

@@ -1,6 +1,6 @@
 //! The surroundings of a deploy: the project, the machine, the user, and the operator who can be asked.
 
-use checks::Machine;
+use checks::HostFacts;
 use project::Project;
 
 use crate::event::Events;
@@ -36,7 +36,7 @@ pub struct Context<'a> {
     /// The checkout.
     pub project: &'a Project,
     /// The facts of this machine.
-    pub machine: &'a Machine,
+    pub host_facts: &'a HostFacts,
     /// The user who deploys, such as `deploy@server`; recorded with the release.
     pub user: &'a str,
     /// The user id that the deploy runs as.

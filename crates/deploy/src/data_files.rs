@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// How many entries are listed, and the rest is counted.
-const MOST: usize = 12;
+const MAX_LISTED: usize = 12;
 
 /// The likely kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,8 +110,8 @@ pub(super) fn entries(files: &[(PathBuf, Kind)], is_shared: impl Fn(&Path) -> bo
 
 /// The entries in one line each, or the first ones and how many more there are.
 pub(super) fn listed(entries: &[Entry], place: impl Fn(&Entry) -> String) -> String {
-    let lines = entries.iter().take(MOST).map(|entry| format!("\n  {entry}{}", place(entry)));
-    let more = entries.len().saturating_sub(MOST);
+    let lines = entries.iter().take(MAX_LISTED).map(|entry| format!("\n  {entry}{}", place(entry)));
+    let more = entries.len().saturating_sub(MAX_LISTED);
     let rest = (more > 0).then(|| format!("\n  and {more} more"));
     lines.chain(rest).collect()
 }

@@ -216,13 +216,17 @@ impl Records {
             let name = format!("{}/{}", self.shown, path.file_name().unwrap_or_default().display());
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{name}`"))?;
             let not_ours = |message: String| {
-                let hint = "mend it, or move it away if no deploy was cut short: what that one left stands in it";
+                let hint =
+                    "correct it, or move it away if no deploy was interrupted: it records the state to go back to";
                 Failure::new(Exit::NotMet, Problem::new(message).hint(hint))
             };
             let record: Record = serde_json::from_str(&text)
                 .map_err(|error| not_ours(format!("`{name}` line {} is no release record", error.line())))?;
             if record.schema != SCHEMA {
-                let message = format!("`{name}` has the schema {}, and {SCHEMA} is what is known here", record.schema);
+                let message = format!(
+                    "`{name}` has the schema {}, and {SCHEMA} is the one that this version can read",
+                    record.schema
+                );
                 return Err(not_ours(message).into());
             }
             if record.target == self.target {

@@ -152,8 +152,9 @@ fn git(root: &Path, args: &[&str], stdin: &[u8], stop: &Arc<AtomicBool>) -> anyh
     if finished.is_success() {
         return Ok(finished.stdout().to_owned());
     }
-    let message = format!("`git {}` fails in `{}`: {}", args[0], root.display(), finished.complaint());
-    let problem = Problem::new(message).hint("a release is a copy of what Git tracks: deploy from a Git checkout");
+    let message = format!("`git {}` fails in `{}`: {}", args[0], root.display(), finished.failure_reason());
+    let problem =
+        Problem::new(message).hint("a release is a copy of the files that Git tracks: deploy from a Git checkout");
     Err(Failure::new(Exit::NotMet, problem).into())
 }
 
@@ -185,8 +186,8 @@ mod tests {
         symlink("nowhere", root.join("link")).expect("linked");
         git(root, &["init", "--quiet"], b"", &Arc::default()).expect("a repository");
         git(root, &["add", "--all"], b"", &Arc::default()).expect("added");
-        let who = ["-c", "user.name=me", "-c", "user.email=me@here"];
-        git(root, &[&who[..], &["commit", "--quiet", "--message", "first"]].concat(), b"", &Arc::default())
+        let user = ["-c", "user.name=me", "-c", "user.email=me@here"];
+        git(root, &[&user[..], &["commit", "--quiet", "--message", "first"]].concat(), b"", &Arc::default())
             .expect("committed");
         dir
     }

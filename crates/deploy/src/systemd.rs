@@ -326,7 +326,7 @@ impl Systemd<'_> {
     fn readiness<'b>(&'b self, interrupt: &'b Interrupt) -> anyhow::Result<Readiness<'b>> {
         let Options { timeout, stability, .. } = *self.options;
         let health_path = self.context.project.settings.health_path.as_deref();
-        let host = web::host_of(self.preflight.env.value(DJANGO_ALLOWED_HOSTS));
+        let host = web::request_host(self.preflight.env.value(DJANGO_ALLOWED_HOSTS));
         Ok(Readiness { manager: self.manager(interrupt)?, timeout, stability, health_path, host })
     }
 }

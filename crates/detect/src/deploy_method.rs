@@ -2,7 +2,7 @@
 
 use envfile::EnvFile;
 
-use crate::detected::{Said, said};
+use crate::detected::{AxisValue, parse_axis};
 use crate::words::words;
 use crate::{Detected, Probes, Source};
 
@@ -24,10 +24,10 @@ words! {
 /// Docker is asked only when the file did not answer.
 #[must_use]
 pub fn deploy_method(env: &EnvFile, probes: &dyn Probes) -> Detected<DeployMethod> {
-    let rejected = match said(env, DEPLOY_METHOD) {
-        Said::Word(value, source) => return Detected { value, source, rejected: None, unanswered: None },
-        Said::Unknown(rejected) => Some(rejected),
-        Said::Nothing => None,
+    let rejected = match parse_axis(env, DEPLOY_METHOD) {
+        AxisValue::Word(value, source) => return Detected { value, source, rejected: None, unanswered: None },
+        AxisValue::Unknown(rejected) => Some(rejected),
+        AxisValue::Nothing => None,
     };
     let (value, source, unanswered) = match probes.running_containers() {
         Ok(names) if names.is_empty() => (DeployMethod::Bare, Source::Default, None),
@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn the_file_answers_without_asking_docker() {
-        let nobody = Fixed::default();
-        check("DEPLOY_METHOD=bare\n", &nobody, DeployMethod::Bare, ".env:1");
-        check("A=1\nDEPLOY_METHOD=Docker\n", &nobody, DeployMethod::Docker, ".env:2");
+        let silent = Fixed::default();
+        check("DEPLOY_METHOD=bare\n", &silent, DeployMethod::Bare, ".env:1");
+        check("A=1\nDEPLOY_METHOD=Docker\n", &silent, DeployMethod::Docker, ".env:2");
     }
 
     #[test]
@@ -85,6 +85,6 @@ mod tests {
     fn a_silent_docker_is_remembered() {
         let silent = Fixed { containers: Some(silent("docker")), unit: None };
         let detected = check("", &silent, DeployMethod::Bare, "default");
-        assert_eq!(detected.unanswered.expect("remembered").to_string(), "`docker`: no answer in 2 s");
+        assert_eq!(detected.unanswered.expect("remembered").to_string(), "`docker`: no response in 2 s");
     }
 }

@@ -74,23 +74,23 @@ impl fmt::Display for Rejected {
 impl std::error::Error for Rejected {}
 
 /// The value of an axis in `.env`.
-pub(crate) enum Said<T> {
+pub(crate) enum AxisValue<T> {
     Nothing,
     Word(T, Source),
     Unknown(Rejected),
 }
 
 /// Parses an axis in `.env`. An empty value counts as unset, as in Django's settings.
-pub(crate) fn said<T>(env: &EnvFile, variable: &'static str) -> Said<T>
+pub(crate) fn parse_axis<T>(env: &EnvFile, variable: &'static str) -> AxisValue<T>
 where
     T: std::str::FromStr<Err = UnknownWord>,
 {
     let Some(entry) = env.get(variable).filter(|entry| !entry.value.trim().is_empty()) else {
-        return Said::Nothing;
+        return AxisValue::Nothing;
     };
     let line = entry.line;
     match entry.value.parse() {
-        Ok(value) => Said::Word(value, Source::EnvFile { line }),
-        Err(error) => Said::Unknown(Rejected { variable, line, error }),
+        Ok(value) => AxisValue::Word(value, Source::EnvFile { line }),
+        Err(error) => AxisValue::Unknown(Rejected { variable, line, error }),
     }
 }

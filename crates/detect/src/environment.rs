@@ -2,7 +2,7 @@
 
 use envfile::EnvFile;
 
-use crate::detected::{Said, said};
+use crate::detected::{AxisValue, parse_axis};
 use crate::words::words;
 use crate::{Detected, Source};
 
@@ -23,10 +23,10 @@ words! {
 #[must_use]
 pub fn environment(env: &EnvFile) -> Detected<Environment> {
     let default = |rejected| Detected { value: Environment::Dev, source: Source::Default, rejected, unanswered: None };
-    match said(env, DJANGO_ENV) {
-        Said::Word(value, source) => Detected { value, source, ..default(None) },
-        Said::Unknown(rejected) => default(Some(rejected)),
-        Said::Nothing => default(None),
+    match parse_axis(env, DJANGO_ENV) {
+        AxisValue::Word(value, source) => Detected { value, source, ..default(None) },
+        AxisValue::Unknown(rejected) => default(Some(rejected)),
+        AxisValue::Nothing => default(None),
     }
 }
 

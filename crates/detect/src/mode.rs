@@ -64,20 +64,20 @@ mod tests {
     fn the_eight_cases_of_axes_and_unit() {
         let installed = unit(Some("app.service"));
         let absent = unit(None);
-        let nobody = Fixed::default();
+        let silent = Fixed::default();
         check("dev", "bare", &absent, Mode::Dev, ".env:1");
         check("prod", "bare", &absent, Mode::Prod, ".env:1");
         check("dev", "bare", &installed, Mode::Systemd, "installed unit: app.service");
         check("prod", "bare", &installed, Mode::Systemd, "installed unit: app.service");
         // With docker, systemd is not asked, so that the two cases of the unit are one each.
-        check("dev", "docker", &nobody, Mode::Docker, ".env:2");
-        check("prod", "docker", &nobody, Mode::Docker, ".env:2");
+        check("dev", "docker", &silent, Mode::Docker, ".env:2");
+        check("prod", "docker", &silent, Mode::Docker, ".env:2");
     }
 
     #[test]
     fn a_silent_systemd_is_remembered() {
         let silent = Fixed { unit: Some(silent("systemctl")), containers: None };
         let detected = check("prod", "bare", &silent, Mode::Prod, ".env:1");
-        assert_eq!(detected.unanswered.expect("remembered").to_string(), "`systemctl`: no answer in 2 s");
+        assert_eq!(detected.unanswered.expect("remembered").to_string(), "`systemctl`: no response in 2 s");
     }
 }

@@ -13,7 +13,7 @@ pub trait Probes {
     /// The service's systemd unit, if it is installed.
     ///
     /// # Errors
-    /// When systemd runs here and gives no answer in time. Having no systemd is not an error: nothing is installed.
+    /// When systemd runs here and gives no response in time. Having no systemd is not an error: nothing is installed.
     fn installed_unit(&self) -> Result<Option<String>, Unanswered>;
 }
 
@@ -57,6 +57,6 @@ pub(crate) mod fixed {
     }
 
     pub(crate) fn silent<T>(asked: &'static str) -> Result<T, Unanswered> {
-        Err(Unanswered { asked, reason: "no answer in 2 s".into() })
+        Err(Unanswered { asked, reason: "no response in 2 s".into() })
     }
 }

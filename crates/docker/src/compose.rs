@@ -180,6 +180,6 @@ mod tests {
         assert!(web.build.is_some() && web.ports[0].is_tcp() && web.ports[0].published.is_none());
         assert_eq!(web.networks["front"].as_ref().map(|front| front.aliases.as_slice()), Some(&["app".to_owned()][..]));
         let secrets = Secrets::default().and(config.secrets());
-        assert_eq!(secrets.cover("hunter2, hunter3, plain"), "********, ********, plain");
+        assert_eq!(secrets.redact("hunter2, hunter3, plain"), "********, ********, plain");
     }
 }

@@ -63,7 +63,7 @@ pub fn version(deadline: &Deadline) -> Result<String, EngineError> {
     }
     // Where even the endpoint is unknown, it is most likely the default one.
     let is_default = endpoint(deadline).is_none_or(|endpoint| endpoint == DEFAULT_ENDPOINT);
-    Err(EngineError::Engine { reason: version.complaint(), is_default })
+    Err(EngineError::Engine { reason: version.failure_reason(), is_default })
 }
 
 /// Returns the version of Compose.

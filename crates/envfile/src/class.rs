@@ -4,18 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 
 macro_rules! classes {
-    ($($variant:ident $name:literal $says:literal)*) => {
+    ($($variant:ident $name:literal $sentence:literal)*) => {
         /// Why the readers disagree on a line. `Display` and `FromStr` use its short name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
-        pub enum Class { $(#[doc = $says] $variant,)* }
+        pub enum Class { $(#[doc = $sentence] $variant,)* }
 
         impl Class {
             /// All classes.
             pub const ALL: &'static [Class] = &[$(Class::$variant,)*];
         }
 
-        const TABLE: &[(Class, &str, &str)] = &[$((Class::$variant, $name, $says),)*];
+        const TABLE: &[(Class, &str, &str)] = &[$((Class::$variant, $name, $sentence),)*];
     };
 }
 
@@ -40,14 +40,14 @@ classes! {
     EscapeInDoubleQuotes "escape-in-double-quotes" "python-dotenv and compose resolve the escape, systemd and bash keep it, dotenvy refuses most"
     EscapeInSingleQuotes "escape-in-single-quotes" "python-dotenv resolves `\\\\` and `\\'` in single quotes, compose `\\'`, the others neither"
     UnterminatedQuote    "unterminated-quote"     "systemd reads on to the end of the file, python-dotenv skips the line, the others refuse the file"
-    TextAfterQuotes      "text-after-quotes"      "systemd, and mostly bash and dotenvy, append what follows the closing quote, python-dotenv skips the line, compose reads it as a line of its own"
+    TextAfterQuotes      "text-after-quotes"      "systemd, and mostly bash and dotenvy, append the text after the closing quote, python-dotenv skips the line, compose reads it as a line of its own"
     QuoteInside          "quote-inside"           "bash and dotenvy remove a quote inside an unquoted value or refuse it, the others keep it"
     ShellCharacter       "shell-character"        "bash ends the value at it, redirects, or expands it"
     LeadingHash          "leading-hash"           "dotenvy reads a value that starts with `#` as empty"
     Quotes               "quotes"                 "docker run keeps the quotes and reads one line only"
     ByteOrderMark        "byte-order-mark"        "bash and systemd take the byte order mark for a part of the first line"
     Crlf                 "crlf"                   "bash keeps the CR of CRLF at the end of each value, and runs it on a blank line"
-    Bytes                "bytes"                  "NUL, CR, a noncharacter, or what is not UTF-8 is changed or refused by most"
+    Bytes                "bytes"                  "NUL, CR, a noncharacter, or invalid UTF-8 is changed or refused by most"
     UnicodeBlank         "unicode-blank"          "python-dotenv, compose and dotenvy drop a Unicode blank at the end, the others keep it"
     TooLong              "too-long"               "docker run refuses a line over 64 KiB, every reader that starts a program an assignment of 128 KiB"
     Other                "other"                  "the readers read different values"
@@ -56,8 +56,8 @@ classes! {
 impl Class {
     /// Returns a sentence about the behaviour of the readers.
     #[must_use]
-    pub fn says(self) -> &'static str {
-        TABLE.iter().find(|(class, ..)| *class == self).map_or("", |(_, _, says)| says)
+    pub fn sentence(self) -> &'static str {
+        TABLE.iter().find(|(class, ..)| *class == self).map_or("", |(_, _, sentence)| sentence)
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
         assert!(!Class::ALL.is_empty());
         for class in Class::ALL {
             assert_eq!(class.to_string().parse(), Ok(*class));
-            assert!(!class.says().is_empty() && !class.says().ends_with('.'), "{class}");
+            assert!(!class.sentence().is_empty() && !class.sentence().ends_with('.'), "{class}");
         }
     }
 }

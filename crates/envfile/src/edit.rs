@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn swallowed() {
         let by = |reader: &str, line: usize| {
-            format!("cannot set `K`: {reader} would take it for a part of line {line}, mend that line first")
+            format!("cannot set `K`: {reader} would read it as a part of line {line}, correct that line first")
         };
         check_error("A=1\nB='open\nC=2\n", "K", "a b", &by("python-dotenv", 2));
         check_error("A=1\nB=\"open\nC=2\n", "K", "v", &by("compose", 2));

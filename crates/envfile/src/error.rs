@@ -71,7 +71,10 @@ impl fmt::Display for SetError {
             Self::ReadOnlyKey(key) => write!(f, "bash does not let `{key}` be assigned, expected another name"),
             Self::Value { key, source } => write!(f, "cannot write `{key}`: {source}"),
             Self::Swallowed { key, line, reader } => {
-                write!(f, "cannot set `{key}`: {reader} would take it for a part of line {line}, mend that line first")
+                write!(
+                    f,
+                    "cannot set `{key}`: {reader} would read it as a part of line {line}, correct that line first"
+                )
             }
         }
     }

@@ -167,9 +167,9 @@ pub fn unsafe_reason(variable: &str, value: &str, environment: Environment) -> O
         return None;
     }
     match variable {
-        DJANGO_DEBUG if parse_switch(value) == Some(true) => Some("shows tracebacks and settings to anybody who asks"),
+        DJANGO_DEBUG if parse_switch(value) == Some(true) => Some("shows tracebacks and settings to every visitor"),
         DJANGO_ALLOWED_HOSTS if hosts(value).all(is_loopback) => {
-            Some("has only loopback hosts, so that nobody else is answered")
+            Some("has only loopback hosts, so that requests from other machines are refused")
         }
         DJANGO_SECRET_KEY if is_weak_key(value) => Some("is weak: at least 50 random characters are expected"),
         _ => None,

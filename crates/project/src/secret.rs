@@ -57,13 +57,13 @@ pub fn shown(variable: &str, value: &str) -> String {
 
 /// A raw line of a `.env` file as it may be shown.
 #[must_use]
-pub fn covered_line(raw: &str, secrets: &Secrets) -> String {
+pub fn redacted_line(raw: &str, secrets: &Secrets) -> String {
     let file = EnvFile::parse(raw.as_bytes());
     let entry = file.entries().next();
     let shown = entry.as_ref().map(|entry| shown(entry.key, &entry.value));
     match (entry, shown, raw.split_once('=')) {
         (Some(entry), Some(shown), Some((name, _))) if shown != entry.value => format!("{name}={shown}"),
-        _ => secrets.cover(raw),
+        _ => secrets.redact(raw),
     }
 }
 
@@ -96,7 +96,7 @@ impl Secrets {
 
     /// The text with every secret covered.
     #[must_use]
-    pub fn cover(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
     }
 }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn raw_lines_are_covered() {
         let secrets = Secrets::of([&EnvFile::parse(b"URL=redis://:hunter2@db\n")]);
-        let check = |raw, expected| assert_eq!(covered_line(raw, &secrets), expected);
+        let check = |raw, expected| assert_eq!(redacted_line(raw, &secrets), expected);
         check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY=********");
         check("DJANGO_SECRET_KEY=", "DJANGO_SECRET_KEY=");
         check("URL=redis://:hunter2@db", "URL=redis://:********@db");
@@ -209,14 +209,14 @@ mod tests {
             EnvFile::parse(b"A_TOKEN=gone1\nA_TOKEN=abcd\nB_TOKEN=abcdef\nC_KEY=x\nURL=amqp://u:hunter2@q\nD=plain\n");
         let secrets = Secrets::of([&file]);
         assert_eq!(
-            secrets.cover("gone1, abcdef and abcd, x, plain; amqp://u:hunter2@q refused"),
+            secrets.redact("gone1, abcdef and abcd, x, plain; amqp://u:hunter2@q refused"),
             "********, ******** and ********, x, plain; amqp://u:********@q refused"
         );
     }
 
     #[track_caller]
     fn check_cover(file: &str, text: &str, expected: &str) {
-        assert_eq!(Secrets::of([&EnvFile::parse(file.as_bytes())]).cover(text), expected, "{file:?}");
+        assert_eq!(Secrets::of([&EnvFile::parse(file.as_bytes())]).redact(text), expected, "{file:?}");
     }
 
     #[test]

@@ -52,13 +52,13 @@ pub fn in_git(project: &Project, deadline: &Deadline) -> Result<EnvInGit, Comman
     };
     let listed = git(&["ls-files", "-z", "--"])?;
     let state = if !listed.is_success() {
-        InGit::Unknown(listed.complaint())
+        InGit::Unknown(listed.failure_reason())
     } else if listed.stdout().is_empty() {
         let ignored = git(&["check-ignore", "--quiet", "--"])?;
         match ignored.code() {
             Some(0) => InGit::Ignored,
             Some(1) => InGit::NotIgnored,
-            _ => InGit::Unknown(ignored.complaint()),
+            _ => InGit::Unknown(ignored.failure_reason()),
         }
     } else {
         InGit::Tracked
@@ -87,7 +87,7 @@ impl EnvInGit {
         match self.state {
             InGit::Tracked => Some((
                 format!(
-                    "Git tracks `{file}`: everybody who has the repository has its secrets; replace them when it is out"
+                    "Git tracks `{file}`: everyone with the repository has its secrets; replace them once it is removed"
                 ),
                 format!("git rm --cached {quote}{file}{quote} && {ignore}"),
             )),
@@ -115,7 +115,7 @@ mod tests {
         let ask = || in_git(&project, &deadline).expect("Git answers").state;
         let git = |args: &[&str]| {
             let done = Command::new("git", args).dir(dir.path()).run(&deadline).expect("Git runs");
-            assert!(done.is_success(), "{args:?}: {}", done.complaint());
+            assert!(done.is_success(), "{args:?}: {}", done.failure_reason());
         };
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
         assert!(matches!(ask(), InGit::Unknown(reason) if reason.contains("not a git repository")));
@@ -137,8 +137,8 @@ mod tests {
         git(&["add", "secrets"]);
         assert_eq!(ask(), InGit::Tracked);
         // The message is about the link's target.
-        let told = in_git(&project, &deadline).expect("Git answers").problem().expect("it is tracked");
-        assert!(told.0.starts_with("Git tracks `secrets`: "), "{}", told.0);
-        assert_eq!(told.1, r"git rm --cached secrets && printf '\nsecrets\n' >>.gitignore");
+        let problem = in_git(&project, &deadline).expect("Git answers").problem().expect("it is tracked");
+        assert!(problem.0.starts_with("Git tracks `secrets`: "), "{}", problem.0);
+        assert_eq!(problem.1, r"git rm --cached secrets && printf '\nsecrets\n' >>.gitignore");
     }
 }

@@ -52,7 +52,7 @@ pub fn find_uv(project: &Project, deadline: &Deadline) -> Result<Uv, UvError> {
                 let version = finished.stdout().split(" (").next().unwrap_or_default().trim().to_owned();
                 return Ok(Uv { program, version });
             }
-            Ok(finished) => format!("`{}` fails: {}", program.display(), finished.complaint()),
+            Ok(finished) => format!("`{}` fails: {}", program.display(), finished.failure_reason()),
             Err(error) if error.is_not_found() => continue,
             Err(error) => error.to_string(),
         };

@@ -7,7 +7,7 @@ const ROOT: &str = "/";
 
 /// The name by which to ask a service: the first in the value of `DJANGO_ALLOWED_HOSTS` that can be asked by.
 #[must_use]
-pub fn host_of(allowed_hosts: Option<&str>) -> String {
+pub fn request_host(allowed_hosts: Option<&str>) -> String {
     let names = allowed_hosts.unwrap_or_default().split(|c: char| c == ',' || c.is_whitespace());
     // A leading dot admits the domain itself and all below it.
     let mut names = names.map(|name| name.strip_prefix('.').unwrap_or(name)).filter(|name| !name.is_empty());
@@ -19,14 +19,14 @@ pub fn host_of(allowed_hosts: Option<&str>) -> String {
 
 /// The path to ask for, by the project's `health-path`.
 #[must_use]
-pub fn path_of(health_path: Option<&str>) -> &str {
+pub fn health_path(health_path: Option<&str>) -> &str {
     health_path.unwrap_or(ROOT)
 }
 
 /// Returns whether a status code is that of a healthy service. A `health-path` that the project has set must respond
 /// with success; without one, any response is healthy that is no server error.
 #[must_use]
-pub fn is_well(status: u16, health_path: Option<&str>) -> bool {
+pub fn is_healthy(status: u16, health_path: Option<&str>) -> bool {
     if health_path.is_some() { (200..300).contains(&status) } else { (200..500).contains(&status) }
 }
 
@@ -46,7 +46,7 @@ mod tests {
             (Some("*.example.org,example.org"), "example.org"),
             (Some("ex\u{7}ample.org,[::1]"), "[::1]"),
         ] {
-            assert_eq!(host_of(value), expected, "{value:?}");
+            assert_eq!(request_host(value), expected, "{value:?}");
         }
     }
 }

@@ -20,9 +20,9 @@ use crate::seconds;
 /// How long a killed process group gets to be collected before it is left to the operating system.
 const REAP: Duration = Duration::from_millis(500);
 /// The time that another process may keep the output of a program open that has exited.
-const LET_GO: Duration = Duration::from_millis(300);
+const OUTPUT_GRACE: Duration = Duration::from_millis(300);
 /// How much of a program's output is kept, in bytes.
-const MOST: usize = 8 * 1024 * 1024;
+const MAX_OUTPUT: usize = 8 * 1024 * 1024;
 /// How often a running program is checked on for being wanted no longer.
 const STOP_POLL: Duration = Duration::from_millis(50);
 
@@ -139,7 +139,7 @@ impl Command {
                 Err(error) => break Err(Cause::Wait(error)),
             }
         };
-        let let_go = deadline.at().min(Instant::now() + LET_GO);
+        let let_go = deadline.at().min(Instant::now() + OUTPUT_GRACE);
         if ended.is_err() || !collected.iter().all(|output| output.is_complete(let_go)) {
             kill_group(&handle);
             // An error here changes nothing: the program had its time.
@@ -172,8 +172,8 @@ impl From<PipeReader> for Collected {
             while let Some(read) = reader.read(&mut buffer).ok().filter(|read| *read > 0) {
                 let mut bytes = collected.lock().unwrap_or_else(PoisonError::into_inner);
                 bytes.extend(&buffer[..read]);
-                if bytes.len() > 2 * MOST {
-                    let surplus = bytes.len() - MOST;
+                if bytes.len() > 2 * MAX_OUTPUT {
+                    let surplus = bytes.len() - MAX_OUTPUT;
                     bytes.drain(..surplus);
                 }
             }
@@ -193,7 +193,7 @@ impl Collected {
     /// Returns the output so far, with invalid UTF-8 replaced.
     fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MOST)..]).into_owned()
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MAX_OUTPUT)..]).into_owned()
     }
 }
 
@@ -274,7 +274,7 @@ impl Finished {
 
     /// The last line of standard error that is not blank, or the exit status if there is none.
     #[must_use]
-    pub fn complaint(&self) -> String {
+    pub fn failure_reason(&self) -> String {
         match self.printed.stderr.lines().map(str::trim).rfind(|line| !line.is_empty()) {
             Some(line) => line.to_owned(),
             None => self.status.to_string(),
@@ -341,7 +341,7 @@ impl fmt::Display for CommandError {
             Cause::Wait(error) => write!(f, "`{program}` cannot be waited for: {error}"),
             Cause::Stopped => write!(f, "`{program}` was stopped"),
             Cause::Interrupted(status) => write!(f, "`{program}` was interrupted: {status}"),
-            Cause::NoAnswer(timeout) => write!(f, "no answer in {} from `{program}`", seconds(*timeout)),
+            Cause::NoAnswer(timeout) => write!(f, "no response in {} from `{program}`", seconds(*timeout)),
         }
     }
 }

@@ -120,8 +120,8 @@ impl fmt::Display for HttpError {
             }
             HttpError::Host(host) => write!(f, "`{host}` is not the name of a host"),
             HttpError::Socket(error) => error.fmt(f),
-            HttpError::Closed(address) => write!(f, "`{address}` closed the connection without an answer"),
-            HttpError::NotHttp(address) => write!(f, "not an HTTP answer from `{address}`"),
+            HttpError::Closed(address) => write!(f, "`{address}` closed the connection without a response"),
+            HttpError::NotHttp(address) => write!(f, "not an HTTP response from `{address}`"),
         }
     }
 }

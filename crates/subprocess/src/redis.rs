@@ -127,15 +127,15 @@ fn judge(line: &str, expected: &str, secrecy: Secrecy, address: &Address) -> Res
     if line == expected {
         return Ok(());
     }
-    let Some(complaint) = line.strip_prefix('-') else { return Err(RedisError::NotAnAnswer(address.clone())) };
-    let code = complaint.split(' ').next().unwrap_or_default();
+    let Some(failure_reason) = line.strip_prefix('-') else { return Err(RedisError::NotAnAnswer(address.clone())) };
+    let code = failure_reason.split(' ').next().unwrap_or_default();
     let address = address.clone();
     Err(match code {
         "NOAUTH" => RedisError::WantsPassword(address),
         "WRONGPASS" => RedisError::WrongPassword(address),
         "LOADING" => RedisError::Loading(address),
         _ if secrecy == Secrecy::Secret => RedisError::WrongPassword(address),
-        _ => RedisError::Refused(address, complaint.chars().filter(|c| !c.is_control()).collect()),
+        _ => RedisError::Refused(address, failure_reason.chars().filter(|c| !c.is_control()).collect()),
     })
 }
 
@@ -197,14 +197,14 @@ impl fmt::Display for RedisError {
                 write!(f, "`CELERY_BROKER_URL` is not a URL such as `redis://localhost:6379/0`")
             }
             RedisError::Socket(error) => error.fmt(f),
-            RedisError::Closed(address) => write!(f, "`{address}` closed the connection without an answer"),
-            RedisError::NotAnAnswer(address) => write!(f, "not an answer of Redis from `{address}`"),
+            RedisError::Closed(address) => write!(f, "`{address}` closed the connection without a response"),
+            RedisError::NotAnAnswer(address) => write!(f, "not a response of Redis from `{address}`"),
             RedisError::WantsPassword(address) => {
                 write!(f, "`{address}` wants a password, and `CELERY_BROKER_URL` has none")
             }
             RedisError::WrongPassword(address) => write!(f, "`{address}` refuses the password of `CELERY_BROKER_URL`"),
             RedisError::Loading(address) => write!(f, "`{address}` still loads its data"),
-            RedisError::Refused(address, complaint) => write!(f, "`{address}` answers: {complaint}"),
+            RedisError::Refused(address, failure_reason) => write!(f, "`{address}` answers: {failure_reason}"),
         }
     }
 }
@@ -218,7 +218,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::socket::tests::{LONG, SHORT, drip, hold, nobody, serve};
+    use crate::socket::tests::{LONG, SHORT, closed_port, drip, hold, serve};
 
     /// Checks the parsed URL, as `address user password`.
     #[track_caller]
@@ -278,8 +278,8 @@ mod tests {
     fn check(secret: &str, talk: impl FnOnce(TcpStream) + Send + 'static, within: Duration, expected: &str) {
         let address = serve(talk);
         let result = ping(&format!("redis://{secret}{address}/0"), &Deadline::within(within));
-        let told = result.map_or_else(|error| error.to_string(), |pong| format!("pong from `{}`", pong.address));
-        assert_eq!(told.replace(&address.to_string(), "ADDRESS"), expected);
+        let result_text = result.map_or_else(|error| error.to_string(), |pong| format!("pong from `{}`", pong.address));
+        assert_eq!(result_text.replace(&address.to_string(), "ADDRESS"), expected);
     }
 
     #[track_caller]
@@ -318,11 +318,11 @@ mod tests {
 
     #[test]
     fn what_is_no_answer() {
-        check("", hold, SHORT, "no answer in 0.2 s from `ADDRESS`");
-        check("", |stream| drip(stream, b'+'), SHORT, "no answer in 0.2 s from `ADDRESS`");
-        check_talk("", &[(PING, "")], "`ADDRESS` closed the connection without an answer");
-        check_talk("", &[(PING, "HTTP/1.1 400 Bad Request\r\n")], "not an answer of Redis from `ADDRESS`");
-        let address = nobody();
+        check("", hold, SHORT, "no response in 0.2 s from `ADDRESS`");
+        check("", |stream| drip(stream, b'+'), SHORT, "no response in 0.2 s from `ADDRESS`");
+        check_talk("", &[(PING, "")], "`ADDRESS` closed the connection without a response");
+        check_talk("", &[(PING, "HTTP/1.1 400 Bad Request\r\n")], "not a response of Redis from `ADDRESS`");
+        let address = closed_port();
         let error = ping(&format!("redis://{address}"), &Deadline::within(LONG)).expect_err("nobody is there");
         assert_eq!(error.to_string(), format!("connection refused by `{address}`"));
     }

@@ -83,7 +83,10 @@ impl<'a> Socket<'a> {
                 Ok(Err(error)) => return Err(SocketError::Io(address.clone(), error)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(SocketError::Io(address.clone(), io::Error::other("the connection was given up")));
+                    return Err(SocketError::Io(
+                        address.clone(),
+                        io::Error::other("the connection attempt was abandoned"),
+                    ));
                 }
             }
         }
@@ -189,7 +192,9 @@ impl SocketError {
 impl fmt::Display for SocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SocketError::NoAnswer(address, allowed) => write!(f, "no answer in {} from `{address}`", seconds(*allowed)),
+            SocketError::NoAnswer(address, allowed) => {
+                write!(f, "no response in {} from `{address}`", seconds(*allowed))
+            }
             SocketError::Stopped(address) => write!(f, "the wait for `{address}` was stopped"),
             SocketError::Io(address, error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => write!(f, "connection refused by `{address}`"),
@@ -225,7 +230,7 @@ pub(crate) mod tests {
     }
 
     /// Returns a port without a server.
-    pub(crate) fn nobody() -> Address {
+    pub(crate) fn closed_port() -> Address {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         Address::Tcp("127.0.0.1".into(), listener.local_addr().expect("bound").port())
     }
@@ -266,7 +271,7 @@ pub(crate) mod tests {
     #[test]
     fn connections_that_come_to_nothing() {
         let long = Deadline::within(LONG);
-        let address = nobody();
+        let address = closed_port();
         check_connect(&address, &long, &format!("connection refused by `{address}`"));
         let dir = tempfile::tempdir().expect("a folder");
         let address = Address::Unix(dir.path().join("x.sock"));
@@ -284,7 +289,7 @@ pub(crate) mod tests {
         rustix::net::listen(&listener, 0).expect("a queue of one");
         let _first = UnixStream::connect(&path).expect("there is room for one");
         let address = Address::Unix(path);
-        check_connect(&address, &Deadline::within(SHORT), &format!("no answer in 0.2 s from `{address}`"));
+        check_connect(&address, &Deadline::within(SHORT), &format!("no response in 0.2 s from `{address}`"));
     }
 
     #[test]
@@ -297,7 +302,7 @@ pub(crate) mod tests {
         let deadline = Deadline::within(SHORT);
         let mut socket = Socket::connect(&address, &deadline).expect("connected");
         let error = socket.send(&vec![0; 64 << 20]).expect_err("nobody reads");
-        assert_eq!(error.to_string(), format!("no answer in 0.2 s from `{address}`"));
+        assert_eq!(error.to_string(), format!("no response in 0.2 s from `{address}`"));
         drop(sender);
     }
 }

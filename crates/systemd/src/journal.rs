@@ -37,7 +37,7 @@ pub fn parse(printed: &str) -> Vec<Entry> {
 
 /// How an invocation ended, from its entries. systemd notes a process that exits with status 0 only when it debugs.
 #[must_use]
-pub fn how_it_ended(entries: &[Entry]) -> String {
+pub fn exit_reason(entries: &[Entry]) -> String {
     let exited = entries.iter().find(|entry| !entry.exit_code.is_empty());
     let result = entries.iter().map(|entry| entry.result.as_str()).find(|result| !result.is_empty());
     let status = exited.map(|Entry { exit_code, exit_status, .. }| match exit_code.as_str() {
@@ -64,7 +64,7 @@ mod tests {
 
     #[track_caller]
     fn check(printed: &str, expected: &str) {
-        assert_eq!(how_it_ended(&parse(printed)), expected);
+        assert_eq!(exit_reason(&parse(printed)), expected);
     }
 
     #[test]

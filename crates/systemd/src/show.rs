@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use project::secret::Secrets;
+use project::text::counted;
 use rustix::time::{ClockId, clock_gettime};
 use subprocess::{Command, CommandError, Deadline};
 
@@ -99,7 +100,7 @@ pub fn show(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<
     if finished.is_success() {
         return parse(names, finished.stdout()).map_err(ShowError::Failed);
     }
-    Err(ShowError::Failed(format!("`systemctl` fails: {}", secrets.cover(&finished.complaint()))))
+    Err(ShowError::Failed(format!("`systemctl` fails: {}", secrets.redact(&finished.failure_reason()))))
 }
 
 /// The reason why the state of units is unknown.
@@ -139,7 +140,7 @@ pub fn parse(names: &[String], shown: &str) -> Result<Vec<Unit>, String> {
     }
     units.retain(|unit| !unit.get("Id").is_empty());
     if units.len() != names.len() {
-        return Err(format!("`systemctl` tells of {} units, and was asked for {}", units.len(), names.len()));
+        return Err(format!("`systemctl` shows {} instead of {}", counted(units.len(), "unit"), names.len()));
     }
     for (unit, name) in units.iter_mut().zip(names) {
         unit.name.clone_from(name);
@@ -189,8 +190,8 @@ pub(crate) mod tests {
     fn fewer_units_than_were_asked_for_are_no_answer() {
         let names = ["a.service", "b.service"].map(str::to_owned);
         for (shown, expected) in [
-            ("", "`systemctl` tells of 0 units, and was asked for 2"),
-            ("Id=a.service\nLoadState=loaded\n", "`systemctl` tells of 1 units, and was asked for 2"),
+            ("", "`systemctl` shows 0 units instead of 2"),
+            ("Id=a.service\nLoadState=loaded\n", "`systemctl` shows 1 unit instead of 2"),
         ] {
             assert_eq!(parse(&names, shown).err().as_deref(), Some(expected));
         }

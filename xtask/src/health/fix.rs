@@ -4,10 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use checks::group::core::sync_args;
 use checks::group::env::{missing, private};
-use checks::{Outcome, Repair, Report, Site};
+use checks::{Outcome, Repair, Report, Target};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 use project::matrix::{Policy, policies};
@@ -15,19 +15,19 @@ use project::secret::{is_secret, shown};
 use project::{Lock, Pyproject, find_uv};
 use subprocess::{Command, Deadline};
 
-use super::Doctor;
+use super::HealthRun;
 use crate::cli;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::manage::{self, MIGRATE};
 use crate::prompt;
 use crate::typed;
-use crate::world::World;
 
 /// Runs the checks and repairs, until no untried repair is left; returns the last report. Only then does it wait for
 /// anything.
-pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
-    let Doctor { args, world, deferred, .. } = doctor;
-    let look = || doctor.attempt(None, args.deadline, Instant::now());
+pub(super) fn run(health_run: &HealthRun<'_>) -> anyhow::Result<Report> {
+    let HealthRun { args, context, deferred, .. } = health_run;
+    let look = || health_run.attempt(None, args.deadline, Instant::now());
     let mut report = look()?;
     let mut tried = Vec::new();
     let mut done = 0;
@@ -39,16 +39,16 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
             // One repair may fix several checks.
             let Some(repair) = outcome.repair.filter(|repair| !tried.contains(repair)) else { continue };
             tried.push(repair);
-            let site = doctor.survey();
-            world.ui.outcome(&Outcome { hint: None, ..outcome.clone() });
-            let additions = if repair == Repair::SampleKeys { additions(&site, doctor) } else { Vec::new() };
+            let target = health_run.survey();
+            context.ui.outcome(&Outcome { hint: None, ..outcome.clone() });
+            let additions = if repair == Repair::SampleKeys { additions(&target, health_run) } else { Vec::new() };
             if repair == Repair::SampleKeys && additions.is_empty() {
-                world.ui.note("fix: nothing, as any of them may change something: they are the operator's to decide");
+                context.ui.note("fix: nothing, as any of them may change something: they are the operator's to decide");
                 continue;
             }
-            world.ui.note(format_args!("fix: {}", told(repair, &site, &additions)));
-            let is_mended = is_wanted(&site, args, world).and_then(|is_wanted| {
-                if is_wanted { mend(repair, &site, &additions, doctor).map(|()| true) } else { Ok(false) }
+            context.ui.note(format_args!("fix: {}", as_typed(repair, &target, &additions)));
+            let is_mended = is_wanted(&target, args, context).and_then(|is_wanted| {
+                if is_wanted { fix(repair, &target, &additions, health_run).map(|()| true) } else { Ok(false) }
             });
             match is_mended {
                 Ok(is_mended) => done += usize::from(is_mended),
@@ -59,12 +59,12 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
                 }
                 Err(error) if matches!(Exit::of(&error), Exit::Interrupted | Exit::Locked) => return Err(error),
                 // The report shows the state nevertheless.
-                Err(error) => world.ui.errors(&Failure::of(&error).problems),
+                Err(error) => context.ui.errors(&Failure::of(&error).problems),
             }
             deferred.check("health --fix")?;
         }
         if done == before {
-            return if args.wait.is_some() { doctor.examine(Some(report)) } else { Ok(report) };
+            return if args.wait.is_some() { health_run.examine(Some(report)) } else { Ok(report) };
         }
         report = look()?;
     }
@@ -72,34 +72,34 @@ pub(super) fn run(doctor: &Doctor<'_>) -> anyhow::Result<Report> {
 
 /// Returns whether the operator wants a repair. In prod only `--yes` is consent; with an unknown environment there is
 /// none.
-fn is_wanted(site: &Site, args: &cli::Health, world: &World<'_>) -> anyhow::Result<bool> {
-    if world.common.dry_run {
+fn is_wanted(target: &Target, args: &cli::Health, context: &Context<'_>) -> anyhow::Result<bool> {
+    if context.common.dry_run {
         return Ok(false);
     }
-    if site.environment.rejected.is_some() || site.deploy_method.rejected.is_some() {
+    if target.environment.rejected.is_some() || target.deploy_method.rejected.is_some() {
         let problem = Problem::new(format!("nothing is mended before the axes in `{ENV_FILE}` are words that we know"));
-        world.ui.warning(&problem.hint("cargo xtask install --env dev|prod --method bare|docker"));
+        context.ui.warning(&problem.hint("cargo xtask install --env dev|prod --method bare|docker"));
         return Ok(false);
     }
-    if world.common.yes {
+    if context.common.yes {
         return Ok(true);
     }
-    if site.environment.value == Environment::Prod {
-        world.ui.warning(&Problem::new("nothing is mended in prod without `--yes`").hint(typed::fix(args)));
+    if target.environment.value == Environment::Prod {
+        context.ui.warning(&Problem::new("nothing is mended in prod without `--yes`").hint(typed::fix(args)));
         return Ok(false);
     }
-    if !world.is_interactive() {
-        let problem = Problem::new(format!("not done, {}", world.why_not_asked())).hint(typed::fix(args));
-        world.ui.warning(&problem);
+    if !context.is_interactive() {
+        let problem = Problem::new(format!("not done, {}", context.why_not_asked())).hint(typed::fix(args));
+        context.ui.warning(&problem);
         return Ok(false);
     }
     prompt::confirm("Do it?")
 }
 
 /// Returns the repair as it would be typed, where it can be.
-fn told(repair: Repair, site: &Site, additions: &[(String, String)]) -> String {
+fn as_typed(repair: Repair, target: &Target, additions: &[(String, String)]) -> String {
     match repair {
-        Repair::EnvMode => match fs::metadata(site.project.env_file()) {
+        Repair::EnvMode => match fs::metadata(target.project.env_file()) {
             Ok(metadata) => format!("chmod {:03o} {ENV_FILE}", private(metadata.permissions().mode())),
             Err(_) => format!("chmod o= {ENV_FILE}"),
         },
@@ -112,10 +112,15 @@ fn told(repair: Repair, site: &Site, additions: &[(String, String)]) -> String {
     }
 }
 
-fn mend(repair: Repair, site: &Site, additions: &[(String, String)], doctor: &Doctor<'_>) -> anyhow::Result<()> {
-    let _lock = Lock::take(&site.project, "health --fix").map_err(Failure::from)?;
-    let ui = doctor.world.ui;
-    let path = site.project.env_file();
+fn fix(
+    repair: Repair,
+    target: &Target,
+    additions: &[(String, String)],
+    health_run: &HealthRun<'_>,
+) -> anyhow::Result<()> {
+    let _lock = Lock::take(&target.project, "health --fix").map_err(Failure::from)?;
+    let ui = health_run.context.ui;
+    let path = target.project.env_file();
     match repair {
         Repair::EnvMode => {
             let mode = private(fs::metadata(&path)?.permissions().mode());
@@ -124,24 +129,24 @@ fn mend(repair: Repair, site: &Site, additions: &[(String, String)], doctor: &Do
             ui.done(ENV_FILE, format_args!("{mode:03o}"));
         }
         Repair::SampleKeys => {
-            let sample = site.sample.as_ref().ok().and_then(Option::as_ref).cloned().unwrap_or_default();
+            let sample = target.sample.as_ref().ok().and_then(Option::as_ref).cloned().unwrap_or_default();
             let (added, _saved) = envfile::update(&path, &sample, |file| add(additions, file, &sample))
                 .with_context(|| format!("`{ENV_FILE}` is as it was"))?;
             ui.done(ENV_FILE, format_args!("{added} added"));
         }
         Repair::Sync => {
-            let pyproject = Pyproject::read(&site.project.service_dir())?;
-            let args = sync_args(&pyproject, site.environment.value);
-            uv_step("uv sync", &[&["sync"], args.as_slice()].concat(), site, doctor)?;
+            let pyproject = Pyproject::read(&target.project.service_dir())?;
+            let args = sync_args(&pyproject, target.environment.value);
+            uv_step("uv sync", &[&["sync"], args.as_slice()].concat(), target, health_run)?;
         }
-        Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, site, doctor)?,
+        Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, target, health_run)?,
     }
     Ok(())
 }
 
-fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyhow::Result<()> {
-    let uv = find_uv(&site.project, &Deadline::within(doctor.args.timeout))?;
-    manage::step(doctor.world.ui, &site.ground(), &uv, title, args, doctor.deferred)?;
+fn uv_step(title: &str, args: &[&str], target: &Target, health_run: &HealthRun<'_>) -> anyhow::Result<()> {
+    let uv = find_uv(&target.project, &Deadline::within(health_run.args.timeout))?;
+    manage::step(health_run.context.ui, &target.ground(), &uv, title, args, health_run.deferred)?;
     Ok(())
 }
 
@@ -149,10 +154,10 @@ fn uv_step(title: &str, args: &[&str], site: &Site, doctor: &Doctor<'_>) -> anyh
 /// of the questions that `install` asks. No secret is taken from it, and no value that is composed of others: the axes
 /// stay, and the rest is the answer that Enter would give there. In prod, only an empty value is taken, of a key that
 /// the project does not mention.
-fn additions(site: &Site, doctor: &Doctor<'_>) -> Vec<(String, String)> {
+fn additions(target: &Target, health_run: &HealthRun<'_>) -> Vec<(String, String)> {
     let nothing = EnvFile::default();
-    let sample = site.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
-    let (environment, method) = (site.environment.value, site.deploy_method.value);
+    let sample = target.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
+    let (environment, method) = (target.environment.value, target.deploy_method.value);
     let value = |key: &str| match policies(environment, method).find(|(variable, _)| *variable == key) {
         _ if key == DJANGO_ENV => environment.to_string(),
         _ if key == DEPLOY_METHOD => method.to_string(),
@@ -161,15 +166,15 @@ fn additions(site: &Site, doctor: &Doctor<'_>) -> Vec<(String, String)> {
         None if is_secret(key) => String::new(),
         None => sample.get(key).map(|entry| entry.value).unwrap_or_default(),
     };
-    let missing = site.env().map(|file| missing(file, sample, site)).unwrap_or_default();
+    let missing = target.env().map(|file| missing(file, sample, target)).unwrap_or_default();
     // A guess is not made a fact.
-    let is_known = |key: &&str| *key != DEPLOY_METHOD || site.deploy_method.unanswered.is_none();
+    let is_known = |key: &&str| *key != DEPLOY_METHOD || target.deploy_method.unanswered.is_none();
     let is_made_of_others =
         |key: &str| sample.lines().any(|line| line.key() == Some(key) && line.text().contains("${"));
     let is_empty = |key: &str| sample.get(key).is_some_and(|entry| entry.value.trim().is_empty());
     let may_be_added = |key: &&str| match environment {
         Environment::Dev => !is_made_of_others(key),
-        Environment::Prod => !is_made_of_others(key) && is_empty(key) && !is_mentioned(key, site, doctor),
+        Environment::Prod => !is_made_of_others(key) && is_empty(key) && !is_mentioned(key, target, health_run),
     };
     let added = missing.into_iter().filter(is_known).filter(may_be_added);
     added
@@ -191,11 +196,11 @@ const NO_MENTION: [&str; 5] = [
 
 /// Returns whether the project mentions the key: code with a default of its own, a Compose file or another line of
 /// `.env` can distinguish an empty value from none. Files that cannot be searched may mention it.
-fn is_mentioned(key: &str, site: &Site, doctor: &Doctor<'_>) -> bool {
+fn is_mentioned(key: &str, target: &Target, health_run: &HealthRun<'_>) -> bool {
     let search = ["grep", "--no-index", "--quiet", "--word-regexp", "--fixed-strings", "-e", key, "--", "."];
-    let command = Command::new("git", search.into_iter().chain(NO_MENTION)).dir(&site.project.root);
-    let timeout = doctor.args.timeout;
-    let found = command.run(&Deadline::unless(doctor.deferred.flag(), timeout, timeout));
+    let command = Command::new("git", search.into_iter().chain(NO_MENTION)).dir(&target.project.root);
+    let timeout = health_run.args.timeout;
+    let found = command.run(&Deadline::unless(health_run.deferred.flag(), timeout, timeout));
     // 1: it stands nowhere.
     found.map_or(true, |finished| finished.code() != Some(1))
 }

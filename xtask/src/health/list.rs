@@ -1,25 +1,31 @@
 //! `health --list`: every check, its subject, and whether it would run here.
 
-use checks::Site;
+use checks::Target;
 use checks::catalogue::{CATALOGUE, Group, Selection};
 use checks::report::{BOLD, DIM};
 
-use crate::world::World;
+use crate::context::Context;
 
-pub(super) fn print(site: &Site, world: &World<'_>) {
-    let (ui, ink) = (world.ui, world.ui.out());
-    ui.result(ink.style(
+pub(super) fn print(target: &Target, context: &Context<'_>) {
+    let (ui, colors) = (context.ui, context.ui.out());
+    ui.result(colors.style(
         BOLD,
-        format_args!("{}+{} in {}", site.environment.value, site.deploy_method.value, world.project.root.display()),
+        format_args!(
+            "{}+{} in {}",
+            target.environment.value,
+            target.deploy_method.value,
+            context.project.root.display()
+        ),
     ));
     let width = CATALOGUE.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, looks_at) in CATALOGUE {
-        let why_not = Group::of(name).and_then(|group| site.absent(group)).or_else(|| left_out(name, &site.selection));
+        let why_not =
+            Group::of(name).and_then(|group| target.absent(group)).or_else(|| left_out(name, &target.selection));
         let (mark, reason) = match why_not {
             None => ("run ".to_owned(), String::new()),
-            Some(reason) => (ink.style(DIM, "skip"), format!("  ({reason})")),
+            Some(reason) => (colors.style(DIM, "skip"), format!("  ({reason})")),
         };
-        ui.result(format_args!("  {mark}  {name:<width$}  {looks_at}{}", ink.style(DIM, reason)));
+        ui.result(format_args!("  {mark}  {name:<width$}  {looks_at}{}", colors.style(DIM, reason)));
     }
 }
 

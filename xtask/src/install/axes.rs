@@ -6,10 +6,10 @@ use envfile::EnvFile;
 
 use super::answers::{self, Answers};
 use crate::cli;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::prompt;
 use crate::typed;
-use crate::world::World;
 
 /// A combination of answers to the two questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,23 +30,23 @@ pub(super) fn ask(
     args: &cli::Install,
     given: &Answers,
     existing: Option<&EnvFile>,
-    world: &World<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<Axes> {
     let none = EnvFile::default();
     let env_file = existing.unwrap_or(&none);
     let (env, method) = (answers::axis(given, DJANGO_ENV)?, answers::axis(given, DEPLOY_METHOD)?);
-    let is_yes = world.common.yes;
+    let is_yes = context.common.yes;
     let given_method = method.map(DeployMethod::as_str);
     let again = |words: &str| typed::install(args, is_yes, Some(words), given_method);
-    let environment = settle(env, world, again, || environment(env_file))?;
+    let environment = settle(env, context, again, || environment(env_file))?;
     let again = |words: &str| typed::install(args, is_yes, Some(environment.as_str()), Some(words));
-    let method = settle(method, world, again, || deploy_method(env_file, &world.probes()))?;
-    if !world.is_interactive() {
+    let method = settle(method, context, again, || deploy_method(env_file, &context.probes()))?;
+    if !context.is_interactive() {
         return Ok(Axes { environment, method });
     }
 
     offer(
-        world,
+        context,
         "Which environment is this?",
         Environment::ALL.iter().map(|environment| match environment {
             Environment::Dev => (environment.as_str(), "development: tracebacks in the browser, throw-away data"),
@@ -57,7 +57,7 @@ pub(super) fn ask(
     );
     let environment = prompt::choose("Environment:", Environment::ALL, environment)?;
     offer(
-        world,
+        context,
         "How is it deployed?",
         DeployMethod::ALL.iter().map(|method| match method {
             DeployMethod::Bare => (method.as_str(), "on this machine: uv, and in prod systemd"),
@@ -69,15 +69,15 @@ pub(super) fn ask(
 }
 
 /// The combination that a `.env` is for.
-pub(super) fn of(file: &EnvFile, world: &World<'_>) -> Axes {
-    Axes { environment: environment(file).value, method: deploy_method(file, &world.probes()).value }
+pub(super) fn of(file: &EnvFile, context: &Context<'_>) -> Axes {
+    Axes { environment: environment(file).value, method: deploy_method(file, &context.probes()).value }
 }
 
 /// The given answer, else the detected one. A word in `.env` that means nothing is refused, not passed over; `again` is
 /// this run with words of which the operator chooses one.
 fn settle<T: std::fmt::Display>(
     given: Option<T>,
-    world: &World<'_>,
+    context: &Context<'_>,
     again: impl Fn(&str) -> String,
     detect: impl FnOnce() -> Detected<T>,
 ) -> anyhow::Result<T> {
@@ -86,15 +86,15 @@ fn settle<T: std::fmt::Display>(
     }
     let detected = detect();
     if let Some(unanswered) = &detected.unanswered {
-        world.ui.warning(&Problem::new(format!("{unanswered}; taken for `{}`", detected.value)));
+        context.ui.warning(&Problem::new(format!("{unanswered}; taken for `{}`", detected.value)));
     }
     let Some(rejected) = detected.rejected else { return Ok(detected.value) };
     let problem = Problem::new(rejected.to_string()).hint(again(&rejected.error.expected.join("|")));
     Err(Failure::new(Exit::Usage, problem).into())
 }
 
-fn offer<'a>(world: &World<'_>, question: &str, choices: impl Iterator<Item = (&'a str, &'a str)>) {
-    let ui = world.ui;
+fn offer<'a>(context: &Context<'_>, question: &str, choices: impl Iterator<Item = (&'a str, &'a str)>) {
+    let ui = context.ui;
     ui.note(ui.err().style(BOLD, question));
     for (index, (word, meaning)) in choices.enumerate() {
         ui.note(format_args!("  {}) {word:<7} {}", index + 1, ui.err().style(DIM, meaning)));

@@ -1,7 +1,7 @@
 //! The `.env` of an install: its changes, shown with secrets redacted, and written once.
 
-use anyhow::Context;
-use checks::report::{BOLD, DIM, GREEN, Ink, RED};
+use anyhow::Context as _;
+use checks::report::{BOLD, Colors, DIM, GREEN, RED};
 use detect::ENV_FILE;
 use envfile::{Change, EnvFile, Saved};
 use project::secret::{self, Secrets};
@@ -49,7 +49,7 @@ impl Preview {
     }
 
     /// Every change as lines that go and lines that come, secrets covered.
-    pub(super) fn diff(&self, files: &Files<'_>, ink: Ink) -> Vec<String> {
+    pub(super) fn diff(&self, files: &Files<'_>, colors: Colors) -> Vec<String> {
         let secrets = Secrets::of([files.existing.unwrap_or(files.sample), &self.after]);
         let title = match (self.is_new, files.sample.lines().next().is_some()) {
             (false, _) => ENV_FILE.to_owned(),
@@ -58,17 +58,22 @@ impl Preview {
             }
             (true, false) => format!("{ENV_FILE} (new, {})", self.readers()),
         };
-        let mut lines = vec![ink.style(BOLD, title)];
+        let mut lines = vec![colors.style(BOLD, title)];
         // The assignment is the last of its lines, and its number is the one that is known.
         let line = |number: Option<usize>, sign, style, raw: &String| {
             let number = number.map(|number| number.to_string()).unwrap_or_default();
-            format!("{number:>4} {}", ink.style(style, format_args!("{sign}{}", secret::covered_line(raw, &secrets))))
+            format!(
+                "{number:>4} {}",
+                colors.style(style, format_args!("{sign}{}", secret::redacted_line(raw, &secrets)))
+            )
         };
         for change in &self.changes {
             let first = change.line.saturating_sub(change.after.len().saturating_sub(1));
             lines.extend(change.before.iter().map(|raw| line(None, '-', RED, raw)));
             lines.extend((first..).zip(&change.after).map(|(number, raw)| line(Some(number), '+', GREEN, raw)));
-            lines.extend(change.notes.iter().map(|note| format!("     {}", ink.style(DIM, format_args!("({note})")))));
+            lines.extend(
+                change.notes.iter().map(|note| format!("     {}", colors.style(DIM, format_args!("({note})")))),
+            );
         }
         lines
     }

@@ -11,10 +11,10 @@ use subprocess::{Command, Deadline};
 
 use super::axes::Axes;
 use crate::cli;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::prompt;
 use crate::typed;
-use crate::world::World;
 
 /// The timeout of a program that prints its version.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,19 +45,19 @@ fn soon(stop: &Arc<AtomicBool>) -> Deadline {
 
 /// Looks for everything that this combination needs. With `docker` there are no tools: everything is done in
 /// containers.
-pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow::Result<Found> {
+pub(super) fn run(axes: Axes, args: &cli::Install, context: &Context<'_>) -> anyhow::Result<Found> {
     let mut problems = Vec::new();
     let stop = Arc::default();
     let tools = match axes.method {
-        DeployMethod::Bare => tools(axes.environment, world, &stop, &mut problems),
+        DeployMethod::Bare => tools(axes.environment, context, &stop, &mut problems),
         DeployMethod::Docker => None,
     };
-    let is_private = is_private(axes.environment, world, &stop, &mut problems);
+    let is_private = is_private(axes.environment, context, &stop, &mut problems);
     let deployer_problems = match (axes.method, axes.environment) {
-        (DeployMethod::Docker, _) => docker(&stop, &without_deploying(axes, args, world)),
+        (DeployMethod::Docker, _) => docker(&stop, &without_deploying(axes, args, context)),
         // Only the offer to deploy needs it, and that can be declined.
-        (DeployMethod::Bare, Environment::Prod) if !world.host.machine.has_systemd => {
-            world.ui.warning(&Problem::new("systemd does not run here: `deploy-systemd` will need it"));
+        (DeployMethod::Bare, Environment::Prod) if !context.host.facts.has_systemd => {
+            context.ui.warning(&Problem::new("systemd does not run here: `deploy-systemd` will need it"));
             Vec::new()
         }
         (DeployMethod::Bare, _) => Vec::new(),
@@ -68,7 +68,7 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
     if args.no_deploy {
         // The hint would be the flag that was given.
         for problem in deployer_problems {
-            world.ui.warning(&Problem::new(problem.message));
+            context.ui.warning(&Problem::new(problem.message));
         }
     } else {
         problems.extend(deployer_problems);
@@ -78,11 +78,11 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
     }
     if let Some(Tools { python, uv, .. }) = &tools {
         let uv = uv.as_ref().map_or("uv is to be installed", |uv| &uv.version);
-        world.ui.done("pre-flight", format_args!("{} is {}, {uv}", python.program, python.version));
+        context.ui.done("pre-flight", format_args!("{} is {}, {uv}", python.program, python.version));
     }
     // A dry run installs nothing that would need consent.
-    if !world.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
-        consent_to_uv(world)?;
+    if !context.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
+        consent_to_uv(context)?;
     }
     Ok(Found { tools, is_private })
 }
@@ -90,11 +90,11 @@ pub(super) fn run(axes: Axes, args: &cli::Install, world: &World<'_>) -> anyhow:
 /// Checks that Git ignores `.env`; emits a warning, and in prod returns a problem if Git tracks it.
 fn is_private(
     environment: Environment,
-    world: &World<'_>,
+    context: &Context<'_>,
     stop: &Arc<AtomicBool>,
     problems: &mut Vec<Problem>,
 ) -> bool {
-    let in_git = match in_git(&world.project, &soon(stop)) {
+    let in_git = match in_git(&context.project, &soon(stop)) {
         Ok(in_git) => in_git,
         // Without Git the file is in no repository.
         Err(error) => return error.is_not_found(),
@@ -106,14 +106,14 @@ fn is_private(
             if is_tracked && environment == Environment::Prod {
                 problems.push(problem);
             } else {
-                world.ui.warning(&problem);
+                context.ui.warning(&problem);
             }
             false
         }
         (None, InGit::Unknown(reason)) => {
-            let is_repository = world.project.root.ancestors().any(|dir| dir.join(".git").exists());
+            let is_repository = context.project.root.ancestors().any(|dir| dir.join(".git").exists());
             if is_repository {
-                world.ui.warning(&Problem::new(format!("whether Git takes `.env` is not known: {reason}")));
+                context.ui.warning(&Problem::new(format!("whether Git takes `.env` is not known: {reason}")));
             }
             !is_repository
         }
@@ -123,17 +123,17 @@ fn is_private(
 
 fn tools(
     environment: Environment,
-    world: &World<'_>,
+    context: &Context<'_>,
     stop: &Arc<AtomicBool>,
     problems: &mut Vec<Problem>,
 ) -> Option<Tools> {
-    let lock_file = world.project.service_dir().join("uv.lock");
+    let lock_file = context.project.service_dir().join("uv.lock");
     if environment == Environment::Prod && !lock_file.is_file() {
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
-        problems.push(Problem::new(message).hint(world.project.lock_command()));
+        problems.push(Problem::new(message).hint(context.project.lock_command()));
     }
-    let uv = find_uv(&world.project, &soon(stop)).ok();
-    let pyproject = match Pyproject::read(&world.project.service_dir()) {
+    let uv = find_uv(&context.project, &soon(stop)).ok();
+    let pyproject = match Pyproject::read(&context.project.service_dir()) {
         Ok(pyproject) => pyproject,
         Err(error) => {
             problems.push(Problem::new(error.to_string()));
@@ -163,12 +163,12 @@ fn can_make_environments(python: &Python, stop: &Arc<AtomicBool>) -> bool {
     ask.is_ok_and(|finished| finished.is_success())
 }
 
-fn consent_to_uv(world: &World<'_>) -> anyhow::Result<()> {
-    if !world.is_interactive() {
+fn consent_to_uv(context: &Context<'_>) -> anyhow::Result<()> {
+    if !context.is_interactive() {
         return Ok(());
     }
-    let dir = world.project.uv_dir();
-    let dir = world.project.relative(&dir).display().to_string();
+    let dir = context.project.uv_dir();
+    let dir = context.project.relative(&dir).display().to_string();
     if prompt::confirm(&format!("uv is not here. Install uv {UV_VERSION} from PyPI into {dir}?"))? {
         return Ok(());
     }
@@ -177,9 +177,9 @@ fn consent_to_uv(world: &World<'_>) -> anyhow::Result<()> {
 }
 
 /// This run again, but for the deploy.
-fn without_deploying(axes: Axes, args: &cli::Install, world: &World<'_>) -> String {
+fn without_deploying(axes: Axes, args: &cli::Install, context: &Context<'_>) -> String {
     let args = cli::Install { no_deploy: true, ..args.clone() };
-    typed::install(&args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()))
+    typed::install(&args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()))
 }
 
 /// Returns the problems of Docker, of both the engine and Compose; `otherwise` is the command that needs neither.

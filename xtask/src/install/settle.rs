@@ -12,9 +12,9 @@ use project::secret;
 use super::answers::Answers;
 use super::axes::Axes;
 use crate::cli;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::typed;
-use crate::world::World;
 use cell::Settled;
 
 /// A variable and its planned value. No `Debug`: it can be a secret.
@@ -88,7 +88,7 @@ impl Files<'_> {
 
     /// Returns the value that the operator has chosen for this variable before. A value that the matrix gave the
     /// previous combination is this tool's own, and is set again.
-    fn said(&self, variable: &str) -> Option<String> {
+    fn chosen_before(&self, variable: &str) -> Option<String> {
         self.value(variable).filter(|_| self.was(variable).is_none())
     }
 
@@ -112,17 +112,17 @@ pub(super) fn run(
     args: &cli::Install,
     given: &Answers,
     files: &Files<'_>,
-    world: &World<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<Vec<Setting>> {
     let mut settings = vec![
-        axis(DJANGO_ENV, axes.environment.as_str(), given, files, world),
-        axis(DEPLOY_METHOD, axes.method.as_str(), given, files, world),
+        axis(DJANGO_ENV, axes.environment.as_str(), given, files, context),
+        axis(DEPLOY_METHOD, axes.method.as_str(), given, files, context),
     ];
     let mut missing = Vec::new();
     let mut problems = Vec::new();
     for (variable, policy) in policies(axes.environment, axes.method) {
         let given = given.get(variable);
-        match cell::settle(variable, policy, given, axes, files, world)? {
+        match cell::settle(variable, policy, given, axes, files, context)? {
             Settled::As(value, origin) => {
                 // The line stays as it is where the new combination has the same value.
                 let before = files.value(variable).filter(|_| origin == Origin::Default);
@@ -143,7 +143,7 @@ pub(super) fn run(
         }
     }
     if !missing.is_empty() {
-        problems.push(missing_problem(&missing, axes, args, files, world));
+        problems.push(missing_problem(&missing, axes, args, files, context));
     }
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Usage, problems }.into());
@@ -152,13 +152,13 @@ pub(super) fn run(
     let more: Vec<_> = more.map(|(variable, answer)| answered(variable, answer.value.clone())).collect();
     settings.extend(more);
     settings.extend(examples(axes, &settings, files));
-    warn(&settings, axes, args, files, world);
+    warn(&settings, axes, args, files, context);
     Ok(settings)
 }
 
-fn axis(variable: &str, chosen: &str, given: &Answers, files: &Files<'_>, world: &World<'_>) -> Setting {
+fn axis(variable: &str, chosen: &str, given: &Answers, files: &Files<'_>, context: &Context<'_>) -> Setting {
     let is_kept = files.value(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(chosen));
-    let origin = match (is_kept, given.contains_key(variable) || world.is_interactive()) {
+    let origin = match (is_kept, given.contains_key(variable) || context.is_interactive()) {
         (true, _) => Origin::Kept,
         (false, true) => Origin::Answered,
         (false, false) => Origin::Default,
@@ -170,11 +170,17 @@ fn answered(variable: &str, value: String) -> Setting {
     Setting { variable: variable.to_owned(), value: Some(value), origin: Origin::Answered }
 }
 
-fn missing_problem(missing: &[&str], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) -> Problem {
+fn missing_problem(
+    missing: &[&str],
+    axes: Axes,
+    args: &cli::Install,
+    files: &Files<'_>,
+    context: &Context<'_>,
+) -> Problem {
     let names: Vec<_> = missing.iter().map(|variable| format!("`{variable}`")).collect();
-    let (are, why) = (if missing.len() == 1 { "is" } else { "are" }, world.why_not_asked());
+    let (are, why) = (if missing.len() == 1 { "is" } else { "are" }, context.why_not_asked());
     let sets: Vec<_> = missing.iter().map(|variable| format!("--set {variable}=…")).collect();
-    let again = typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
+    let again = typed::install(args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
     let was = missing.iter().filter_map(|variable| Some((variable, files.was(variable)?)));
     let was = was.map(|(variable, (value, previous))| format!("; `{variable}` was {value} in {previous}"));
     Problem::new(format!("{} {are} required in {axes}, {why}{}", names.join(" and "), was.collect::<String>()))
@@ -201,7 +207,7 @@ fn is_example(key: &str, sample: &EnvFile) -> bool {
 }
 
 /// Names the secrets that are the sample's: left empty in a fresh file, and kept in one that has been there.
-fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) {
+fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, context: &Context<'_>) {
     let is_left = |key: &&str| settings.iter().any(|it| it.variable == **key && it.origin == Origin::Example);
     let is_kept = |key: &&str| {
         let example = files.sample.get(key).map(|entry| entry.value);
@@ -212,30 +218,30 @@ fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files
     let names = |wanted: &dyn Fn(&&str) -> bool| {
         files.sample.keys().filter(|key| wanted(key)).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
     };
-    let again = typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
+    let again = typed::install(args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
     for (what, names) in [
         ("left empty, since the sample has only an example", names(&is_left)),
-        ("the example of the sample, which everybody knows", names(&is_kept)),
+        ("the example of the sample, which is public", names(&is_kept)),
     ] {
         if !names.is_empty() {
             let problem = Problem::new(format!("`{ENV_FILE}`: {what}: {names}"));
-            world.ui.warning(&problem.hint(format!("{again} --answers FILE")));
+            context.ui.warning(&problem.hint(format!("{again} --answers FILE")));
         }
     }
 }
 
 /// Warns about forced values, and about kept values that are unsafe in this environment.
-fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, world: &World<'_>) {
-    warn_of_examples(settings, axes, args, files, world);
+fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, context: &Context<'_>) {
+    warn_of_examples(settings, axes, args, files, context);
     for Setting { variable, value, origin } in settings {
         let Some(value) = value else { continue };
         let before = files.value(variable).filter(|before| !matrix::is_same(variable, before, value));
         match (*origin, before, files.was(variable)) {
             (Origin::Forced, Some(before), _) => {
-                world.ui.warning(&Problem::new(format!("`{variable}` is always {value} in {axes}: was {before}")));
+                context.ui.warning(&Problem::new(format!("`{variable}` is always {value} in {axes}: was {before}")));
             }
             (Origin::Default, Some(_), Some((before, previous))) => {
-                world
+                context
                     .ui
                     .warning(&Problem::new(format!("`{variable}` is {value} in {axes}: was {before} in {previous}")));
             }
@@ -244,10 +250,10 @@ fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>
         if let Some(reason) = unsafe_reason(variable, value, axes.environment) {
             let policy = matrix::policy(variable, axes.environment, axes.method).unwrap_or(Policy::Optional);
             let again =
-                typed::install(args, world.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
+                typed::install(args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
             let options = again.strip_prefix("cargo xtask install").unwrap_or_default();
             let hint = matrix::remedy(options, [(variable.as_str(), policy, Some(value.as_str()))]);
-            world.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")).hint(hint));
+            context.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")).hint(hint));
         }
     }
 }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use checks::group::{core, django};
-use checks::{Ground, Outcome, Status};
+use checks::{Outcome, ServiceContext, Status};
 use detect::Environment;
 use envfile::EnvFile;
 use project::secret::Secrets;
@@ -27,7 +27,7 @@ const DJANGO_TIMEOUT: Duration = Duration::from_secs(60);
 const UV_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The parts that the steps work with.
-pub(super) struct Bench<'a> {
+pub(super) struct InstallContext<'a> {
     pub(super) project: &'a Project,
     /// The virtual environment, as uv makes it.
     pub(super) venv: &'a Path,
@@ -111,10 +111,10 @@ pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &D
 }
 
 /// Brings the virtual environment, the database and the static files to where they should be, and verifies it.
-pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
-    let Bench { project, ui, environment, tools, secrets, deferred, .. } = *bench;
-    let variables = variables(bench.env_file);
-    let ground = Ground { project, venv: bench.venv, variables: &variables, secrets };
+pub(super) fn run(install_context: &InstallContext<'_>, uv: Uv) -> anyhow::Result<Done> {
+    let InstallContext { project, ui, environment, tools, secrets, deferred, .. } = *install_context;
+    let variables = variables(install_context.env_file);
+    let ground = ServiceContext { project, venv: install_context.venv, variables: &variables, secrets };
     let sync_args = core::sync_args(&tools.pyproject, environment);
     let within = |timeout| Deadline::unless(deferred.flag(), timeout, timeout);
     let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &uv, &sync_args, &within(UV_TIMEOUT)));
@@ -155,8 +155,8 @@ pub(super) fn run(bench: &Bench<'_>, uv: Uv) -> anyhow::Result<Done> {
     match answer.settings {
         Some(settings) if failed == 0 => Ok(Done { is_changed, uv, reads_env_file: settings.reads_env_file }),
         _ => {
-            let problem = Problem::new(format!("what was installed is not well: {failed} failed, see above"))
-                .hint("mend it, and run this again: what is done already is left alone");
+            let problem = Problem::new(format!("the installation is not healthy: {failed} failed, see above"))
+                .hint("fix it, and run this again: finished steps are skipped");
             Err(Failure::new(Exit::Failed, problem).into())
         }
     }

@@ -11,7 +11,7 @@ use super::axes::Axes;
 use super::env_file::Preview;
 use super::settle::Setting;
 use super::steps::Done;
-use crate::world::World;
+use crate::context::Context;
 
 /// The default address of `runserver`.
 const RUNSERVER_URL: &str = "http://127.0.0.1:8000";
@@ -29,12 +29,12 @@ pub(super) struct Summary<'a> {
 }
 
 /// Prints the summary.
-pub(super) fn print(summary: &Summary<'_>, world: &World<'_>) {
+pub(super) fn print(summary: &Summary<'_>, context: &Context<'_>) {
     let Summary { axes, settings, preview, done } = summary;
-    let (ui, ink) = (world.ui, world.ui.out());
+    let (ui, colors) = (context.ui, context.ui.out());
     let is_changed = !preview.is_unchanged() || done.is_some_and(|done| done.is_changed);
     let verdict = if is_changed { "" } else { ": nothing had to be changed" };
-    ui.result(ink.style(BOLD, format_args!("{axes} in {}{verdict}", world.project.root.display())));
+    ui.result(colors.style(BOLD, format_args!("{axes} in {}{verdict}", context.project.root.display())));
     ui.result(format_args!("  {ENV_FILE}: {}", preview.summary()));
     let rows: Vec<_> = settings
         .iter()
@@ -45,34 +45,34 @@ pub(super) fn print(summary: &Summary<'_>, world: &World<'_>) {
     let names = rows.iter().map(|(variable, ..)| variable.chars().count()).max().unwrap_or_default();
     let values = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default().min(WIDEST_VALUE);
     for (variable, value, origin) in rows {
-        ui.result(format_args!("    {variable:<names$}  {value:<values$}  {}", ink.style(DIM, origin)));
+        ui.result(format_args!("    {variable:<names$}  {value:<values$}  {}", colors.style(DIM, origin)));
     }
     if let (Some(done), Environment::Dev) = (done, axes.environment) {
-        ui.result(ink.style(BOLD, "Start it:"));
-        for line in start_commands(done, world) {
+        ui.result(colors.style(BOLD, "Start it:"));
+        for line in start_commands(done, context) {
             ui.result(format_args!("  {line}"));
         }
-        let path = world.project.settings.health_path.as_deref().unwrap_or("/");
-        ui.result(ink.style(BOLD, "Look at it:"));
+        let path = context.project.settings.health_path.as_deref().unwrap_or("/");
+        ui.result(colors.style(BOLD, "Look at it:"));
         ui.result(format_args!("  {RUNSERVER_URL}/, or: curl {RUNSERVER_URL}{path}"));
     }
-    ui.result(ink.style(BOLD, "Go on from here:"));
+    ui.result(colors.style(BOLD, "Go on from here:"));
     ui.commands(&[
-        ("cargo xtask health", "whether all is well, and what mends it"),
-        ("cargo xtask detect", "what this checkout is, and how we know"),
+        ("cargo xtask health", "check the health, and show how to fix problems"),
+        ("cargo xtask detect", "show the axes of this checkout, and their sources"),
         ("cargo xtask install --env dev|prod --method bare|docker", "another combination"),
     ]);
 }
 
 /// How to start the development server from the root folder.
-fn start_commands(done: &Done, world: &World<'_>) -> Vec<String> {
-    let project = &world.project;
+fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
+    let project = &context.project;
     let service = project.service_dir();
     let service = project.relative(&service);
     let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
     // A service that does not read the file itself needs it as an option.
     let env_file = if done.reads_env_file { "" } else { "--env-file .env " };
-    let is_here = world.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
+    let is_here = context.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
     let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root.to_string_lossy())));
     let run = if service == Path::new("") || service == project.root {
         format!("{uv} run {env_file}manage.py runserver")

@@ -66,8 +66,8 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
@@ -197,8 +197,8 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]])
@@ -257,8 +257,8 @@ prod+bare in [ROOT]
     CELERY_TASK_ALWAYS_EAGER  0                            always so here
     EXTRA                     two words                    as answered
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]])

@@ -243,8 +243,8 @@ prod+docker in [ROOT]
     POSTGRES_PASSWORD                      empty: an example in the sample
     CACHE_URL                              empty: an example in the sample
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]], str![[r#"
@@ -292,7 +292,7 @@ Plan for prod+docker in [ROOT]
   12 +CELERY_TASK_ALWAYS_EAGER=0
 
 "#]], str![[r#"
-warning: `.env`: the example of the sample, which everybody knows: `POSTGRES_PASSWORD`, `CACHE_URL`
+warning: `.env`: the example of the sample, which is public: `POSTGRES_PASSWORD`, `CACHE_URL`
 hint: cargo xtask install --project '[ROOT]' --env prod --method docker --set DJANGO_ALLOWED_HOSTS=example.org --no-deploy --yes --answers FILE
 warning: `DJANGO_DEBUG` is 0 in prod+docker: was 1 in dev+bare
 warning: `CELERY_TASK_ALWAYS_EAGER` is always 0 in prod+docker: was 1

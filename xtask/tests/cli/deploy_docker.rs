@@ -77,7 +77,7 @@ error: env.portable: 1 line is read differently
   compose        refuses the file
   bash           refuses the file
 hint: cargo xtask health --project '[ROOT]'
-error: env.matrix: 3 variables are not what prod+docker needs
+error: env.matrix: 3 variables do not have the values that prod+docker needs
   `.env`: `DJANGO_SECRET_KEY` is required, and has no value
   `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value
   `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
@@ -153,7 +153,7 @@ hint: ls .xtask/releases
         str![[r#"
   ok   pre-flight  Docker 28.0.0, Compose 2.26.1
 error: `.xtask/releases/20260101T000000Z.json` line 1 is no release record
-hint: mend it, or move it away if no deploy was cut short: what that one left stands in it
+hint: correct it, or move it away if no deploy was interrupted: it records the state to go back to
 
 "#]],
     );

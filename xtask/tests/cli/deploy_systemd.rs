@@ -6,12 +6,12 @@ use crate::sandbox::Sandbox;
 
 /// Both outputs, after checking the exit code.
 #[track_caller]
-fn told(sandbox: &Sandbox, args: &str, code: i32) -> String {
+fn messages(sandbox: &Sandbox, args: &str, code: i32) -> String {
     let output = sandbox.xtask(args).output().expect("it starts");
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
+    let messages = [output.stdout, output.stderr].concat();
+    let messages = String::from_utf8_lossy(&messages).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{messages}");
+    messages
 }
 
 #[test]
@@ -19,10 +19,10 @@ fn everything_that_is_wrong_is_told_at_once() {
     let env = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=a-secret-of-the-operators\n";
     let sandbox = Sandbox::project().file(".env", env).shims(&["python"]);
     for args in ["deploy-systemd", "deploy-systemd --dry-run"] {
-        let told = told(&sandbox, args, 3);
+        let messages = messages(&sandbox, args, 3);
         for problem in [
             "error: systemd does not run here (it is not PID 1)",
-            "error: `.env`: `DJANGO_ENV` is `dev`, and systemd runs what is in production",
+            "error: `.env`: `DJANGO_ENV` is `dev`, and systemd runs services in production",
             "error: `.env`: `DJANGO_DEBUG` has to be `0`",
             "error: `.env`: `DJANGO_ALLOWED_HOSTS` is required, and has no value",
             "error: `.env`: `CELERY_BROKER_URL` is required, and has no value",
@@ -30,10 +30,10 @@ fn everything_that_is_wrong_is_told_at_once() {
             "error: command not found: `uv`",
             "error: command not found: `git`",
         ] {
-            assert!(told.contains(problem), "{problem:?} is not in: {told}");
+            assert!(messages.contains(problem), "{problem:?} is not in: {messages}");
         }
-        assert!(!told.contains("a-secret-of-the-operators"), "{told}");
-        crate::sandbox::names_project(&told);
+        assert!(!messages.contains("a-secret-of-the-operators"), "{messages}");
+        crate::sandbox::names_project(&messages);
     }
     assert_eq!(sandbox.read(".env"), env);
 }

@@ -15,7 +15,7 @@ const WELL: &str = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_S
                     CELERY_TASK_ALWAYS_EAGER=1\nCELERY_BROKER_URL=\nDATABASE_PATH=\nMONITORING_TOKEN=\n";
 
 /// A project that is installed and well.
-fn well() -> Sandbox {
+fn healthy() -> Sandbox {
     let sandbox = Sandbox::project().file(".env", WELL);
     mode(&sandbox, ".env", 0o600);
     sandbox

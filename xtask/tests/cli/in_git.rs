@@ -19,7 +19,7 @@ fn a_tracked_env_is_refused_in_prod_and_warned_about_in_dev() {
         3,
         str![],
         str![[r#"
-error: Git tracks `.env`: everybody who has the repository has its secrets; replace them when it is out
+error: Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
 hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
 
 "#]],
@@ -31,7 +31,7 @@ hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
     sandbox.xtask(PROD).assert().code(3);
     assert!(!sandbox.has(".env"));
     sandbox.xtask("install --yes").assert().code(0).stderr_eq(str![[r#"
-warning: Git tracks `.env`: everybody who has the repository has its secrets; replace them when it is out
+warning: Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
 hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
   ok   pre-flight  python3 is 3.12.1, uv 0.0.0
 .env (new, its mode is 600; a copy of .env.sample with these changes)
@@ -58,7 +58,7 @@ deploy method  bare     .env:8
 mode           dev      .env:5
 
 env
-warn   env.ignored  Git tracks `.env`: everybody who has the repository has its secrets; replace them when it is out
+warn   env.ignored  Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
        hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
@@ -76,7 +76,7 @@ deploy method  bare     .env:2
 mode           prod     .env:1
 
 env
- err   env.ignored  Git tracks `.env`: everybody who has the repository has its secrets; replace them when it is out
+ err   env.ignored  Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
        hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
@@ -90,15 +90,15 @@ env
 fn a_deploy_refuses_a_tracked_env_in_prod() {
     let env = "DJANGO_ENV=prod\nDEPLOY_METHOD=docker\nDJANGO_DEBUG=0\nCELERY_TASK_ALWAYS_EAGER=0\n\
                DJANGO_ALLOWED_HOSTS=example.org\nDJANGO_SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghij\n";
-    let told = |sandbox: Sandbox, command: &str| {
+    let messages = |sandbox: Sandbox, command: &str| {
         let output = sandbox.xtask(command).output().expect("it starts");
         assert_eq!(output.status.code(), Some(3));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     for command in ["deploy-docker", "deploy-systemd"] {
-        let told = told(Sandbox::project().shims(&["docker-stack"]).file(".env", env).git(), command);
-        assert!(told.contains("error: env.ignored: Git tracks `.env`"), "{told}");
-        assert!(told.contains("hint: git rm --cached .env && "), "{told}");
+        let messages = messages(Sandbox::project().shims(&["docker-stack"]).file(".env", env).git(), command);
+        assert!(messages.contains("error: env.ignored: Git tracks `.env`"), "{messages}");
+        assert!(messages.contains("hint: git rm --cached .env && "), "{messages}");
     }
 }
 

@@ -14,10 +14,10 @@ fn help() {
         str![[r#"
 Settle `.env`, install the service and verify it
 
-Asks for the environment and the deployment method, settles `.env` for that combination, and in
-`bare` installs the dependencies with uv, migrates the database and checks the result. Can be run
-again at any time: what is already so is left alone. Without a terminal, or with `--yes`, nothing is
-asked.
+Asks for the environment and the deployment method, sets `.env` for that combination, and in `bare`
+installs the dependencies with uv, migrates the database and checks the result. Can be run again at
+any time: everything that is up to date is left alone. Without a terminal, or with `--yes`, it asks
+no questions.
 
 Usage: cargo xtask install [OPTIONS]
 
@@ -36,7 +36,7 @@ Options:
           Read answers, secrets too, from a file in `.env` syntax; `-` is standard input
 
       --no-deploy
-          Stop before deploying, and do not require what only a deployer needs
+          Stop before deploying, and do not require the tools of the deployment
 
   -h, --help
           Print help (see a summary with '-h')
@@ -49,7 +49,7 @@ Options of every command:
           Ask nothing: take the answers that Enter would
 
       --dry-run
-          Print what would be done, and change nothing
+          Print the plan and change nothing
 
   -v, --verbose
           Show the output of every step
@@ -86,8 +86,8 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
@@ -131,8 +131,8 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
@@ -167,7 +167,7 @@ Plan for prod+bare in [ROOT]
   20 +CELERY_TASK_ALWAYS_EAGER=0
      -CELERY_BROKER_URL=
   23 +CELERY_BROKER_URL=redis://localhost/0
-Commands in [ROOT]; what is already so is not done again
+Commands in [ROOT]; steps that are up to date are skipped
   uv sync --frozen --no-dev
   uv run --no-sync manage.py migrate --noinput
   uv run --no-sync manage.py check --deploy
@@ -238,8 +238,8 @@ prod+docker in [ROOT]
     CELERY_BROKER_URL                      Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0            always so here
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
@@ -278,8 +278,8 @@ Start it:
 Look at it:
   http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],

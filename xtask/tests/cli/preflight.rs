@@ -79,8 +79,8 @@ dev+docker in [ROOT]
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]], str![[r#"
@@ -149,8 +149,8 @@ fn an_install_in_prod_and_bare_goes_on_with_the_deploy() {
     let prod = "install --yes --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --set CELERY_BROKER_URL=redis://db/0";
     let output = sandbox.xtask(prod).output().expect("it starts");
     assert_eq!(output.status.code(), Some(3));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("error: systemd does not run here (it is not PID 1)"), "{told}");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(messages.contains("error: systemd does not run here (it is not PID 1)"), "{messages}");
     assert!(sandbox.has(".env"));
 }
 
@@ -171,8 +171,8 @@ dev+docker in [ROOT]
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
 Go on from here:
-  cargo xtask health --project '[ROOT]'                                        whether all is well, and what mends it
-  cargo xtask detect --project '[ROOT]'                                        what this checkout is, and how we know
+  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
+  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
   cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],

@@ -78,9 +78,9 @@ impl Sandbox {
         let real = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.is_file()).expect("Git");
         symlink(real, dir.path().join("git")).expect("linked");
         self.git = Some(dir);
-        let who = ["-c", "user.name=me", "-c", "user.email=me@here"];
+        let user = ["-c", "user.name=me", "-c", "user.email=me@here"];
         for args in
-            [&["init", "--quiet"][..], &["add", "--all"], &[&who[..], &["commit", "--quiet", "-m", "1"]].concat()]
+            [&["init", "--quiet"][..], &["add", "--all"], &[&user[..], &["commit", "--quiet", "-m", "1"]].concat()]
         {
             duct::cmd("git", args).dir(self.root()).run().expect("Git answers");
         }

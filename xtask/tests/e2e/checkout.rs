@@ -131,7 +131,7 @@ impl Checkout {
 }
 
 #[track_caller]
-pub(crate) fn tells(output: &str, expected: &[&str]) {
+pub(crate) fn contains_all(output: &str, expected: &[&str]) {
     for text in expected {
         assert!(output.contains(text), "{text:?} is not in: {output}");
     }

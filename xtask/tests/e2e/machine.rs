@@ -72,9 +72,9 @@ impl Machine {
     pub(crate) fn script(&self, script: &str) -> String {
         let output = cmd!("docker", "exec", &self.name, "bash", "-ec", script).stderr_to_stdout().stdout_capture();
         let output = output.unchecked().run().expect("docker starts");
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{script}: {told}");
-        told
+        let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{script}: {messages}");
+        messages
     }
 }
 

@@ -70,14 +70,14 @@ fn check(checkout: &Checkout, code: i32, expected: &[(&str, &str)]) {
     checkout.write("health.json", &json);
     health(&["--format", "junit", "--output", "health.xml"]);
     for (check, status) in expected {
-        let told = format!(r#""check":"{check}","status":"{status}""#);
-        assert!(json.contains(&told), "{check} is not {status}: {json}");
+        let messages = format!(r#""check":"{check}","status":"{status}""#);
+        assert!(json.contains(&messages), "{check} is not {status}: {json}");
     }
 
     let packages = ["--with", "jsonschema", "--with", "xmlschema", "--with", "junitparser"];
     let uv = ["run", "--no-project"].into_iter().chain(packages);
     let validate = checkout.uv(".", uv.chain(["python", "-c", VALIDATE, "health.json", "health.xml"]));
     let output = validate.stderr_to_stdout().stdout_capture().unchecked().run().expect("uv starts");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}\n{json}\n{}", checkout.read("health.xml"));
+    let messages = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{messages}\n{json}\n{}", checkout.read("health.xml"));
 }

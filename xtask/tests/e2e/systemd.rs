@@ -21,12 +21,12 @@ impl Machine {
         assert_eq!(output.status.code(), Some(code), "{stdout}{stderr}");
         assert!(!stdout.contains("hunter2") && !stderr.contains("hunter2"), "a password is shown: {stdout}{stderr}");
         let report: serde_json::Value = serde_json::from_str(&stdout).expect("a report");
-        let told = report["checks"].as_array().expect("checks").iter().map(|check| {
+        let messages = report["checks"].as_array().expect("checks").iter().map(|check| {
             let text = |key: &str| check[key].as_str().unwrap_or_default();
             let hint = if check["hint"].is_null() { String::new() } else { format!(" | {}", text("hint")) };
             format!("{} {}: {}{hint}", text("status"), text("check"), text("message"))
         });
-        told.collect()
+        messages.collect()
     }
 
     #[track_caller]
@@ -115,16 +115,16 @@ const CRASHING: &str = "[Unit]\nStartLimitIntervalSec=0\n\
 const INSTALL: &str = "install -m 644 /srv/app/deploy/systemd/* /etc/systemd/system/ && systemctl daemon-reload";
 
 #[track_caller]
-fn has(told: &[String], expected: &[&str]) {
+fn has(messages: &[String], expected: &[&str]) {
     for line in expected {
-        assert!(told.iter().any(|told| told == line), "{line:?} is not in: {told:#?}");
+        assert!(messages.iter().any(|messages| messages == line), "{line:?} is not in: {messages:#?}");
     }
 }
 
 pub(crate) fn health() {
     let checkout = Checkout::empty();
     let machine = shop(&checkout);
-    let well = [
+    let healthy = [
         "ok unit.shop-worker.service: active (`running`), enabled",
         "ok unit.shop.service: started on demand by `shop.socket`",
         "ok unit.shop.socket: active (`listening`), enabled",
@@ -132,26 +132,26 @@ pub(crate) fn health() {
         "ok http: `/up` answers 200 (/run/shop.sock, as shop.example)",
         "ok drift: the installed units are those of `deploy/systemd`",
     ];
-    assert_eq!(machine.health("", 0), well);
+    assert_eq!(machine.health("", 0), healthy);
     has(&machine.health("", 0), &["ok unit.shop.service: active (`running`), enabled"]);
 
     // Only the selected checks run: the request would start the service.
     machine.script("systemctl stop shop.service 2>&1");
-    assert_eq!(machine.health("--skip systemd.http --skip systemd.redis --skip systemd.unit", 0), [well[5]]);
-    has(&machine.health("--skip systemd.http", 0), &[well[1]]);
+    assert_eq!(machine.health("--skip systemd.http --skip systemd.redis --skip systemd.unit", 0), [healthy[5]]);
+    has(&machine.health("--skip systemd.http", 0), &[healthy[1]]);
 
     machine.script("systemctl disable shop.service shop.socket shop-worker.service && systemctl start shop.service");
-    let doomed = |unit: &str, state: &str| {
+    let not_enabled = |unit: &str, state: &str| {
         format!(
             "warn unit.{unit}: active (`{state}`), disabled: would not come up after a reboot | sudo systemctl enable {unit}"
         )
     };
-    let (service, worker) = (doomed("shop.service", "running"), doomed("shop-worker.service", "running"));
-    has(&machine.health("", 0), &[&service, &worker, &doomed("shop.socket", "running")]);
+    let (service, worker) = (not_enabled("shop.service", "running"), not_enabled("shop-worker.service", "running"));
+    has(&machine.health("", 0), &[&service, &worker, &not_enabled("shop.socket", "running")]);
     machine.script("systemctl enable shop.socket");
-    let told = machine.health("", 0);
+    let messages = machine.health("", 0);
     has(
-        &told,
+        &messages,
         &["ok unit.shop.service: active (`running`), disabled, and started on demand by `shop.socket`", &worker],
     );
 
@@ -182,9 +182,9 @@ pub(crate) fn health() {
         assert!(Instant::now() < deadline, "the worker does not restart");
     }
     for _ in 0..5 {
-        let told = machine.health("--skip systemd.http", 1);
-        let is_told = |line: &String| line.starts_with("err unit.shop-worker.service: restarting: ");
-        assert!(told.iter().any(is_told), "{told:#?}");
+        let messages = machine.health("--skip systemd.http", 1);
+        let is_reported = |line: &String| line.starts_with("err unit.shop-worker.service: restarting: ");
+        assert!(messages.iter().any(is_reported), "{messages:#?}");
     }
 
     // A `systemctl` that hangs, before the real one.
@@ -193,7 +193,7 @@ pub(crate) fn health() {
     let silent = machine.health_with(&["-e", "PATH=/srv/app/hanging:/usr/local/bin:/usr/bin:/bin"], "--timeout 1s", 1);
     has(
         &silent,
-        &["err unit.shop.service: no answer in 1 s from `systemctl`", "skip http: systemd does not tell of its units"],
+        &["err unit.shop.service: no response in 1 s from `systemctl`", "skip http: systemd does not show its units"],
     );
 }
 
@@ -220,29 +220,29 @@ pub(crate) fn answers() {
     machine.script("echo CELERY_BROKER_URL=redis://:hunter%32@localhost >>/etc/shop/env");
     has(&machine.health("", 0), &["ok redis: `redis-server.service` is active, and `localhost:6379` answers"]);
     machine.script("systemctl kill --kill-whom=main -s STOP redis-server shop.service");
-    let told = machine.health("--timeout 1s", 1);
+    let messages = machine.health("--timeout 1s", 1);
     let silent = [
-        "err redis: `redis-server.service` is active, and no answer in 1 s from `localhost:6379` | \
+        "err redis: `redis-server.service` is active, and no response in 1 s from `localhost:6379` | \
          journalctl -u redis-server.service -n 50",
-        "err http: no answer in 1 s from `/run/shop.sock`",
+        "err http: no response in 1 s from `/run/shop.sock`",
     ];
-    has(&told, &silent);
+    has(&messages, &silent);
     machine.script("systemctl kill --kill-whom=main -s CONT redis-server shop.service");
 
     // A user who can read neither the units' environment nor their socket gets no failures.
-    let told = machine.health_with(&["--user", "65534"], "", 0);
+    let messages = machine.health_with(&["--user", "65534"], "", 0);
     let locked = "skip redis: `redis-server.service` is active, and `localhost:6379` wants a password, and \
                   `CELERY_BROKER_URL` has none; cannot read `/etc/shop/env`: Permission denied (os error 13)";
-    has(&told, &["skip http: this user may not connect to `/run/shop.sock`", locked]);
+    has(&messages, &["skip http: this user may not connect to `/run/shop.sock`", locked]);
 
     machine.script("echo DJANGO_ALLOWED_HOSTS=other.example >>/etc/shop/env");
     let unknown = "err http: `/up` answers 400 (/run/shop.sock, as other.example) | \
                    `other.example` may not be in `DJANGO_ALLOWED_HOSTS`";
     has(&machine.health("", 1), &[unknown]);
     machine.script("systemctl stop shop.socket shop.service");
-    let told = machine.health("", 1);
+    let messages = machine.health("", 1);
     has(
-        &told,
+        &messages,
         &[
             "err http: connection refused by `/run/shop.sock`",
             "err unit.shop.socket: inactive | sudo systemctl start shop.socket",

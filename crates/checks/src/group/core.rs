@@ -8,18 +8,18 @@ use project::{Pyproject, Uv, Version, find_python, find_uv};
 use rustix::fs::{Access, access, statvfs};
 use subprocess::{Command, Deadline};
 
-use super::Ground;
-use crate::Site;
+use super::ServiceContext;
+use crate::Target;
 use crate::outcome::{Outcome, Repair, Status};
 use crate::run::Probe;
 
 /// Below this, in bytes, the next release or backup may fail half-way.
 const LEAST_FREE: u64 = 1_000_000_000;
 
-pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let for_python = Arc::clone(site);
-    let for_uv = Arc::clone(site);
-    let for_folder = Arc::clone(site);
+pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
+    let for_python = Arc::clone(target);
+    let for_uv = Arc::clone(target);
+    let for_folder = Arc::clone(target);
     vec![
         Probe::new(["core.python", "core.venv"], move |deadline| python_and_venv(&for_python, deadline)).in_turn(2),
         Probe::new(["core.uv", "core.lock"], move |deadline| uv_and_lock(&for_uv, deadline)).in_turn(2),
@@ -28,9 +28,9 @@ pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
 }
 
 /// The interpreter in the virtual environment is the one that counts; only where there is none, another is looked for.
-fn python_and_venv(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
-    let started = venv(site, deadline);
-    let requires = Pyproject::read(&site.project.service_dir()).map(|pyproject| pyproject.requires_python);
+fn python_and_venv(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
+    let started = venv(target, deadline);
+    let requires = Pyproject::read(&target.project.service_dir()).map(|pyproject| pyproject.requires_python);
     let python = match (&requires, &started) {
         (Err(error), _) => Outcome::err("core.python", error.to_string()),
         (Ok(requires), Ok(version)) if requires.contains(version) => {
@@ -38,7 +38,7 @@ fn python_and_venv(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
         }
         (Ok(requires), _) => {
             let deadline = deadline.again();
-            let uv = find_uv(&site.project, &deadline).ok();
+            let uv = find_uv(&target.project, &deadline).ok();
             match find_python(requires, uv.as_ref(), &deadline) {
                 Ok(python) => Outcome::ok("core.python", format!("`{}` is {}", python.program, python.version)),
                 Err(error) => {
@@ -47,7 +47,7 @@ fn python_and_venv(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
             }
         }
     };
-    let shown = site.project.relative(&site.venv).display();
+    let shown = target.project.relative(&target.venv).display();
     let venv = match (&requires, started) {
         (Ok(requires), Ok(version)) if !requires.contains(&version) => {
             Outcome::err("core.venv", format!("`{shown}` has Python {version}, and {requires} is asked for"))
@@ -63,17 +63,17 @@ fn python_and_venv(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
 }
 
 /// The version of the interpreter in the virtual environment, by its own word.
-fn venv(site: &Site, deadline: &Deadline) -> Result<Version, String> {
-    let python = interpreter(&site.venv);
-    if !site.venv.is_dir() {
+fn venv(target: &Target, deadline: &Deadline) -> Result<Version, String> {
+    let python = interpreter(&target.venv);
+    if !target.venv.is_dir() {
         return Err("is not there".to_owned());
     }
     match Command::new(python, ["--version"]).run(deadline) {
         Ok(finished) if finished.is_success() => {
-            let said = finished.stdout().trim().trim_start_matches("Python ").trim_end_matches('+').to_owned();
-            said.parse().map_err(|_| format!("does not tell its version: {said}"))
+            let version = finished.stdout().trim().trim_start_matches("Python ").trim_end_matches('+').to_owned();
+            version.parse().map_err(|_| format!("does not print a version: {version}"))
         }
-        Ok(finished) => Err(format!("does not start: {}", site.secrets.cover(&finished.complaint()))),
+        Ok(finished) => Err(format!("does not start: {}", target.secrets.redact(&finished.failure_reason()))),
         Err(error) if error.is_not_found() => Err("has no Python that starts".to_owned()),
         Err(error) => Err(format!("does not start: {error}")),
     }
@@ -83,8 +83,8 @@ fn venv(site: &Site, deadline: &Deadline) -> Result<Version, String> {
 pub(super) const NO_VENV: &str = "there is no virtual environment";
 
 /// The outcome of `core.venv` where there is none.
-pub(super) fn no_venv(site: &Site) -> Outcome {
-    let shown = site.project.relative(&site.venv).display();
+pub(super) fn no_venv(target: &Target) -> Outcome {
+    let shown = target.project.relative(&target.venv).display();
     Outcome::err("core.venv", format!("`{shown}` is not there")).hint("cargo xtask install").repair(Repair::Sync)
 }
 
@@ -93,28 +93,30 @@ pub(crate) fn interpreter(venv: &Path) -> PathBuf {
     venv.join("bin/python")
 }
 
-fn uv_and_lock(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
+fn uv_and_lock(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     const LOCK: &str = "core.lock";
-    let uv = match find_uv(&site.project, deadline) {
+    let uv = match find_uv(&target.project, deadline) {
         Ok(uv) => uv,
         Err(error) => {
-            let error = site.secrets.cover(&error.to_string());
+            let error = target.secrets.redact(&error.to_string());
             let outcome = Outcome::err("core.uv", error).hint("cargo xtask install");
             let lock = Outcome::blocked(LOCK, "there is no uv to ask", &outcome);
             return vec![outcome, lock];
         }
     };
-    let program = site.project.relative(Path::new(&uv.program)).display();
+    let program = target.project.relative(Path::new(&uv.program)).display();
     let found = Outcome::ok("core.uv", format!("{} ({program})", uv.version));
-    let service_dir = site.project.service_dir();
+    let service_dir = target.project.service_dir();
     let lock = match Pyproject::read(&service_dir) {
-        _ if !site.selection.wants(LOCK) => return vec![found],
+        _ if !target.selection.wants(LOCK) => return vec![found],
         Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err("core.python", error.to_string())),
-        Ok(_) if !interpreter(&site.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(site)),
+        Ok(_) if !interpreter(&target.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(target)),
         Ok(_) if !service_dir.join("uv.lock").is_file() => {
             Outcome::err(LOCK, "`uv.lock` is not there").hint("cargo xtask install")
         }
-        Ok(pyproject) => lock(&site.ground(), &uv, &sync_args(&pyproject, site.environment.value), &deadline.again()),
+        Ok(pyproject) => {
+            lock(&target.ground(), &uv, &sync_args(&pyproject, target.environment.value), &deadline.again())
+        }
     };
     vec![found, lock]
 }
@@ -131,7 +133,7 @@ pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'stati
 
 /// Checks, through uv, that the virtual environment exists and holds the packages of `uv.lock`.
 #[must_use]
-pub fn lock(ground: &Ground<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
+pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
     const NAME: &str = "core.lock";
     let venv = ground.project.relative(ground.venv).display();
     let args = ["sync", "--check"].iter().chain(sync_args).copied();
@@ -139,18 +141,18 @@ pub fn lock(ground: &Ground<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadlin
     match command.run(deadline) {
         Ok(finished) if finished.is_success() => Outcome::ok(NAME, format!("`{venv}` is in step with `uv.lock`")),
         Ok(finished) => Outcome::err(NAME, format!("`{venv}` is not in step with `uv.lock`"))
-            .output(&ground.secrets.cover(finished.stderr()))
+            .output(&ground.secrets.redact(finished.stderr()))
             .hint("cargo xtask install")
             .repair(Repair::Sync),
-        Err(error) => Outcome::err(NAME, error.to_string()).output(&ground.secrets.cover(error.stderr())),
+        Err(error) => Outcome::err(NAME, error.to_string()).output(&ground.secrets.redact(error.stderr())),
     }
 }
 
 /// Whether the folders can be written to, by the operating system's word; nothing is written to find out.
-fn writable(site: &Site) -> Outcome {
+fn writable(target: &Target) -> Outcome {
     const NAME: &str = "core.writable";
-    let service_dir = site.project.service_dir();
-    for dir in [&site.project.root, &service_dir] {
+    let service_dir = target.project.service_dir();
+    for dir in [&target.project.root, &service_dir] {
         if let Err(error) = access(dir, Access::WRITE_OK) {
             return Outcome::err(NAME, format!("`{}`: {error}", dir.display()));
         }
@@ -158,8 +160,8 @@ fn writable(site: &Site) -> Outcome {
     Outcome::ok(NAME, "the project can be written to")
 }
 
-fn disk(site: &Site) -> Outcome {
-    disk_at(&site.project.root)
+fn disk(target: &Target) -> Outcome {
+    disk_at(&target.project.root)
 }
 
 /// Whether there is room where this folder is: the outcome of `core.disk`.
@@ -167,7 +169,7 @@ fn disk(site: &Site) -> Outcome {
 pub fn disk_at(folder: &Path) -> Outcome {
     match statvfs(folder) {
         Ok(found) => free(found.f_bavail.saturating_mul(found.f_frsize)),
-        Err(error) => Outcome::err("core.disk", format!("cannot tell how much is free: {error}")),
+        Err(error) => Outcome::err("core.disk", format!("cannot read the free space: {error}")),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline};
 
-use crate::Site;
+use crate::Target;
 use crate::outcome::Outcome;
 use crate::run::Probe;
 
@@ -32,9 +32,9 @@ const HOOK_TOOLS: [HookTool; 4] = [
     HookTool { configured_by: &[".overcommit.yml"],                                                            marks: &["overcommit"],         install: "overcommit --install" },
 ];
 
-pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let site = Arc::clone(site);
-    vec![Probe::new([NAME], move |deadline| vec![hooks(&site.project.root, &site.secrets, deadline)])]
+pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
+    let target = Arc::clone(target);
+    vec![Probe::new([NAME], move |deadline| vec![hooks(&target.project.root, &target.secrets, deadline)])]
 }
 
 fn hooks(root: &Path, secrets: &Secrets, deadline: &Deadline) -> Outcome {
@@ -46,7 +46,9 @@ fn hooks(root: &Path, secrets: &Secrets, deadline: &Deadline) -> Outcome {
     // Git knows of `core.hooksPath`, and where the hooks of a worktree are.
     let dir = match Command::new("git", ["rev-parse", "--git-path", "hooks"]).dir(root).run(deadline) {
         Ok(finished) if finished.is_success() => root.join(finished.stdout().trim_end_matches('\n')),
-        Ok(finished) if root.join(".git").exists() => return Outcome::warn(NAME, secrets.cover(&finished.complaint())),
+        Ok(finished) if root.join(".git").exists() => {
+            return Outcome::warn(NAME, secrets.redact(&finished.failure_reason()));
+        }
         Ok(_) => return Outcome::skip(NAME, "this is no Git checkout"),
         Err(error) => return Outcome::warn(NAME, error.to_string()),
     };

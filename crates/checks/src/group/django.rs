@@ -8,9 +8,9 @@ use project::text::counted;
 use serde::Deserialize;
 use subprocess::{Command, Deadline};
 
-use super::Ground;
+use super::ServiceContext;
 use super::core::{NO_VENV, interpreter, no_venv};
-use crate::Site;
+use crate::Target;
 use crate::outcome::{self, Outcome, Repair, Status};
 use crate::run::Probe;
 
@@ -23,14 +23,14 @@ const CHECK: &str = "django.check";
 const MIGRATIONS: &str = "django.migrations";
 const DATABASE: &str = "django.database";
 
-pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let site = Arc::clone(site);
+pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
+    let target = Arc::clone(target);
     vec![Probe::new([CHECK, MIGRATIONS, DATABASE], move |deadline| {
-        if !interpreter(&site.venv).exists() {
-            let cause = no_venv(&site);
+        if !interpreter(&target.venv).exists() {
+            let cause = no_venv(&target);
             return [CHECK, MIGRATIONS, DATABASE].map(|name| Outcome::blocked(name, NO_VENV, &cause)).to_vec();
         }
-        outcomes(&ask(&site.ground(), site.environment.value, deadline))
+        outcomes(&ask(&target.ground(), target.environment.value, deadline))
     })]
 }
 
@@ -106,45 +106,46 @@ const WARNING: u32 = 30;
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// The last word on it, such as `ModuleNotFoundError: No module named 'shop'`.
-    pub complaint: String,
+    pub failure_reason: String,
     /// All that was complained of, with the traceback.
     pub output: String,
 }
 
 /// Starts Django once, in the environment that `.env` describes, and asks it everything. Secrets are covered.
 #[must_use]
-pub fn ask(ground: &Ground<'_>, environment: Environment, deadline: &Deadline) -> Answer {
-    let Ground { project, venv, variables, secrets } = *ground;
+pub fn ask(ground: &ServiceContext<'_>, environment: Environment, deadline: &Deadline) -> Answer {
+    let ServiceContext { project, venv, variables, secrets } = *ground;
     let deploy = (environment == Environment::Prod).then_some("--deploy");
     // `-B`: a check writes no `.pyc` files, least of all root's files into another user's checkout.
     let args = ["-B", "-"].into_iter().chain(deploy);
     let command = Command::new(interpreter(venv), args).dir(project.service_dir()).envs(variables.to_vec());
-    let (told, failure) = match command.stdin(SCRIPT).run(deadline) {
+    let (output, failure) = match command.stdin(SCRIPT).run(deadline) {
         Ok(finished) if finished.is_success() => (finished.stdout().to_owned(), None),
         Ok(finished) => {
-            let (complaint, output) = (secrets.cover(&finished.complaint()), secrets.cover(finished.stderr()));
-            (finished.stdout().to_owned(), Some(Failure { complaint, output }))
+            let (failure_reason, output) =
+                (secrets.redact(&finished.failure_reason()), secrets.redact(finished.stderr()));
+            (finished.stdout().to_owned(), Some(Failure { failure_reason, output }))
         }
         Err(error) => {
-            let (complaint, output) = (error.to_string(), secrets.cover(error.stderr()));
-            (error.stdout().to_owned(), Some(Failure { complaint, output }))
+            let (failure_reason, output) = (error.to_string(), secrets.redact(error.stderr()));
+            (error.stdout().to_owned(), Some(Failure { failure_reason, output }))
         }
     };
-    let mut answer = covered(parse(&told), secrets);
+    let mut answer = redacted(parse(&output), secrets);
     // A database that does not respond has no more results.
     let is_down = answer.database.as_ref().is_some_and(|database| database.error.is_some());
     let is_complete = answer.check.is_some() && (answer.migrations.is_some() || is_down);
     answer.failure = failure.or_else(|| {
-        let complaint = "Django ended without having told everything".to_owned();
-        (!is_complete).then_some(Failure { complaint, output: String::new() })
+        let failure_reason = "Django exited before it had reported everything".to_owned();
+        (!is_complete).then_some(Failure { failure_reason, output: String::new() })
     });
     answer
 }
 
-fn parse(told: &str) -> Answer {
+fn parse(output: &str) -> Answer {
     let mut answer = Answer::default();
     // A line that is cut off, or that another module has printed, is no result.
-    for part in told.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+    for part in output.lines().filter_map(|line| serde_json::from_str(line).ok()) {
         match part {
             Part::Settings(settings) => answer.settings = Some(settings),
             Part::Check(findings) => answer.check = Some(findings),
@@ -156,14 +157,14 @@ fn parse(told: &str) -> Answer {
 }
 
 /// The answer with the secrets covered that Django has put into its words.
-fn covered(mut answer: Answer, secrets: &Secrets) -> Answer {
+fn redacted(mut answer: Answer, secrets: &Secrets) -> Answer {
     for finding in answer.check.iter_mut().flatten() {
-        finding.message = secrets.cover(&finding.message);
-        finding.hint = finding.hint.as_deref().map(|hint| secrets.cover(hint));
+        finding.message = secrets.redact(&finding.message);
+        finding.hint = finding.hint.as_deref().map(|hint| secrets.redact(hint));
     }
     let errors = answer.database.iter_mut().map(|database| &mut database.error);
     for error in errors.chain(answer.migrations.iter_mut().map(|migrations| &mut migrations.error)) {
-        *error = error.as_deref().map(|error| secrets.cover(error));
+        *error = error.as_deref().map(|error| secrets.redact(error));
     }
     answer
 }
@@ -175,8 +176,8 @@ pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
     let Answer { check: findings, database: found, migrations: listed, failure, .. } = answer;
     let mut cause: Option<Outcome> = None;
     let mut failed = |name: &'static str| match (&cause, failure) {
-        (None, Some(Failure { complaint, output })) => {
-            cause.insert(Outcome::err(name, complaint).output(output)).clone()
+        (None, Some(Failure { failure_reason, output })) => {
+            cause.insert(Outcome::err(name, failure_reason).output(output)).clone()
         }
         (Some(cause), _) => Outcome::blocked(name, "Django did not get that far", cause),
         (None, None) => Outcome::skip(name, "Django did not get that far"),
@@ -245,7 +246,7 @@ fn database(database: &Database) -> Outcome {
 mod tests {
     use super::*;
 
-    fn well() -> Answer {
+    fn healthy() -> Answer {
         Answer {
             check: Some(Vec::new()),
             database: Some(Database { error: None }),
@@ -271,12 +272,12 @@ mod tests {
     #[test]
     fn one_answer_gives_every_check_of_the_group() {
         check(
-            &well(),
+            &healthy(),
             &["ok django.check: no issues", "ok django.migrations: all applied", "ok django.database: answers"],
         );
         let pending = Some(Migrations { error: None, pending: vec!["a.0001".into()] });
         check(
-            &Answer { check: Some(vec![finding(20), finding(30)]), migrations: pending, ..well() },
+            &Answer { check: Some(vec![finding(20), finding(30)]), migrations: pending, ..healthy() },
             &[
                 "warn django.check: 1 warning [warn security.W018: DEBUG]",
                 "err django.migrations: 1 not applied: a.0001",
@@ -286,7 +287,7 @@ mod tests {
         let locked = Some(Database { error: Some("locked".into()) });
         let check_found = Some(vec![finding(40), finding(30), finding(30)]);
         check(
-            &Answer { check: check_found, database: locked, migrations: None, ..well() },
+            &Answer { check: check_found, database: locked, migrations: None, ..healthy() },
             &[
                 "err django.check: 1 error, 2 warnings [err security.W018: DEBUG] [warn security.W018: DEBUG] [warn security.W018: DEBUG]",
                 "skip django.migrations: the database does not answer",
@@ -297,27 +298,28 @@ mod tests {
 
     #[test]
     fn what_was_told_before_the_end_counts() {
-        let failure = Some(Failure { complaint: "no answer in 10 s from `python`".into(), output: String::new() });
+        let failure =
+            Some(Failure { failure_reason: "no response in 10 s from `python`".into(), output: String::new() });
         check(
-            &Answer { failure: failure.clone(), database: None, migrations: None, ..well() },
+            &Answer { failure: failure.clone(), database: None, migrations: None, ..healthy() },
             &[
                 "ok django.check: no issues",
                 "skip django.migrations: the database does not answer",
-                "err django.database: no answer in 10 s from `python`",
+                "err django.database: no response in 10 s from `python`",
             ],
         );
         check(
-            &Answer { failure: failure.clone(), migrations: None, ..well() },
+            &Answer { failure: failure.clone(), migrations: None, ..healthy() },
             &[
                 "ok django.check: no issues",
-                "err django.migrations: no answer in 10 s from `python`",
+                "err django.migrations: no response in 10 s from `python`",
                 "ok django.database: answers",
             ],
         );
         check(
             &Answer { failure, ..Answer::default() },
             &[
-                "err django.check: no answer in 10 s from `python`",
+                "err django.check: no response in 10 s from `python`",
                 "skip django.migrations: Django did not get that far",
                 "skip django.database: Django did not get that far",
             ],
@@ -328,7 +330,7 @@ mod tests {
     fn migrations_can_be_wrong_by_themselves() {
         let error = Some("conflicting migrations: a.0002_b, a.0002_c".to_owned());
         check(
-            &Answer { migrations: Some(Migrations { error, pending: Vec::new() }), ..well() },
+            &Answer { migrations: Some(Migrations { error, pending: Vec::new() }), ..healthy() },
             &[
                 "ok django.check: no issues",
                 "err django.migrations: conflicting migrations: a.0002_b, a.0002_c",
@@ -359,12 +361,12 @@ mod tests {
         let hint = Some("not hunter2".into());
         let finding = Finding { id: "x.E001".into(), level: 40, message: "weak: hunter2".into(), hint };
         let database = Some(Database { error: Some("no hunter2".into()) });
-        let covered = covered(Answer { check: Some(vec![finding]), database, ..well() }, &secrets);
-        let findings = covered.check.expect("told");
+        let redacted = redacted(Answer { check: Some(vec![finding]), database, ..healthy() }, &secrets);
+        let findings = redacted.check.expect("told");
         assert_eq!(
             (findings[0].message.as_str(), findings[0].hint.as_deref()),
             ("weak: ********", Some("not ********"))
         );
-        assert_eq!(covered.database.expect("told").error.as_deref(), Some("no ********"));
+        assert_eq!(redacted.database.expect("told").error.as_deref(), Some("no ********"));
     }
 }

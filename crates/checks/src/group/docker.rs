@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use project::text::counted;
 use subprocess::{Command, CommandError, Deadline, Finished};
 
-use crate::Site;
+use crate::Target;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
 use containers::Container;
@@ -33,25 +33,25 @@ const HTTP: &str = "docker.http";
 /// wait for one that does not answer (3 s, Docker 20.10).
 const NO_ENGINE: (&str, &str) = ("DOCKER_HOST", "unix:///dev/null");
 
-pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let site = Arc::clone(site);
-    let probe = Probe::new([DAEMON, COMPOSE, SERVICES, HTTP], move |deadline| outcomes(&site, deadline));
+pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
+    let target = Arc::clone(target);
+    let probe = Probe::new([DAEMON, COMPOSE, SERVICES, HTTP], move |deadline| outcomes(&target, deadline));
     // The services, then the web service among them.
     vec![probe.in_turn(2)]
 }
 
-fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
+fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let (mut daemon, mut compose) = (None, None);
     thread::scope(|scope| {
-        if site.selection.wants(DAEMON) {
-            scope.spawn(|| daemon = Some(Outcome::timed(|| engine::daemon(site, deadline))));
+        if target.selection.wants(DAEMON) {
+            scope.spawn(|| daemon = Some(Outcome::timed(|| engine::daemon(target, deadline))));
         }
-        if [COMPOSE, SERVICES, HTTP].into_iter().any(|name| site.selection.wants(name)) {
-            compose = Some(Answers::ask(site, deadline));
+        if [COMPOSE, SERVICES, HTTP].into_iter().any(|name| target.selection.wants(name)) {
+            compose = Some(Answers::ask(target, deadline));
         }
     });
     let is_engine_well = daemon.as_ref().is_some_and(|daemon| daemon.status == Status::Ok);
-    let others = compose.map(|answers| answers.judged(site, is_engine_well, deadline));
+    let others = compose.map(|answers| answers.judged(target, is_engine_well, deadline));
     daemon.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
@@ -68,25 +68,26 @@ struct Answers {
 }
 
 impl Answers {
-    fn ask(site: &Site, deadline: &Deadline) -> Self {
+    fn ask(target: &Target, deadline: &Deadline) -> Self {
         let started = Instant::now();
-        let Some(file) = site.project.compose_file() else {
+        let Some(file) = target.project.compose_file() else {
             let hint = "name it in Cargo.toml: [workspace.metadata.service] compose-file = \"…\"";
             let outcome = Outcome::err(COMPOSE, "there is no Compose file").hint(hint);
             let (file, elapsed) = (String::new(), started.elapsed());
             return Answers { file, compose: Err(outcome.into()), containers: None, host: None, elapsed };
         };
-        let file = site.project.relative(&file).display().to_string();
-        let wants_services = [SERVICES, HTTP].into_iter().any(|name| site.selection.wants(name));
-        let compose =
-            |args: &[&str]| Command::new("docker", [&["compose", "-f", &file], args].concat()).dir(&site.project.root);
+        let file = target.project.relative(&file).display().to_string();
+        let wants_services = [SERVICES, HTTP].into_iter().any(|name| target.selection.wants(name));
+        let compose = |args: &[&str]| {
+            Command::new("docker", [&["compose", "-f", &file], args].concat()).dir(&target.project.root)
+        };
         let list = compose(&["ps", "--all", "--format", "json"]);
         let (mut containers, mut host) = (None, None);
         let (version, config) = thread::scope(|scope| {
             if wants_services {
-                scope.spawn(|| containers = Some(described(list.run(deadline), site, deadline)));
+                scope.spawn(|| containers = Some(described(list.run(deadline), target, deadline)));
             }
-            if site.selection.wants(HTTP) {
+            if target.selection.wants(HTTP) {
                 scope.spawn(|| host = ::docker::host(deadline));
             }
             let version = scope.spawn(|| engine::compose_version(deadline));
@@ -94,11 +95,11 @@ impl Answers {
             (version.join().unwrap_or_else(|panic| resume_unwind(panic)), config)
         });
         // Without Compose itself nothing else is worth telling.
-        let compose = version.and_then(|version| Ok((version, declared::declared(config, site)?)));
+        let compose = version.and_then(|version| Ok((version, declared::declared(config, target)?)));
         Answers { file, compose, containers, host, elapsed: started.elapsed() }
     }
 
-    fn judged(self, site: &Site, is_engine_well: bool, deadline: &Deadline) -> Vec<Outcome> {
+    fn judged(self, target: &Target, is_engine_well: bool, deadline: &Deadline) -> Vec<Outcome> {
         let Answers { file, compose, containers, host, elapsed } = self;
         let (version, Declared { services, secrets }) = match compose {
             Ok(answer) => answer,
@@ -110,7 +111,7 @@ impl Answers {
         };
         let count = counted(services.len(), "service");
         let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`"))];
-        let path = site.project.root.join(&file);
+        let path = target.project.root.join(&file);
         let containers = containers.map(|answer| {
             answer.map(|(listed, inspected)| containers::of_services(listed, &inspected, &path, &secrets))
         });
@@ -135,8 +136,8 @@ impl Answers {
         for outcome in &mut outcomes {
             outcome.elapsed = elapsed;
         }
-        if let (true, Some(Ok(containers))) = (site.selection.wants(HTTP), &containers) {
-            let ask = || web::outcome(&services, containers, host.as_deref(), site, &deadline.again());
+        if let (true, Some(Ok(containers))) = (target.selection.wants(HTTP), &containers) {
+            let ask = || web::outcome(&services, containers, host.as_deref(), target, &deadline.again());
             outcomes.push(Outcome::timed(ask));
         }
         outcomes
@@ -146,13 +147,14 @@ impl Answers {
 /// Returns the containers that Compose has listed, with the engine's description; or the reason why they are unknown.
 fn described(
     listed: Result<Finished, CommandError>,
-    site: &Site,
+    target: &Target,
     deadline: &Deadline,
 ) -> Result<(Vec<Container>, String), String> {
-    let unknown = |complaint: &str| format!("the containers are not known: {}", site.secrets.cover(complaint));
+    let unknown =
+        |failure_reason: &str| format!("the containers are not known: {}", target.secrets.redact(failure_reason));
     let listed = match listed {
         Ok(finished) if finished.is_success() => finished,
-        Ok(finished) => return Err(unknown(&finished.complaint())),
+        Ok(finished) => return Err(unknown(&finished.failure_reason())),
         Err(error) => return Err(unknown(&error.to_string())),
     };
     let listed = containers::listed(listed.stdout()).map_err(|error| unknown(&format!("Compose's answer: {error}")))?;
@@ -166,7 +168,7 @@ fn described(
         Ok(finished) if finished.is_success() || finished.stderr().to_lowercase().contains("no such") => {
             Ok((listed, finished.stdout().to_owned()))
         }
-        Ok(finished) => Err(unknown(&finished.complaint())),
+        Ok(finished) => Err(unknown(&finished.failure_reason())),
         Err(error) => Err(unknown(&error.to_string())),
     }
 }

@@ -16,14 +16,14 @@ use project::text::counted;
 use project::{InGit, SAMPLE_FILE, in_git};
 use subprocess::Deadline;
 
-use crate::Site;
+use crate::Target;
 use crate::outcome::{Finding, Outcome, Repair, Status};
 use crate::run::Probe;
 
-pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let for_file = Arc::clone(site);
-    let for_git = Arc::clone(site);
-    let for_lines = Arc::clone(site);
+pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
+    let for_file = Arc::clone(target);
+    let for_git = Arc::clone(target);
+    let for_lines = Arc::clone(target);
     let of_file = ["env.axes", "env.file", "env.mode", "env.sample", "env.matrix"];
     vec![
         Probe::new(of_file, move |_| outcomes(&for_file)),
@@ -33,28 +33,28 @@ pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
     ]
 }
 
-fn outcomes(site: &Site) -> Vec<Outcome> {
+fn outcomes(target: &Target) -> Vec<Outcome> {
     vec![
-        axes(site),
-        file(site),
-        mode(site),
-        of_lines("env.sample", sample, site),
-        of_lines("env.matrix", matrix::check, site),
+        axes(target),
+        file(target),
+        mode(target),
+        of_lines("env.sample", sample, target),
+        of_lines("env.matrix", matrix::check, target),
     ]
 }
 
 /// Returns a check of the file's lines, which is skipped if the file cannot be read.
-fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Site) -> Outcome, site: &Site) -> Outcome {
-    match (&site.env_file, site.env()) {
-        (_, Some(file)) => check(name, file, site),
-        (Err(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` cannot be read"), &file(site)),
-        (Ok(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` is not there"), &file(site)),
+fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Target) -> Outcome, target: &Target) -> Outcome {
+    match (&target.env_file, target.env()) {
+        (_, Some(file)) => check(name, file, target),
+        (Err(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` cannot be read"), &file(target)),
+        (Ok(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` is not there"), &file(target)),
     }
 }
 
-fn axes(site: &Site) -> Outcome {
+fn axes(target: &Target) -> Outcome {
     const NAME: &str = "env.axes";
-    let Site { environment, deploy_method, .. } = site;
+    let Target { environment, deploy_method, .. } = target;
     let rejected: Vec<_> = environment.rejected.iter().chain(&deploy_method.rejected).collect();
     if !rejected.is_empty() {
         let findings = rejected.iter().map(|rejected| Finding {
@@ -69,28 +69,28 @@ fn axes(site: &Site) -> Outcome {
             .hint("cargo xtask install --env dev|prod --method bare|docker");
     }
     if let Some(unanswered) = &deploy_method.unanswered {
-        let unanswered = site.secrets.cover(&unanswered.to_string());
+        let unanswered = target.secrets.redact(&unanswered.to_string());
         let guess = format!("`{}` is a guess, as {unanswered}", deploy_method.value);
         return Outcome::warn(NAME, guess).hint("cargo xtask install --method bare|docker");
     }
-    if site.env_file.is_err() {
-        return Outcome::blocked(NAME, format!("`{ENV_FILE}` cannot be read"), &file(site));
+    if target.env_file.is_err() {
+        return Outcome::blocked(NAME, format!("`{ENV_FILE}` cannot be read"), &file(target));
     }
-    Outcome::ok(NAME, format!("{}, {}", told(environment), told(deploy_method)))
+    Outcome::ok(NAME, format!("{}, {}", described(environment), described(deploy_method)))
 }
 
-fn told<T: std::fmt::Display>(detected: &Detected<T>) -> String {
+fn described<T: std::fmt::Display>(detected: &Detected<T>) -> String {
     format!("{} ({})", detected.value, detected.source)
 }
 
-fn file(site: &Site) -> Outcome {
+fn file(target: &Target) -> Outcome {
     const NAME: &str = "env.file";
-    match &site.env_file {
+    match &target.env_file {
         Ok(Some(file)) => {
             Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {}", counted(file.keys().count(), "variable")))
         }
         Ok(None) => {
-            let axes = match (site.environment.value, site.deploy_method.value) {
+            let axes = match (target.environment.value, target.deploy_method.value) {
                 (Environment::Dev, DeployMethod::Bare) => String::new(),
                 (environment, method) => format!(" --env {environment} --method {method}"),
             };
@@ -103,23 +103,23 @@ fn file(site: &Site) -> Outcome {
 /// The permissions of other users, as bits of a file's mode.
 const OTHERS: u32 = 0o007;
 
-fn mode(site: &Site) -> Outcome {
+fn mode(target: &Target) -> Outcome {
     const NAME: &str = "env.mode";
-    let path = site.project.env_file();
+    let path = target.project.env_file();
     let mode = match fs::metadata(&path) {
         Ok(metadata) if !metadata.is_file() => {
-            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not a file"), &file(site));
+            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not a file"), &file(target));
         }
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not there"), &file(site));
+            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not there"), &file(target));
         }
         Err(error) => return Outcome::err(NAME, format!("cannot look at `{}`: {error}", path.display())),
     };
     if mode & OTHERS == 0 {
-        return Outcome::ok(NAME, format!("{mode:03o}: nobody else can read it"));
+        return Outcome::ok(NAME, format!("{mode:03o}: no other user can read it"));
     }
-    let status = match site.environment.value {
+    let status = match target.environment.value {
         Environment::Dev => Status::Warn,
         Environment::Prod => Status::Err,
     };
@@ -134,16 +134,16 @@ pub fn private(mode: u32) -> u32 {
     mode & 0o777 & !OTHERS
 }
 
-fn ignored(site: &Site, deadline: &Deadline) -> Outcome {
+fn ignored(target: &Target, deadline: &Deadline) -> Outcome {
     const NAME: &str = "env.ignored";
-    let in_git = match in_git(&site.project, deadline) {
+    let in_git = match in_git(&target.project, deadline) {
         Ok(in_git) => in_git,
         Err(error) if error.is_not_found() => return Outcome::skip(NAME, error.to_string()),
         Err(error) => return Outcome::warn(NAME, error.to_string()),
     };
     match (&in_git.state, in_git.problem()) {
         (InGit::Tracked, Some((message, hint))) => {
-            let status = match site.environment.value {
+            let status = match target.environment.value {
                 Environment::Dev => Status::Warn,
                 Environment::Prod => Status::Err,
             };
@@ -151,32 +151,32 @@ fn ignored(site: &Site, deadline: &Deadline) -> Outcome {
         }
         (_, Some((message, hint))) => Outcome::warn(NAME, message).hint(hint),
         (InGit::Unknown(reason), None) => {
-            let message = format!("Git does not tell: {}", site.secrets.cover(reason));
+            let message = format!("unknown to Git: {}", target.secrets.redact(reason));
             // Outside of a repository there is nothing to check.
-            let is_repository = site.project.root.ancestors().any(|dir| dir.join(".git").exists());
+            let is_repository = target.project.root.ancestors().any(|dir| dir.join(".git").exists());
             Outcome::new(NAME, if is_repository { Status::Warn } else { Status::Skip }, message)
         }
         (_, None) => Outcome::ok(NAME, format!("Git ignores `{}`", in_git.file.display())),
     }
 }
 
-fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
-    let sample = match &site.sample {
+fn sample(name: &'static str, file: &EnvFile, target: &Target) -> Outcome {
+    let sample = match &target.sample {
         Ok(Some(sample)) => sample,
         Ok(None) => return Outcome::skip(name, format!("there is no `{SAMPLE_FILE}`")),
         Err(error) => return Outcome::warn(name, error.to_string()),
     };
-    let missing = missing(file, sample, site);
+    let missing = missing(file, sample, target);
     if missing.is_empty() {
         return Outcome::ok(name, format!("every variable of `{SAMPLE_FILE}` is there"));
     }
     let names: Vec<_> = missing.iter().map(|key| format!("`{key}`")).collect();
-    let hint = match site.environment.value {
+    let hint = match target.environment.value {
         Environment::Dev => "cargo xtask health --fix".to_owned(),
         // There the operator decides about values.
         Environment::Prod => {
             let is_forced = |key: &&str| {
-                matches!(policy(key, site.environment.value, site.deploy_method.value), Some(Policy::Force(_)))
+                matches!(policy(key, target.environment.value, target.deploy_method.value), Some(Policy::Force(_)))
             };
             let open: Vec<&str> = missing.iter().copied().filter(|key| !is_forced(key)).collect();
             format!("{}; or write `# KEY=` where there is to be none", given(&open))
@@ -188,8 +188,8 @@ fn sample(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
 /// Returns the variables that only the sample has and that this combination uses. Values that Compose provides are not
 /// missing.
 #[must_use]
-pub fn missing<'a>(file: &EnvFile, sample: &'a EnvFile, site: &Site) -> Vec<&'a str> {
-    let policy = |key: &str| policy(key, site.environment.value, site.deploy_method.value);
+pub fn missing<'a>(file: &EnvFile, sample: &'a EnvFile, target: &Target) -> Vec<&'a str> {
+    let policy = |key: &str| policy(key, target.environment.value, target.deploy_method.value);
     missing_keys(file, sample).into_iter().filter(|key| policy(key) != Some(Policy::Skip)).collect()
 }
 

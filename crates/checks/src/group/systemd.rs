@@ -22,7 +22,7 @@ use project::{Project, web};
 use subprocess::{Deadline, http};
 use systemd::Unit;
 
-use crate::Site;
+use crate::Target;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
 
@@ -31,21 +31,21 @@ const REDIS: &str = "systemd.redis";
 const HTTP: &str = "systemd.http";
 const DRIFT: &str = "systemd.drift";
 
-pub(super) fn probes(site: &Arc<Site>) -> Vec<Probe> {
-    let site = Arc::clone(site);
-    let probe = Probe::new([UNIT, REDIS, HTTP, DRIFT], move |deadline| outcomes(&site, deadline));
+pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
+    let target = Arc::clone(target);
+    let probe = Probe::new([UNIT, REDIS, HTTP, DRIFT], move |deadline| outcomes(&target, deadline));
     // The units, then their services.
     vec![probe.in_turn(2)]
 }
 
-fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
-    let Project { root, settings } = &site.project;
+fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
+    let Project { root, settings } = &target.project;
     let files = unit_files(&root.join(&settings.unit_dir));
-    let main = site.project.main_unit();
+    let main = target.project.main_unit();
     let names = names(files.as_ref().ok().and_then(Option::as_deref).unwrap_or_default(), &main);
 
     let started = Instant::now();
-    let units = match systemd::show(&all(&names, &main), &site.secrets, deadline) {
+    let units = match systemd::show(&all(&names, &main), &target.secrets, deadline) {
         Ok(units) => units,
         Err(error) => return silent(&names, &error.to_string()),
     };
@@ -63,28 +63,28 @@ fn outcomes(site: &Site, deadline: &Deadline) -> Vec<Outcome> {
     for outcome in &mut outcomes {
         outcome.elapsed = elapsed;
     }
-    outcomes.extend(asked(site, &units, deadline));
+    outcomes.extend(asked(target, &units, deadline));
     outcomes
 }
 
 /// Asks Redis and the service themselves, as far as that is wanted. They do not wait for each other.
-fn asked(site: &Site, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
-    let theirs = envfile::read(&site.project.system_env_file());
+fn asked(target: &Target, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
+    let theirs = envfile::read(&target.project.system_env_file());
     let (file, unreadable) = match theirs {
         Ok(file) => (file, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let broker_url = value(site, file.as_ref(), CELERY_BROKER_URL);
-    let allowed_hosts = value(site, file.as_ref(), DJANGO_ALLOWED_HOSTS);
+    let broker_url = value(target, file.as_ref(), CELERY_BROKER_URL);
+    let allowed_hosts = value(target, file.as_ref(), DJANGO_ALLOWED_HOSTS);
     let (mut redis, mut http) = (None, None);
     thread::scope(|scope| {
-        if site.selection.wants(REDIS) {
+        if target.selection.wants(REDIS) {
             scope.spawn(|| {
                 redis = Some(Outcome::timed(|| redis::outcome(broker_url.as_deref(), units, &deadline.again())));
             });
         }
-        if site.selection.wants(HTTP) {
-            http = Some(Outcome::timed(|| answers(site, units, allowed_hosts.as_deref(), &deadline.again())));
+        if target.selection.wants(HTTP) {
+            http = Some(Outcome::timed(|| answers(target, units, allowed_hosts.as_deref(), &deadline.again())));
         }
     });
     let outcomes = redis.into_iter().chain(http);
@@ -103,14 +103,14 @@ fn as_far_as_known(outcome: Outcome, unreadable: Option<&str>) -> Outcome {
 }
 
 /// Whether the service answers at its own address.
-fn answers(site: &Site, units: &[Unit], allowed_hosts: Option<&str>, deadline: &Deadline) -> Outcome {
-    let Some(address) = systemd::address::of_service(units, &site.project.main_unit()) else {
+fn answers(target: &Target, units: &[Unit], allowed_hosts: Option<&str>, deadline: &Deadline) -> Outcome {
+    let Some(address) = systemd::address::of_service(units, &target.project.main_unit()) else {
         return Outcome::skip(HTTP, "no socket unit, and no address in `ExecStart`");
     };
-    let health_path = site.project.settings.health_path.as_deref();
-    let host = web::host_of(allowed_hosts);
-    let is_https = site.environment.value == Environment::Prod;
-    let answer = http::get(&address, web::path_of(health_path), &host, is_https, deadline);
+    let health_path = target.project.settings.health_path.as_deref();
+    let host = web::request_host(allowed_hosts);
+    let is_https = target.environment.value == Environment::Prod;
+    let answer = http::get(&address, web::health_path(health_path), &host, is_https, deadline);
     crate::web::judge(HTTP, &address, health_path, &host, &answer)
 }
 
@@ -152,16 +152,16 @@ fn all(names: &[String], main: &str) -> Vec<String> {
 fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
     let units: Vec<_> = names.iter().map(|name| Outcome::err(unit::check(name), reason)).collect();
     let others = [REDIS, HTTP, DRIFT].map(|name| match units.first() {
-        Some(unit) => Outcome::blocked(name, "systemd does not tell of its units", unit),
+        Some(unit) => Outcome::blocked(name, "systemd does not show its units", unit),
         None => Outcome::err(name, reason),
     });
     units.iter().cloned().chain(others).collect()
 }
 
 /// The value of a variable as the units see it: by their own file, else by `.env`. An empty one is an unset one.
-fn value(site: &Site, system: Option<&EnvFile>, variable: &str) -> Option<String> {
+fn value(target: &Target, system: Option<&EnvFile>, variable: &str) -> Option<String> {
     let theirs = system.and_then(|file| file.get(variable)).map(|entry| entry.value);
-    theirs.filter(|value| !value.trim().is_empty()).or_else(|| site.value(variable))
+    theirs.filter(|value| !value.trim().is_empty()).or_else(|| target.value(variable))
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
     use project::Settings;
 
     use super::*;
-    use crate::Machine;
+    use crate::HostFacts;
     use crate::catalogue::Selection;
 
     #[test]
@@ -194,11 +194,11 @@ mod tests {
 
     #[test]
     fn a_silent_systemd_is_told_by_every_check() {
-        let told = silent(&["shop.service".into()], "no answer in 10 s from `systemctl`");
-        let told: Vec<_> = told.iter().map(|outcome| (&*outcome.name, outcome.status)).collect();
+        let outcomes = silent(&["shop.service".into()], "no response in 10 s from `systemctl`");
+        let outcomes: Vec<_> = outcomes.iter().map(|outcome| (&*outcome.name, outcome.status)).collect();
         let skipped = [REDIS, HTTP, DRIFT].map(|name| (name, Status::Skip));
-        assert_eq!(told[0], ("systemd.unit.shop.service", Status::Err));
-        assert_eq!(told[1..], skipped);
+        assert_eq!(outcomes[0], ("systemd.unit.shop.service", Status::Err));
+        assert_eq!(outcomes[1..], skipped);
     }
 
     #[test]
@@ -209,11 +209,11 @@ mod tests {
         write("system", "A=one\nB= \n");
         let settings = Settings { system_env_file: Some("system".into()), ..Settings::default() };
         let project = Project { root: dir.path().to_owned(), settings };
-        let machine = Machine { has_systemd: false, venv: None, secrets: Vec::new() };
-        let site = Site::survey(project, &machine, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
-        let system = envfile::read(&site.project.system_env_file()).expect("readable");
+        let machine = HostFacts { has_systemd: false, venv: None, secrets: Vec::new() };
+        let target = Target::survey(project, &machine, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
+        let system = envfile::read(&target.project.system_env_file()).expect("readable");
         for (variable, expected) in [("A", Some("one")), ("B", Some("2")), ("C", Some("3")), ("D", None)] {
-            assert_eq!(value(&site, system.as_ref(), variable).as_deref(), expected, "{variable}");
+            assert_eq!(value(&target, system.as_ref(), variable).as_deref(), expected, "{variable}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The report for GitHub Actions: annotations, each a line that the runner takes for a command.
 
-use super::{Ink, Report, full_text, verdict, with_hint};
+use super::{Colors, Report, full_text, verdict, with_hint};
 use crate::outcome::Status;
 
 /// Renders failures and warnings as [workflow
@@ -32,7 +32,7 @@ pub fn github(report: &Report, env_file: &str, strict: bool) -> String {
             lines.extend(annotation(outcome.status, None, &full_text(outcome)));
         }
     }
-    lines.extend([verdict(report, Ink { has_color: false }), String::new()]);
+    lines.extend([verdict(report, Colors { has_color: false }), String::new()]);
     lines.join("\n")
 }
 
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_path_of_the_file_is_escaped() {
-        let told = github(&sample(), "a,b:c%/.env", false);
-        assert!(told.starts_with("::warning file=a%2Cb%3Ac%25/.env,line=3,"), "{told}");
+        let text = github(&sample(), "a,b:c%/.env", false);
+        assert!(text.starts_with("::warning file=a%2Cb%3Ac%25/.env,line=3,"), "{text}");
     }
 }

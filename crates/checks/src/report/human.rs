@@ -6,7 +6,7 @@ use std::time::Duration;
 use detect::Detected;
 
 use super::Report;
-use super::ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW};
+use super::colors::{BOLD, Colors, DIM, GREEN, RED, YELLOW};
 use crate::outcome::{Finding, Outcome, Status};
 
 /// The length of the longest word for a status.
@@ -19,64 +19,64 @@ const LAST_LINES: usize = 10;
 
 /// Renders the whole report. `verbose` adds the time of each check, and the whole output of a failing program.
 #[must_use]
-pub fn human(report: &Report, ink: Ink, verbose: bool) -> String {
+pub fn human(report: &Report, colors: Colors, verbose: bool) -> String {
     let mut lines = vec![
-        axis("environment", &report.environment, ink),
-        axis("deploy method", &report.deploy_method, ink),
-        axis("mode", &report.mode, ink),
+        axis("environment", &report.environment, colors),
+        axis("deploy method", &report.deploy_method, colors),
+        axis("mode", &report.mode, colors),
     ];
     let width = report.outcomes.iter().map(|outcome| outcome.name.chars().count()).max().unwrap_or_default();
     let mut group = "";
     for outcome in &report.outcomes {
         if outcome.group() != group {
             group = outcome.group();
-            lines.extend([String::new(), ink.style(BOLD, group)]);
+            lines.extend([String::new(), colors.style(BOLD, group)]);
         }
-        let mut told = self::outcome(outcome, width, verbose, ink);
-        if let (true, Some(first)) = (verbose, told.first_mut()) {
-            first.push_str(&ink.style(DIM, format_args!("  {} ms", outcome.elapsed.as_millis())));
+        let mut rendered = self::outcome(outcome, width, verbose, colors);
+        if let (true, Some(first)) = (verbose, rendered.first_mut()) {
+            first.push_str(&colors.style(DIM, format_args!("  {} ms", outcome.elapsed.as_millis())));
         }
-        lines.extend(told);
+        lines.extend(rendered);
     }
-    lines.extend([String::new(), verdict(report, ink), String::new()]);
+    lines.extend([String::new(), verdict(report, colors), String::new()]);
     lines.join("\n")
 }
 
 /// An axis with its source.
 #[must_use]
-pub fn axis<T: Display>(title: &str, detected: &Detected<T>, ink: Ink) -> String {
-    let value = ink.style(BOLD, format_args!("{:<8}", detected.value));
-    format!("{title:<14} {value} {}", ink.style(DIM, &detected.source))
+pub fn axis<T: Display>(title: &str, detected: &Detected<T>, colors: Colors) -> String {
+    let value = colors.style(BOLD, format_args!("{:<8}", detected.value));
+    format!("{title:<14} {value} {}", colors.style(DIM, &detected.source))
 }
 
 /// A check's line, its name padded to `width`, and the lines below it.
 #[must_use]
-pub fn outcome(outcome: &Outcome, width: usize, verbose: bool, ink: Ink) -> Vec<String> {
+pub fn outcome(outcome: &Outcome, width: usize, verbose: bool, colors: Colors) -> Vec<String> {
     let Outcome { name, status, message, findings, output, hint, .. } = outcome;
-    let message = if *status == Status::Ok { ink.style(DIM, message) } else { message.clone() };
-    let mut lines = vec![format!("{}   {name:<width$}  {message}", ink.status(*status, WIDEST))];
+    let message = if *status == Status::Ok { colors.style(DIM, message) } else { message.clone() };
+    let mut lines = vec![format!("{}   {name:<width$}  {message}", colors.status(*status, WIDEST))];
     let is_mixed = findings.iter().any(|found| found.status != *status);
-    lines.extend(findings.iter().flat_map(|found| finding(found, is_mixed, ink)));
+    lines.extend(findings.iter().flat_map(|found| finding(found, is_mixed, colors)));
     let first = if verbose { 0 } else { output.len().saturating_sub(LAST_LINES) };
-    lines.extend(output[first..].iter().map(|line| format!("{INDENT}{} {line}", ink.style(DIM, "|"))));
+    lines.extend(output[first..].iter().map(|line| format!("{INDENT}{} {line}", colors.style(DIM, "|"))));
     if matches!(status, Status::Warn | Status::Err) {
-        lines.extend(hint.iter().flat_map(|hint| self::hint(hint, INDENT, ink)));
+        lines.extend(hint.iter().flat_map(|hint| self::hint(hint, INDENT, colors)));
     }
     lines
 }
 
 /// Renders a finding: its first line, and the others with more indentation.
-fn finding(finding: &Finding, with_status: bool, ink: Ink) -> Vec<String> {
+fn finding(finding: &Finding, with_status: bool, colors: Colors) -> Vec<String> {
     let mut lines = finding.message.lines();
-    let status = if with_status { format!("{}: ", ink.status(finding.status, 0)) } else { String::new() };
-    let mut told = vec![format!("{INDENT}{status}{}", lines.next().unwrap_or_default())];
-    told.extend(lines.map(|line| format!("{INDENT}  {line}")));
-    told.extend(finding.hint.iter().flat_map(|hint| self::hint(hint, &format!("{INDENT}  "), ink)));
-    told
+    let status = if with_status { format!("{}: ", colors.status(finding.status, 0)) } else { String::new() };
+    let mut rendered = vec![format!("{INDENT}{status}{}", lines.next().unwrap_or_default())];
+    rendered.extend(lines.map(|line| format!("{INDENT}  {line}")));
+    rendered.extend(finding.hint.iter().flat_map(|hint| self::hint(hint, &format!("{INDENT}  "), colors)));
+    rendered
 }
 
-fn hint(hint: &str, indent: &str, ink: Ink) -> Vec<String> {
-    let label = format!("{} ", ink.style(BOLD, "hint:"));
+fn hint(hint: &str, indent: &str, colors: Colors) -> Vec<String> {
+    let label = format!("{} ", colors.style(BOLD, "hint:"));
     let further = " ".repeat("hint: ".len());
     let lines = hint.lines().enumerate();
     lines.map(|(index, line)| format!("{indent}{}{line}", if index == 0 { &label } else { &further })).collect()
@@ -84,7 +84,7 @@ fn hint(hint: &str, indent: &str, ink: Ink) -> Vec<String> {
 
 /// The last line: how many ended how, and how long it took.
 #[must_use]
-pub fn verdict(report: &Report, ink: Ink) -> String {
+pub fn verdict(report: &Report, colors: Colors) -> String {
     let counts = Status::ALL.map(|status| {
         let count = report.count(status);
         let style = match status {
@@ -93,7 +93,7 @@ pub fn verdict(report: &Report, ink: Ink) -> String {
             Status::Ok => GREEN,
             _ => DIM,
         };
-        ink.style(style, format_args!("{count} {status}"))
+        colors.style(style, format_args!("{count} {status}"))
     });
     format!("{} in {}", counts.join(", "), seconds(report.elapsed))
 }
@@ -109,8 +109,8 @@ mod tests {
 
     #[track_caller]
     fn check(report: &Report, has_color: bool, verbose: bool, expected: &str) {
-        let told = human(report, Ink { has_color }, verbose).replace('\x1b', "␛");
-        assert_eq!(told, expected);
+        let rendered = human(report, Colors { has_color }, verbose).replace('\x1b', "␛");
+        assert_eq!(rendered, expected);
     }
 
     #[test]

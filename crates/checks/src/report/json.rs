@@ -85,11 +85,12 @@ fn check(outcome: &Outcome) -> Entry<'_> {
 
 #[cfg(test)]
 mod tests {
+    use detect::{DeployMethod, Environment, Mode};
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::catalogue::Group;
     use crate::report::sample::{empty, nasty, sample};
-    use detect::{DeployMethod, Environment, Mode};
-    use serde_json::{Value, json};
 
     /// Compares a report with the lines of `expected`, which are one line.
     #[track_caller]
@@ -122,11 +123,11 @@ mod tests {
 
     #[test]
     fn any_character_is_told() {
-        let told = super::json(&nasty()).expect("written");
-        assert_eq!(told.matches(char::is_control).collect::<Vec<_>>(), ["\u{85}", "\n"]);
-        let told: Value = serde_json::from_str(&told).expect("JSON");
-        assert_eq!(told["checks"][0]["check"], r#"service.a:b,c<"%"#);
-        assert_eq!(told["checks"][0]["message"], full_message(&nasty().outcomes[0]));
+        let report = super::json(&nasty()).expect("written");
+        assert_eq!(report.matches(char::is_control).collect::<Vec<_>>(), ["\u{85}", "\n"]);
+        let report: Value = serde_json::from_str(&report).expect("JSON");
+        assert_eq!(report["checks"][0]["check"], r#"service.a:b,c<"%"#);
+        assert_eq!(report["checks"][0]["message"], full_message(&nasty().outcomes[0]));
     }
 
     /// The schema knows the words that the code knows.

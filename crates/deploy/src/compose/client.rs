@@ -142,13 +142,13 @@ impl<'a> Client<'a> {
         }
         // Of several lines, the first one is the cause, and the last one is only a summary.
         let lines: Vec<&str> = finished.stderr().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let complaint = match lines.as_slice() {
+        let failure_reason = match lines.as_slice() {
             [.., cause, last] if last.starts_with("Error: failed to") => cause,
             [.., last] => last,
-            [] => &*finished.complaint(),
+            [] => &*finished.failure_reason(),
         };
-        let complaint = self.secrets.cover(complaint);
-        Err(Failure::new(Exit::Failed, Problem::new(format!("`{}` failed: {complaint}", shown(args)))).into())
+        let failure_reason = self.secrets.redact(failure_reason);
+        Err(Failure::new(Exit::Failed, Problem::new(format!("`{}` failed: {failure_reason}", shown(args)))).into())
     }
 }
 

@@ -60,13 +60,14 @@ pub(super) fn build(client: &Client<'_>, stack: &Stack, overlay: &Overlay, event
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let finished = client.ask(&args, b"", BUILD)?;
     let printed = [finished.stdout(), finished.stderr()].concat();
-    let printed = client.secrets.cover(&printed);
+    let printed = client.secrets.redact(&printed);
     if finished.is_success() {
         events.output(&printed, false);
         return Ok(());
     }
     events.output(&printed, true);
-    let problem = Problem::new("`docker compose build` failed: nothing was changed, and what served before serves on");
+    let problem =
+        Problem::new("`docker compose build` failed: nothing was changed, and the previous release still serves");
     Err(Failure::new(Exit::Failed, problem).into())
 }
 
@@ -77,7 +78,7 @@ pub(super) fn retag(client: &Client<'_>, stack: &Stack, release: &str, from: Opt
         let source = from.and_then(|record| record.contents.get(reference)).map_or(reference, String::as_str);
         let Some(id) = client.image(source)? else {
             let what = from.map(|record| format!(" of release {}", record.original())).unwrap_or_default();
-            let problem = Problem::new(format!("the image `{reference}`{what} is not there any more"));
+            let problem = Problem::new(format!("the image `{reference}`{what} does not exist any more"));
             return Err(Failure::new(Exit::NotMet, problem.hint("cargo xtask deploy-docker, which builds it")).into());
         };
         client.docker(["tag", &id, &tagged(reference, release)], QUICK)?;

@@ -27,7 +27,7 @@ pub(super) fn run(
     let args = client.compose_args(&files, run);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let finished = client.ask(&args, script().as_bytes(), BUILD)?;
-    let printed = client.secrets.cover(finished.stderr());
+    let printed = client.secrets.redact(finished.stderr());
     let migrations = Migrations::parse(finished.stdout());
     if finished.is_success() {
         events.output(&printed, false);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use checks::catalogue::Selection;
 use checks::group::core::disk_at;
-use checks::{Limits, Outcome, Site, Status, plan, run};
+use checks::{Limits, Outcome, Status, plan, run};
 use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 use docker::Container;
 use docker::compose::{Config, Port, is_at_least};
@@ -48,15 +48,15 @@ fn examine<'a>(
     context: &'a Context<'a>,
     problems: &mut Vec<Problem>,
 ) -> anyhow::Result<(Option<Compose<'a>>, Vec<Problem>)> {
-    let (site, method) = survey(context);
+    let (target_of_checks, method) = survey(context);
     problems.extend(method.rejected.iter().map(|rejected| {
         Problem::new(rejected.to_string()).hint("cargo xtask install --method docker, or correct the line by hand")
     }));
     let file = context.project.compose_file();
     let file = file.map(|file| context.project.relative(&file).display().to_string()).unwrap_or_default();
-    let (secrets, environment) = (site.secrets.clone(), site.environment.value);
+    let (secrets, environment) = (target_of_checks.secrets.clone(), target_of_checks.environment.value);
     let is_here = docker::host(&Deadline::within(TIMEOUT)).is_none();
-    let outcomes = outcomes(site, context);
+    let outcomes = outcomes(target_of_checks, context);
     context.interrupt.check("pre-flight")?;
     let has_docker = !docker::version(&Deadline::within(TIMEOUT)).is_err_and(|error| error.is_not_installed());
     // An unknown `DEPLOY_METHOD` is reported above, and a missing Docker by the check of the engine.
@@ -126,19 +126,20 @@ fn examine<'a>(
 }
 
 /// Surveys the project as the deploy makes it: with `DEPLOY_METHOD=docker`. Returns the present value as well.
-fn survey(context: &Context<'_>) -> (Site, Detected<DeployMethod>) {
+fn survey(context: &Context<'_>) -> (checks::Target, Detected<DeployMethod>) {
     let only = ASKED.iter().filter_map(|name| name.parse().ok()).collect();
     let selection = Selection { only, skip: Vec::new() };
-    let (project, machine) = (context.project.clone(), context.machine);
-    let mut site = Site::survey(project, machine, selection, TIMEOUT, context.interrupt.flag());
-    let method = site.deploy_method.clone();
-    site.deploy_method.value = DeployMethod::Docker;
-    (site, method)
+    let (project, host_facts) = (context.project.clone(), context.host_facts);
+    let mut target_of_checks =
+        checks::Target::survey(project, host_facts, selection, TIMEOUT, context.interrupt.flag());
+    let method = target_of_checks.deploy_method.clone();
+    target_of_checks.deploy_method.value = DeployMethod::Docker;
+    (target_of_checks, method)
 }
 
-fn outcomes(site: Site, context: &Context<'_>) -> Vec<Outcome> {
+fn outcomes(target_of_checks: checks::Target, context: &Context<'_>) -> Vec<Outcome> {
     let limits = Limits { timeout: TIMEOUT, deadline: 2 * TIMEOUT };
-    run(plan(&Arc::new(site)), limits, &context.interrupt.flag(), &mut |_| {})
+    run(plan(&Arc::new(target_of_checks)), limits, &context.interrupt.flag(), &mut |_| {})
 }
 
 fn problem(outcome: &Outcome, file: &str) -> Problem {
@@ -276,7 +277,7 @@ pub(super) fn settle_method(
                     .map_err(|error| anyhow::Error::new(Failure::usage(format!("`{ENV_FILE}`: {error}"))))
             })?;
             if change.is_some() {
-                events.done(ENV_FILE, format!("`{DEPLOY_METHOD}={docker}` written: it said nothing of it"));
+                events.done(ENV_FILE, format!("`{DEPLOY_METHOD}={docker}` written: it was not set"));
             }
             Ok(())
         }

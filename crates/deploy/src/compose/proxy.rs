@@ -90,7 +90,7 @@ impl Proxy<'_> {
     fn wait(
         &self,
         container: &Container,
-        complaint: &str,
+        failure_reason: &str,
         is_so: impl Fn(Option<&Server>) -> bool,
     ) -> anyhow::Result<()> {
         let address = self.address(container)?;
@@ -103,7 +103,7 @@ impl Proxy<'_> {
                 Err(error) if is_over || Exit::of(error) == Exit::Interrupted => return servers.map(drop),
                 _ if is_over => {
                     let seconds = NOTICE.as_secs();
-                    let problem = Problem::new(format!("the proxy {complaint} after {seconds} s"));
+                    let problem = Problem::new(format!("the proxy {failure_reason} after {seconds} s"));
                     return Err(Failure::new(Exit::Failed, problem).into());
                 }
                 _ => self.interrupt.pause(POLL),
@@ -118,8 +118,8 @@ impl Proxy<'_> {
         if finished.is_success() {
             return Ok(servers(finished.stdout()));
         }
-        let complaint = self.client.secrets.cover(&finished.complaint());
-        let problem = Problem::new(format!("`{url}` does not answer: {complaint}"));
+        let failure_reason = self.client.secrets.redact(&finished.failure_reason());
+        let problem = Problem::new(format!("`{url}` does not answer: {failure_reason}"));
         Err(Failure::new(Exit::Failed, problem.hint(format!("docker compose -f {} logs proxy", self.client.file)))
             .into())
     }

@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 
 const POLL: Duration = Duration::from_millis(250);
-const UNPROVEN: &str = "is not healthy by its health check";
+const NOT_HEALTHY_YET: &str = "is not healthy by its health check";
 /// How long one question from within a container goes on; the engine is asked about it in between.
 const ASK: Duration = Duration::from_secs(1);
 /// How many of a container's last lines are shown.
@@ -54,16 +54,18 @@ impl Readiness<'_> {
             if let Some(failure) = container.failure() {
                 return Err(self.unhealthy(&container, &failure));
             }
-            let complaint = match &service.role {
-                Role::Web(_) => self.complaint(service, &container, None)?,
+            let failure_reason = match &service.role {
+                Role::Web(_) => self.failure_reason(service, &container, None)?,
                 Role::Job => Some("has not ended".to_owned()),
                 // A container of a rolling update is checked while it is watched.
                 role if role.is_rolling() => None,
-                _ => container.is_starting().then(|| UNPROVEN.to_owned()),
+                _ => container.is_starting().then(|| NOT_HEALTHY_YET.to_owned()),
             };
-            let Some(complaint) = complaint else { return Ok(container) };
+            let Some(failure_reason) = failure_reason else { return Ok(container) };
             if Instant::now() >= end {
-                return Err(self.unhealthy(&container, &format!("{complaint}, after {} s", self.timeout.as_secs())));
+                return Err(
+                    self.unhealthy(&container, &format!("{failure_reason}, after {} s", self.timeout.as_secs()))
+                );
             }
             self.interrupt.pause(POLL);
         }
@@ -74,9 +76,9 @@ impl Readiness<'_> {
         let end = Instant::now() + self.timeout;
         while let Role::Web(_) = service.role {
             let container = self.container(id)?;
-            let Some(complaint) = self.complaint(service, &container, None)? else { break };
+            let Some(failure_reason) = self.failure_reason(service, &container, None)? else { break };
             if Instant::now() >= end {
-                return Err(self.unhealthy(&container, &complaint));
+                return Err(self.unhealthy(&container, &failure_reason));
             }
             self.interrupt.pause(POLL);
         }
@@ -93,7 +95,7 @@ impl Readiness<'_> {
             let containers = self.client.inspect(watched.iter().map(|(_, container)| container.id.as_str()))?;
             for (service, first) in watched.iter().filter(|(service, _)| service.role != Role::Job) {
                 let Some(now) = containers.iter().find(|it| it.id == first.id) else {
-                    let message = format!("{first} was removed by somebody else");
+                    let message = format!("{first} was removed by another process");
                     return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
                 };
                 if let Some(failure) = now.failure().filter(|_| !service.role.is_done(first)) {
@@ -104,13 +106,17 @@ impl Readiness<'_> {
                 }
                 if now.is_starting() {
                     if Instant::now() >= given_up {
-                        return Err(self.unhealthy(now, &format!("{UNPROVEN}, after {} s", self.timeout.as_secs())));
+                        return Err(
+                            self.unhealthy(now, &format!("{NOT_HEALTHY_YET}, after {} s", self.timeout.as_secs()))
+                        );
                     }
                     is_over = false;
                 }
-                if is_over && let (Role::Web(_), Some(complaint)) = (&service.role, self.complaint(service, now, None)?)
+                if is_over
+                    && let (Role::Web(_), Some(failure_reason)) =
+                        (&service.role, self.failure_reason(service, now, None)?)
                 {
-                    return Err(self.unhealthy(now, &complaint));
+                    return Err(self.unhealthy(now, &failure_reason));
                 }
             }
             if is_over {
@@ -123,11 +129,11 @@ impl Readiness<'_> {
     /// Asks the web service through the proxy, from within one of its containers.
     pub(super) fn ask_through(&self, proxy: &Service, web: &Service, from: &Container) -> anyhow::Result<()> {
         let end = Instant::now() + self.timeout;
-        while let Some(complaint) = self.complaint(web, from, Some(proxy))? {
+        while let Some(failure_reason) = self.failure_reason(web, from, Some(proxy))? {
             self.interrupt.check("asking through the proxy")?;
             if Instant::now() >= end {
-                let complaint = self.client.secrets.cover(&complaint);
-                let message = format!("`{}` is well, and through `{}` it {complaint}", web.name, proxy.name);
+                let failure_reason = self.client.secrets.redact(&failure_reason);
+                let message = format!("`{}` is well, and through `{}` it {failure_reason}", web.name, proxy.name);
                 return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
             }
         }
@@ -136,36 +142,36 @@ impl Readiness<'_> {
 
     /// Returns the failure of the web server in this container, or of another service as seen from there; `None` if it
     /// is healthy.
-    fn complaint(
+    fn failure_reason(
         &self,
         service: &Service,
         container: &Container,
         through: Option<&Service>,
     ) -> anyhow::Result<Option<String>> {
         let health_path = self.client.project.settings.health_path.as_deref();
-        let path = web::path_of(health_path);
+        let path = web::health_path(health_path);
         let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
-        let host = web::host_of(hosts.and_then(|hosts| hosts.as_str()));
+        let host = web::request_host(hosts.and_then(|hosts| hosts.as_str()));
         let address = through.map_or("127.0.0.1", |through| &through.name);
         let port = self.stack.port(through.unwrap_or(service)).to_string();
         let seconds = ASK.as_secs_f32().to_string();
         // The range of statuses that are well, as the checks judge them.
-        let healthy: Vec<u16> = (100..600).filter(|status| web::is_well(*status, health_path)).collect();
+        let healthy: Vec<u16> = (100..600).filter(|status| web::is_healthy(*status, health_path)).collect();
         let (low, high) = (healthy.first().copied().unwrap_or(200), healthy.last().copied().unwrap_or(299) + 1);
         let (low, high) = (low.to_string(), high.to_string());
         let args = ["exec", "-i", &container.id, "python3", "-", address, &port, &host, path, &seconds, &low, &high];
         let finished = self.client.ask(&args, SCRIPT.as_bytes(), QUICK)?;
         if !finished.is_success() {
-            return Ok(Some(format!("cannot be asked from within: {}", finished.complaint())));
+            return Ok(Some(format!("cannot be asked from within: {}", finished.failure_reason())));
         }
         let Ok(answer) = serde_json::from_str::<Response>(finished.stdout()) else {
-            return Ok(Some("gave no answer that is understood".to_owned()));
+            return Ok(Some("sent a response that cannot be parsed".to_owned()));
         };
         Ok(match answer {
             Response { is_healthy: true, .. } => None,
-            Response { status: Some(400), .. } => {
-                Some(format!("answers 400 on `{path}` as {host}, which may not be in `{DJANGO_ALLOWED_HOSTS}`"))
-            }
+            Response { status: Some(400), .. } => Some(format!(
+                "answers 400 on `{path}` as {host}, which is possibly missing in `{DJANGO_ALLOWED_HOSTS}`"
+            )),
             Response { status: Some(status), .. } => Some(format!("answers {status} on `{path}` as {host}")),
             Response { error, .. } => Some(format!("does not answer on port {port}: {}", error.unwrap_or_default())),
         })
@@ -173,7 +179,7 @@ impl Readiness<'_> {
 
     fn container(&self, id: &str) -> anyhow::Result<Container> {
         self.client.inspect([id])?.pop().ok_or_else(|| {
-            let message = format!("the container {} was removed by somebody else", &id[..12.min(id.len())]);
+            let message = format!("the container {} was removed by another process", &id[..12.min(id.len())]);
             Failure::new(Exit::Failed, Problem::new(message)).into()
         })
     }
@@ -192,12 +198,12 @@ impl Readiness<'_> {
     fn unhealthy(&self, container: &Container, failure: &str) -> anyhow::Error {
         let ended = if container.runs() { self.last_exit_code(container) } else { None };
         let ended = ended.map(|code| format!(" (exit code {code})")).unwrap_or_default();
-        let failure = self.client.secrets.cover(failure) + &ended;
+        let failure = self.client.secrets.redact(failure) + &ended;
         self.events.note(format!("{container} {failure}; its last lines:"));
         // The error is useful without the log, too.
         let args = ["logs", "--timestamps", "--tail", LOG_LINES, &container.id];
         if let Ok(logs) = self.client.ask(&args, b"", QUICK) {
-            self.events.output(&self.client.secrets.cover(&in_order(logs.stdout(), logs.stderr())), true);
+            self.events.output(&self.client.secrets.redact(&in_order(logs.stdout(), logs.stderr())), true);
         }
         Failure::new(Exit::Failed, Problem::new(format!("{container} {failure}"))).into()
     }

@@ -68,7 +68,7 @@ impl<'a> Rollout<'a> {
                 Ok(0) => {}
                 Ok(left) => self.events.note(format!("{container} is stopped with {left} requests on it")),
                 Err(error) if urgency == Urgency::Patient => return Err(error),
-                Err(error) => self.events.note(self.client.secrets.cover(&error.to_string())),
+                Err(error) => self.events.note(self.client.secrets.redact(&error.to_string())),
             }
         }
         if container.is_up() {
@@ -117,7 +117,7 @@ impl<'a> Rollout<'a> {
                 self.client.docker(["tag", image, reference], QUICK).map(drop)
             }
             Some(_) => {
-                self.events.note(format!("the image that `{reference}` was is not there any more"));
+                self.events.note(format!("the previous image of `{reference}` does not exist any more"));
                 Ok(())
             }
             // There was none, and there may be none.
@@ -140,7 +140,7 @@ impl<'a> Rollout<'a> {
             if origin == Origin::AnotherProcess {
                 // It is all that serves.
                 let names: Vec<_> = new.iter().map(ToString::to_string).collect();
-                self.events.note(format!("{} stays: what was there before is gone", names.join(", ")));
+                self.events.note(format!("{} stays: the previous containers are gone", names.join(", ")));
                 new.clear();
             }
             PutBack { service: self.stack.service(&replaced.service), origin, old, new }
@@ -183,7 +183,7 @@ impl<'a> Rollout<'a> {
             for container in now.iter().filter(|it| it.addresses.contains_key(&proxy.rotation.network)) {
                 // They answer; a proxy that cannot be asked must not keep the rest from being put back.
                 if let Err(error) = proxy.wait_until_in_rotation(container) {
-                    self.events.note(self.client.secrets.cover(&error.to_string()));
+                    self.events.note(self.client.secrets.redact(&error.to_string()));
                 }
             }
         }

@@ -52,7 +52,7 @@ impl<'a> Rollout<'a> {
             }
         }
         let seconds = self.stability.as_secs_f32();
-        self.stage(&format!("all of them are well, for {seconds} s"), || {
+        self.stage(&format!("all containers stay healthy for {seconds} s"), || {
             self.readiness().watch(&started, self.stability)
         })?;
         Ok(started)
@@ -66,7 +66,7 @@ impl<'a> Rollout<'a> {
         let (Some(web), Some(proxy)) = (web, proxy) else { return Ok(()) };
         let containers = self.client.containers(self.stack.name())?;
         let Some(from) = containers.iter().rev().find(|it| it.service == web.name && it.runs()) else { return Ok(()) };
-        self.stage("answers through the proxy", || self.readiness().ask_through(proxy, web, from))
+        self.stage("responds through the proxy", || self.readiness().ask_through(proxy, web, from))
     }
 
     /// Starts new containers next to the previous ones, checks them, and adds them to the rotation.

@@ -176,7 +176,7 @@ fn web(config: &Config) -> Result<&str, Problem> {
     match published.as_slice() {
         [name] => Ok(name),
         _ => Err(Problem::new("the Compose file has no service `web`, and not just one that publishes a port")
-            .hint("name the service that answers requests `web`")),
+            .hint("name the service that handles requests `web`")),
     }
 }
 

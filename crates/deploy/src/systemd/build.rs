@@ -47,7 +47,7 @@ pub(super) fn fill(
 ) -> anyhow::Result<()> {
     let Preflight { layout, tools, source, env, secrets, .. } = preflight;
     let collect = [SET_UP, "\n\n", include_str!("collect.py")].concat();
-    events.step("copy of what Git tracks", || {
+    events.step("copy of the tracked files", || {
         source.copy_to(folder)?;
         let scripts = folder.join(SCRIPTS);
         fs::create_dir_all(&scripts)
@@ -88,7 +88,7 @@ fn run(
     let deadline = Deadline::unless(interrupt.flag(), BUILD, BUILD);
     events.step(title, || {
         let finished = command.run(&deadline).map_err(|error| Failure::unfinished(title, &error))?;
-        events.output(&secrets.cover(&[finished.stdout(), finished.stderr()].concat()), !finished.is_success());
+        events.output(&secrets.redact(&[finished.stdout(), finished.stderr()].concat()), !finished.is_success());
         if finished.is_success() {
             return Ok(());
         }

@@ -175,11 +175,13 @@ impl Data {
         let state = format!("/var/lib/{}", layout.name);
         let place = |entry: &Entry| match entry.kind {
             Kind::Database => format!(": belongs in `{state}`, and its path in the settings of the service"),
-            Kind::Settings => format!(": what the service needs of it belongs in `{}`", layout.env_file.display()),
+            Kind::Settings => {
+                format!(": the variables that the service needs belong in `{}`", layout.env_file.display())
+            }
             Kind::Log => format!(": belongs in the journal, or in `/var/log/{}`", layout.name),
             Kind::Other => {
                 let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
-                format!(": belongs in `{state}/{name}`; for uploads, `MEDIA_ROOT` says so")
+                format!(": belongs in `{state}/{name}`; for uploads, set `MEDIA_ROOT` to it")
             }
         };
         let listed = data_files::listed(&self.entries, place);

@@ -119,7 +119,7 @@ impl Manager<'_> {
     fn ended(&self, invocation: &str, unit: &Unit) -> anyhow::Error {
         let ids = [journal::PROCESS_EXITED, journal::UNIT_FAILED].map(|id| format!("MESSAGE_ID={id}"));
         let entries = self.entries([format!("INVOCATION_ID={invocation}")].into_iter().chain(ids));
-        self.show_last_lines(&unit.name, invocation, &journal::how_it_ended(&entries))
+        self.show_last_lines(&unit.name, invocation, &journal::exit_reason(&entries))
     }
 
     /// Returns the first invocation that systemd has restarted since the last start of the unit: it counts the restarts
@@ -151,7 +151,7 @@ impl Manager<'_> {
     }
 
     fn show_last_lines(&self, name: &str, invocation: &str, reason: &str) -> anyhow::Error {
-        let reason = self.secrets.cover(reason);
+        let reason = self.secrets.redact(reason);
         if !invocation.is_empty() {
             self.events.note(format!("`{name}` {reason}; its last lines:"));
             // The lines of its processes, and those of systemd about it. The error is useful without them, too.
@@ -162,7 +162,7 @@ impl Manager<'_> {
                 [LOG_LINES.to_owned()].into_iter().chain(matches),
             );
             if let Ok(lines) = self.root.run(&step) {
-                self.events.output(&self.secrets.cover(&lines), true);
+                self.events.output(&self.secrets.redact(&lines), true);
             }
         }
         failure::Failure::new(Exit::Failed, Problem::new(format!("`{name}` {reason}"))).into()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use checks::catalogue::Selection;
 use checks::group::core::disk_at;
 use checks::group::systemd::redis;
-use checks::{Limits, Site, Status, plan, run};
+use checks::{Limits, Status, plan, run};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
 use envfile::EnvFile;
 use project::secret::Secrets;
@@ -89,8 +89,8 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         Err(_) => None,
     };
     context.events.waiting("pre-flight", || ());
-    let (site, ours) = env_checks(context, interrupt, &mut problems);
-    let method = site.deploy_method.clone();
+    let (target_of_checks, ours) = env_checks(context, interrupt, &mut problems);
+    let method = target_of_checks.deploy_method.clone();
     let env = environment(options, &layout, ours, root.as_ref(), context, &mut problems);
     if let Ok((env, _)) = &env {
         judge(env, &layout, context, &mut problems);
@@ -100,8 +100,8 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems);
     let units = units(&layout, context, &mut problems);
     let broker = env.as_ref().ok().and_then(|(env, _)| env.value(project::matrix::CELERY_BROKER_URL));
-    let shown = if context.machine.has_systemd {
-        let shown = keep(shown(&units, &layout, &site.secrets), &mut problems).unwrap_or_default();
+    let shown = if context.host_facts.has_systemd {
+        let shown = keep(shown(&units, &layout, &target_of_checks.secrets), &mut problems).unwrap_or_default();
         problems.extend(verify::units(&units, source.as_ref(), &layout, &context.project.root, &soon(interrupt)));
         problems.extend(verify::addresses(&units, &shown, &layout));
         let outcome = redis::outcome(broker, &shown, &soon(interrupt));
@@ -121,7 +121,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
             let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
             let target = Target { command: Systemd::COMMAND.into(), engine: machine, project: layout.name.clone() };
             let records = Records::of(context.project, target);
-            let secrets = site.secrets.clone().and(env.secrets());
+            let secrets = target_of_checks.secrets.clone().and(env.secrets());
             let (data, listed) = data.unwrap_or_default();
             let read = read.into_iter().chain(listed).collect();
             Ok(Preflight {
@@ -159,14 +159,18 @@ fn keep<T>(result: anyhow::Result<T>, problems: &mut Vec<Problem>) -> Option<T> 
 }
 
 /// Checks `.env` for prod+bare, whatever its axes are, and returns it.
-fn env_checks(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> (Site, Option<EnvFile>) {
+fn env_checks(
+    context: &Context<'_>,
+    interrupt: &Interrupt,
+    problems: &mut Vec<Problem>,
+) -> (checks::Target, Option<EnvFile>) {
     let only = ASKED.iter().filter_map(|name| name.parse().ok()).collect();
     let selection = Selection { only, skip: Vec::new() };
     let survey = || {
-        let (project, machine) = (context.project.clone(), &context.machine);
-        Site::survey(project, machine, selection.clone(), TIMEOUT, interrupt.flag())
+        let (project, host_facts) = (context.project.clone(), &context.host_facts);
+        checks::Target::survey(project, host_facts, selection.clone(), TIMEOUT, interrupt.flag())
     };
-    let (site, mut asked) = (survey(), survey());
+    let (target_of_checks, mut asked) = (survey(), survey());
     asked.environment.value = Environment::Prod;
     asked.deploy_method.value = DeployMethod::Bare;
     let limits = Limits { timeout: TIMEOUT, deadline: 2 * TIMEOUT };
@@ -179,8 +183,8 @@ fn env_checks(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<P
             problems.push(Problem::of_check(outcome, HEALTH));
         }
     }
-    let ours = site.env().cloned();
-    (site, ours)
+    let ours = target_of_checks.env().cloned();
+    (target_of_checks, ours)
 }
 
 /// Plans the change of the system env file, and returns the step that has read it.
@@ -210,7 +214,7 @@ fn environment(
                 None => {
                     context
                         .events
-                        .note(format!("`{path}` is not this user's to read: what it says is not in this plan"));
+                        .note(format!("`{path}` cannot be read by this user: its values are not in this plan"));
                     ours.clone()
                 }
             }
@@ -238,7 +242,7 @@ fn judge(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut V
     match env.value(DJANGO_ENV).map(str::parse::<Environment>) {
         Some(Ok(Environment::Prod)) => {}
         Some(Ok(Environment::Dev)) => problems.push(
-            Problem::new(format!("`{file}`: `{DJANGO_ENV}` is `dev`, and systemd runs what is in production"))
+            Problem::new(format!("`{file}`: `{DJANGO_ENV}` is `dev`, and systemd runs services in production"))
                 .hint(&hint),
         ),
         // An unknown value in `.env` is reported by the check of the axes.
@@ -248,8 +252,7 @@ fn judge(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut V
                 .push(Problem::new(format!("`{file}`: unknown value for `{DJANGO_ENV}`, expected `prod`")).hint(&hint));
         }
         None => context.events.warning(
-            Problem::new(format!("`{file}` says nothing of `{DJANGO_ENV}`: the service takes that for `dev`"))
-                .hint(&hint),
+            Problem::new(format!("`{file}` does not set `{DJANGO_ENV}`: the service then uses `dev`")).hint(&hint),
         ),
     }
     for (variable, policy) in project::matrix::policies(Environment::Prod, DeployMethod::Bare) {
@@ -271,7 +274,7 @@ fn group_of(user: &str, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> O
         Ok(_) => {
             let hint =
                 format!("sudo useradd --system --user-group --no-create-home {user}, or set `user` in Cargo.toml");
-            problems.push(Problem::new(format!("there is no user `{user}`, whom the units run as")).hint(hint));
+            problems.push(Problem::new(format!("there is no user `{user}`, as which the units run")).hint(hint));
             None
         }
         Err(error) => {
@@ -294,7 +297,8 @@ fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Proble
     }
     let pyproject = Pyproject::read(&service).map_err(|error| problems.push(Problem::new(error.to_string()))).ok()?;
     let python = find_system_python(&pyproject.requires_python, &soon(interrupt)).map_err(|error| {
-        let message = format!("{error} for the whole machine: the units cannot start one in somebody's home");
+        let message =
+            format!("{error}; it must be installed for all users, since the units cannot start one in a home folder");
         problems.push(Problem::new(message).hint("sudo apt install python3"));
     });
     Some(Tools { python: python.ok()?, uv: uv.ok()?, pyproject })
@@ -358,7 +362,7 @@ pub(super) fn settle_method(method: &Detected<DeployMethod>, context: &Context<'
                     .map_err(|error| anyhow::Error::new(Failure::usage(format!("`{ENV_FILE}`: {error}"))))
             })?;
             if change.is_some() {
-                events.done(ENV_FILE, format!("`{DEPLOY_METHOD}={bare}` written: it said nothing of it"));
+                events.done(ENV_FILE, format!("`{DEPLOY_METHOD}={bare}` written: it was not set"));
             }
         }
     }

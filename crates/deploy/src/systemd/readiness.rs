@@ -42,13 +42,13 @@ impl Readiness<'_> {
     ) -> anyhow::Result<Watched> {
         let unit = self.manager.wait_until_up(name, before, self.timeout)?;
         let end = Instant::now() + self.timeout;
-        while let Some(complaint) = address.as_ref().and_then(|address| self.complaint(address)) {
+        while let Some(failure_reason) = address.as_ref().and_then(|address| self.failure_reason(address)) {
             self.manager.interrupt.check("waiting for an answer")?;
             self.manager.check_same(&unit)?;
             if Instant::now() >= end {
                 return Err(self
                     .manager
-                    .unhealthy(&unit, &format!("{complaint}, after {} s", self.timeout.as_secs_f32())));
+                    .unhealthy(&unit, &format!("{failure_reason}, after {} s", self.timeout.as_secs_f32())));
             }
             self.manager.interrupt.pause(POLL);
         }
@@ -63,8 +63,10 @@ impl Readiness<'_> {
             let is_over = Instant::now() >= end;
             for Watched { unit, address } in watched {
                 self.manager.check_same(unit)?;
-                if is_over && let Some(complaint) = address.as_ref().and_then(|address| self.complaint(address)) {
-                    return Err(self.manager.unhealthy(unit, &complaint));
+                if is_over
+                    && let Some(failure_reason) = address.as_ref().and_then(|address| self.failure_reason(address))
+                {
+                    return Err(self.manager.unhealthy(unit, &failure_reason));
                 }
             }
             if is_over {
@@ -75,12 +77,12 @@ impl Readiness<'_> {
     }
 
     /// Returns the failure of the response, if there is one. A refused permission reveals nothing about the service.
-    fn complaint(&self, address: &Address) -> Option<String> {
-        let path = web::path_of(self.health_path);
+    fn failure_reason(&self, address: &Address) -> Option<String> {
+        let path = web::health_path(self.health_path);
         let deadline = Deadline::unless(self.manager.interrupt.flag(), ANSWER, ANSWER);
         // As a proxy requests it that terminates HTTPS: a redirect to HTTPS would reveal nothing.
         match http::get(address, path, &self.host, true, &deadline) {
-            Ok(answer) if web::is_well(answer.status, self.health_path) => None,
+            Ok(answer) if web::is_healthy(answer.status, self.health_path) => None,
             Ok(answer) => Some(format!("answers {} on `{path}` as {}", answer.status, self.host)),
             Err(error) if error.is_denied() => None,
             Err(error) => Some(format!("does not answer: {error}")),
@@ -90,9 +92,7 @@ impl Readiness<'_> {
 
 /// Returns the warning about a service whose address is unknown.
 pub(super) fn unknown_address(unit: &str) -> Problem {
-    Problem::new(format!(
-        "`{unit}` has no socket unit and no address in `ExecStart`: whether it answers cannot be told"
-    ))
+    Problem::new(format!("`{unit}` has no socket unit and no address in `ExecStart`: whether it responds is unknown"))
 }
 
 /// Returns an error that belongs to no unit.

@@ -107,7 +107,7 @@ impl Root {
         if finished.is_success() {
             return Ok(finished.stdout().to_owned());
         }
-        Err(Failure::new(Exit::Failed, Problem::new(format!("`{step}` fails: {}", finished.complaint()))).into())
+        Err(Failure::new(Exit::Failed, Problem::new(format!("`{step}` fails: {}", finished.failure_reason()))).into())
     }
 
     pub(super) fn run_all<'a>(&self, steps: impl IntoIterator<Item = &'a Step>) -> anyhow::Result<()> {

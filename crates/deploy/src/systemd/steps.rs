@@ -66,7 +66,7 @@ impl ReleasePlan {
                 "[Socket]\nListenStream={}\nSocketUser={uid}\nSocketMode=0600\nRemoveOnStop=yes\n",
                 path.display()
             );
-            canaries.push((socket, header("Private socket for the trial", "") + &listen));
+            canaries.push((socket, header("Private socket for the canary", "") + &listen));
         }
         if let Some(worker) = self.worker() {
             canaries.push((canary_of(&worker.name), header("Trial of the worker", "") + &self.canary_section(worker)));

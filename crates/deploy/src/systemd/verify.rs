@@ -44,7 +44,7 @@ pub(super) fn units(
             let venv = layout.service_dir.join(".venv");
             if !inside.starts_with(&venv) && source.is_some_and(|source| !source.has(inside)) {
                 let message = format!(
-                    "`{}` starts `{program}`, which is in no release: that has what Git tracks, and `{}`",
+                    "`{}` starts `{program}`, which is in no release: a release has the files that Git tracks, and `{}`",
                     unit.name,
                     venv.display()
                 );

@@ -4,10 +4,10 @@ mod memory;
 
 use std::collections::BTreeSet;
 
-use memory::{Fault, Machine, Target};
 use proptest::prelude::*;
 
 use super::*;
+use memory::{Fault, Machine, Target};
 
 /// Every step of a deploy that succeeds, as the backend numbers them.
 fn steps_of_a_deploy() -> usize {

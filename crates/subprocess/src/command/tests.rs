@@ -16,14 +16,14 @@ fn what_a_program_prints_and_how_it_ends() {
         .run(&Deadline::within(LONG))
         .expect("sh runs");
     assert_eq!(finished.stdout(), "fresh lemon\n");
-    assert_eq!(finished.complaint(), "sour");
+    assert_eq!(finished.failure_reason(), "sour");
     assert!(!finished.is_success());
 }
 
 #[test]
 fn a_failing_program_without_words_is_told_by_its_status() {
     let finished = Command::new("false", [""; 0]).run(&Deadline::within(LONG)).expect("false runs");
-    assert_eq!(finished.complaint(), "exit status: 1");
+    assert_eq!(finished.failure_reason(), "exit status: 1");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn sleepers(mark: &str) -> Vec<PathBuf> {
 fn a_hanging_program_is_killed_with_its_children() {
     for (mark, script) in [("61.25", "sleep 61.25"), ("62.25", "trap '' TERM; sleep 62.25 & wait; wait")] {
         let error = Command::new("sh", ["-c", script]).run(&Deadline::within(SHORT)).expect_err("it hangs");
-        assert_eq!(error.to_string(), "no answer in 0.2 s from `sh`", "{script}");
+        assert_eq!(error.to_string(), "no response in 0.2 s from `sh`", "{script}");
         assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "{script}");
     }
 }
@@ -93,7 +93,7 @@ fn a_program_that_has_ended_is_not_held_up_by_those_it_leaves_behind() {
 fn of_very_much_output_the_end_is_kept() {
     let flood = "yes | head -c 40000000; echo the end";
     let finished = Command::new("sh", ["-c", flood]).run(&Deadline::within(LONG)).expect("sh runs");
-    assert_eq!(finished.stdout().len(), MOST);
+    assert_eq!(finished.stdout().len(), MAX_OUTPUT);
     assert!(finished.stdout().ends_with("the end\n"));
 }
 

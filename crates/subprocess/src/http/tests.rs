@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 
 use super::*;
-use crate::socket::tests::{LONG, SHORT, drip, hold, nobody, serve};
+use crate::socket::tests::{LONG, SHORT, closed_port, drip, hold, serve};
 
 /// Reads the question to its end, gives the answer, and closes.
 fn answering(stream: impl Read + Write + Send, answer: &str) {
@@ -50,12 +50,12 @@ fn check_error(talk: impl FnOnce(TcpStream) + Send + 'static, within: std::time:
 
 #[test]
 fn what_is_no_answer() {
-    check_error(hold, SHORT, "no answer in 0.2 s from `ADDRESS`");
-    check_error(|stream| drip(stream, b'H'), LONG, "not an HTTP answer from `ADDRESS`");
-    check_error(|stream| answering(stream, "SSH-2.0-OpenSSH_9.2\r\n"), LONG, "not an HTTP answer from `ADDRESS`");
-    check_error(|stream| answering(stream, "HTTP/1.1 200 OK\r\nA: b\r\n"), LONG, "not an HTTP answer from `ADDRESS`");
-    check_error(|stream| answering(stream, ""), LONG, "`ADDRESS` closed the connection without an answer");
-    let error = ask(&nobody()).expect_err("nobody is there");
+    check_error(hold, SHORT, "no response in 0.2 s from `ADDRESS`");
+    check_error(|stream| drip(stream, b'H'), LONG, "not an HTTP response from `ADDRESS`");
+    check_error(|stream| answering(stream, "SSH-2.0-OpenSSH_9.2\r\n"), LONG, "not an HTTP response from `ADDRESS`");
+    check_error(|stream| answering(stream, "HTTP/1.1 200 OK\r\nA: b\r\n"), LONG, "not an HTTP response from `ADDRESS`");
+    check_error(|stream| answering(stream, ""), LONG, "`ADDRESS` closed the connection without a response");
+    let error = ask(&closed_port()).expect_err("nobody is there");
     assert!(error.to_string().starts_with("connection refused by `127.0.0.1:"), "{error}");
 }
 
@@ -65,7 +65,7 @@ fn who_drips_a_head_costs_the_deadline() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").expect("sent");
         drip(stream, b'x');
     };
-    check_error(talk, SHORT, "no answer in 0.2 s from `ADDRESS`");
+    check_error(talk, SHORT, "no response in 0.2 s from `ADDRESS`");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn an_endless_head_is_given_up() {
             chunk = vec![b'x'; 4096];
         }
     };
-    check_error(talk, LONG, "not an HTTP answer from `ADDRESS`");
+    check_error(talk, LONG, "not an HTTP response from `ADDRESS`");
 }
 
 #[test]

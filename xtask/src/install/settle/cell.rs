@@ -5,11 +5,11 @@ use project::matrix::{self, Policy};
 use project::secret;
 
 use super::{Files, Origin};
+use crate::context::Context;
 use crate::install::answers::Answer;
 use crate::install::axes::Axes;
 use crate::install::key;
 use crate::prompt;
-use crate::world::World;
 
 /// The result for a cell of the matrix.
 pub(super) enum Settled<'a> {
@@ -29,7 +29,7 @@ pub(super) fn settle<'a>(
     given: Option<&'a Answer>,
     axes: Axes,
     files: &Files<'_>,
-    world: &World<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
     let is_required = matches!(policy, Policy::Required | Policy::RequiredGenerate);
     match (policy, given) {
@@ -37,18 +37,18 @@ pub(super) fn settle<'a>(
         (Policy::Force(forced), _) => Ok(Settled::As(Some(forced.to_owned()), Origin::Forced)),
         (Policy::Skip, given) => {
             if let Some(answer) = given {
-                world.ui.warning(&answer.problem(variable, "is not used: the Compose file provides it"));
+                context.ui.warning(&answer.problem(variable, "is not used: the Compose file provides it"));
             }
             Ok(Settled::As(None, Origin::Compose))
         }
         (_, Some(answer)) if is_required && matrix::is_empty(&answer.value) => Ok(Settled::Empty(answer)),
         (_, Some(answer)) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
-        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, world),
-        (Policy::OptionalGenerate, _) => generated(variable, None, axes, files, world),
+        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, context),
+        (Policy::OptionalGenerate, _) => generated(variable, None, axes, files, context),
         (Policy::PromptGenerate | Policy::RequiredGenerate, _) => {
-            generated(variable, Some(is_required), axes, files, world)
+            generated(variable, Some(is_required), axes, files, context)
         }
-        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, world),
+        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, context),
     }
 }
 
@@ -56,15 +56,15 @@ fn default_or_asked<'a>(
     variable: &str,
     default: &str,
     files: &Files<'_>,
-    world: &World<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
-    let existing = files.said(variable);
+    let existing = files.chosen_before(variable);
     let origin = if existing.is_some() { Origin::Kept } else { Origin::Default };
     let offered = existing.unwrap_or_else(|| default.to_owned());
-    if !world.is_interactive() {
+    if !context.is_interactive() {
         return Ok(Settled::As(Some(offered), origin));
     }
-    explain(variable, files, world);
+    explain(variable, files, context);
     let message = format!("{variable}:");
     let answer = if matrix::is_switch(variable) {
         prompt::switch(&message, &offered)?
@@ -82,22 +82,24 @@ fn generated<'a>(
     ask: Option<bool>,
     axes: Axes,
     files: &Files<'_>,
-    world: &World<'_>,
+    context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
-    let existing = files.said(variable);
+    let existing = files.chosen_before(variable);
     let weakness = existing.as_deref().and_then(|key| matrix::unsafe_reason(variable, key, axes.environment));
     let question = match (&existing, weakness) {
-        (Some(_), Some(reason)) if world.is_interactive() => {
-            world.ui.note(format_args!("{variable} {reason}; what it has signed, such as sessions, ends with it"));
+        (Some(_), Some(reason)) if context.is_interactive() => {
+            context.ui.note(format_args!(
+                "{variable} {reason}; everything signed with it, such as sessions, becomes invalid"
+            ));
             format!("{variable}: Generate another one?")
         }
         (Some(existing), _) => return Ok(Settled::As(Some(existing.clone()), Origin::Kept)),
         (None, _) => format!("{variable} is not set. Generate one?"),
     };
-    if world.is_interactive() {
-        explain(variable, files, world);
+    if context.is_interactive() {
+        explain(variable, files, context);
     }
-    if !world.is_interactive() || prompt::confirm(&question)? {
+    if !context.is_interactive() || prompt::confirm(&question)? {
         return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
     }
     let answer = match ask {
@@ -110,16 +112,21 @@ fn generated<'a>(
     }
 }
 
-fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World<'_>) -> anyhow::Result<Settled<'a>> {
-    let existing = files.said(variable);
-    if !world.is_interactive() {
+fn asked<'a>(
+    variable: &str,
+    is_required: bool,
+    files: &Files<'_>,
+    context: &Context<'_>,
+) -> anyhow::Result<Settled<'a>> {
+    let existing = files.chosen_before(variable);
+    if !context.is_interactive() {
         return Ok(match existing {
             Some(existing) => Settled::As(Some(existing), Origin::Kept),
             None if is_required => Settled::Missing,
             None => Settled::As(files.unset(), Origin::Unset),
         });
     }
-    explain(variable, files, world);
+    explain(variable, files, context);
     let shown = |value: &str| secret::shown("", value);
     let answer = prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required)?;
     if existing.is_some_and(|existing| existing == answer) {
@@ -129,12 +136,12 @@ fn asked<'a>(variable: &str, is_required: bool, files: &Files<'_>, world: &World
 }
 
 /// Explains a variable before asking for it.
-fn explain(variable: &str, files: &Files<'_>, world: &World<'_>) {
+fn explain(variable: &str, files: &Files<'_>, context: &Context<'_>) {
     if let Some(meaning) = files.sample.comment(variable) {
-        world.ui.note(world.ui.err().style(DIM, meaning));
+        context.ui.note(context.ui.err().style(DIM, meaning));
     }
     if let Some((value, previous)) = files.was(variable) {
-        world.ui.note(world.ui.err().style(DIM, format_args!("was {value} in {previous}")));
+        context.ui.note(context.ui.err().style(DIM, format_args!("was {value} in {previous}")));
     }
 }
 

@@ -2,12 +2,12 @@
 
 use snapbox::str;
 
-use super::{WELL, mode, well};
+use super::{WELL, healthy, mode};
 use crate::sandbox::Sandbox;
 
 #[test]
 fn broken_in_every_way() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.write(
         ".env",
         "DJANGO_ENV=production\nDEPLOY_METHOD=systemd\nDJANGO_SECRET_KEY=hunter2 hunter3\nDJANGO_DEBUG=perhaps\n\
@@ -40,7 +40,7 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
        err: `.env` line 6: `B`: unterminated-quote
          python-dotenv  sees no such variable
          bash           refuses the file
- err   env.matrix         1 variable is not what dev+bare needs
+ err   env.matrix         1 variable does not have the value that dev+bare needs
        `.env` line 4: `DJANGO_DEBUG` is neither `1` nor `0`
        hint: cargo xtask install --project '[ROOT]' --env dev --method bare --set DJANGO_DEBUG=1
 
@@ -70,7 +70,7 @@ skip   dev.hooks          the project has no hook configuration
 
 #[test]
 fn in_prod_it_is_stricter() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.write(
         ".env",
         "DJANGO_ENV=prod\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=short\nDJANGO_ALLOWED_HOSTS=localhost\n",
@@ -84,15 +84,15 @@ mode           prod     .env:1
 env
   ok   env.axes      prod (.env:1), bare (.env:2)
   ok   env.file      `.env` is there, 5 variables
-  ok   env.mode      640: nobody else can read it
+  ok   env.mode      640: no other user can read it
 skip   env.ignored   command not found: `git`
 warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`
        hint: cargo xtask install --project '[ROOT]' --set CELERY_BROKER_URL=… --set DATABASE_PATH=… --answers FILE; or write `# KEY=` where there is to be none
   ok   env.portable  python-dotenv and bash read every line alike
- err   env.matrix    5 variables are not what prod+bare needs
+ err   env.matrix    5 variables do not have the values that prod+bare needs
        err: `.env` line 3: `DJANGO_DEBUG` has to be `0`
        warn: `.env` line 4: `DJANGO_SECRET_KEY` is weak: at least 50 random characters are expected
-       warn: `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that nobody else is answered
+       warn: `.env` line 5: `DJANGO_ALLOWED_HOSTS` has only loopback hosts, so that requests from other machines are refused
        err: `.env`: `CELERY_BROKER_URL` is required, and has no value
        err: `.env`: `CELERY_TASK_ALWAYS_EAGER` has to be `0`
        hint: python3 -c 'import secrets; print("DJANGO_SECRET_KEY=" + secrets.token_urlsafe(50))' | cargo xtask install --project '[ROOT]' --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=… --answers -
@@ -173,7 +173,7 @@ skip   env.matrix    `.env` cannot be read
 
 #[test]
 fn half_installed() {
-    let sandbox = well();
+    let sandbox = healthy();
     std::fs::remove_file(sandbox.root().join(".venv")).expect("removed");
     sandbox.check(
         "health --only core,django",

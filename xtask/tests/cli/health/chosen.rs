@@ -2,12 +2,12 @@
 
 use snapbox::str;
 
-use super::{mode, well};
+use super::{healthy, mode};
 use crate::sandbox::Sandbox;
 
 #[test]
 fn what_is_chosen() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.check(
         "health --only env.file,core.uv --skip core",
         0,
@@ -83,7 +83,7 @@ skip   docker.service  the deployment method is `bare`
 
 #[test]
 fn durations_that_are_none() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.check(
         "health --timeout soon",
         2,
@@ -110,16 +110,16 @@ For more information, try '--help'.
 
 #[test]
 fn the_list() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.check("health --list --skip django,core.disk", 0, str![[r#"
 dev+bare in [ROOT]
   run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
   run   env.file               `.env` is there and can be read
-  run   env.mode               `.env` can be read by nobody else; an error in prod
+  run   env.mode               `.env` no other user can read `.env`; an error in prod
   run   env.ignored            Git neither tracks `.env` nor would take it; tracked is an error in prod
   run   env.sample             every variable of `.env.sample` is in `.env`
   run   env.portable           no line of `.env` is read differently by the programs that read it here
-  run   env.matrix             `.env` holds what this environment and method need
+  run   env.matrix             `.env` has the variables that this environment and method need
   run   core.python            a Python that `requires-python` admits
   run   core.uv                uv, on PATH or in `.xtask/tools`
   run   core.venv              the virtual environment is there and starts
@@ -133,10 +133,10 @@ dev+bare in [ROOT]
   skip  docker.daemon          the Docker engine answers  (the deployment method is `bare`)
   skip  docker.compose         Compose v2 is there, and the Compose file is valid  (the deployment method is `bare`)
   skip  docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting  (the deployment method is `bare`)
-  skip  docker.http            the published web service answers over HTTP  (the deployment method is `bare`)
+  skip  docker.http            the published web service responds over HTTP  (the deployment method is `bare`)
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the unit is not installed)
   skip  systemd.redis          Redis runs and answers  (the unit is not installed)
-  skip  systemd.http           the service's socket answers over HTTP  (the unit is not installed)
+  skip  systemd.http           the service's socket responds over HTTP  (the unit is not installed)
   skip  systemd.drift          the installed units are those of the checkout  (the unit is not installed)
 
 "#]], str![]);
@@ -145,11 +145,11 @@ dev+bare in [ROOT]
 prod+docker in [ROOT]
   run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
   run   env.file               `.env` is there and can be read
-  run   env.mode               `.env` can be read by nobody else; an error in prod
+  run   env.mode               `.env` no other user can read `.env`; an error in prod
   run   env.ignored            Git neither tracks `.env` nor would take it; tracked is an error in prod
   run   env.sample             every variable of `.env.sample` is in `.env`
   run   env.portable           no line of `.env` is read differently by the programs that read it here
-  run   env.matrix             `.env` holds what this environment and method need
+  run   env.matrix             `.env` has the variables that this environment and method need
   skip  core.python            a Python that `requires-python` admits  (the deployment method is `docker`)
   skip  core.uv                uv, on PATH or in `.xtask/tools`  (the deployment method is `docker`)
   skip  core.venv              the virtual environment is there and starts  (the deployment method is `docker`)
@@ -163,10 +163,10 @@ prod+docker in [ROOT]
   run   docker.daemon          the Docker engine answers
   run   docker.compose         Compose v2 is there, and the Compose file is valid
   run   docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting
-  run   docker.http            the published web service answers over HTTP
+  run   docker.http            the published web service responds over HTTP
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the deployment method is `docker`)
   skip  systemd.redis          Redis runs and answers  (the deployment method is `docker`)
-  skip  systemd.http           the service's socket answers over HTTP  (the deployment method is `docker`)
+  skip  systemd.http           the service's socket responds over HTTP  (the deployment method is `docker`)
   skip  systemd.drift          the installed units are those of the checkout  (the deployment method is `docker`)
 
 "#]], str![]);
@@ -174,7 +174,7 @@ prod+docker in [ROOT]
 
 #[test]
 fn warnings_fail_only_if_they_shall() {
-    let sandbox = well();
+    let sandbox = healthy();
     mode(&sandbox, ".env", 0o644);
     sandbox.xtask("health --only env").assert().code(0);
     sandbox.xtask("health --only env --strict").assert().code(1);
@@ -193,7 +193,7 @@ fn a_narrowed_run_tells_the_cause() {
     ] {
         failing(args);
     }
-    let sandbox = well().shims(&["python"]);
+    let sandbox = healthy().shims(&["python"]);
     sandbox.check(
         "health --only core.lock",
         1,
@@ -318,7 +318,7 @@ docker
         str![],
     );
     // Without a word in `.env`, a Docker that does not answer makes the method a guess.
-    let sandbox = well().shims(&["docker-down"]);
+    let sandbox = healthy().shims(&["docker-down"]);
     sandbox.write(".env", "DJANGO_ENV=dev\n");
     sandbox.check("health --only env.axes", 0, str![[r#"
 environment    dev      .env:1
@@ -336,7 +336,7 @@ warn   env.axes  `bare` is a guess, as `docker`: Cannot connect to the Docker da
 
 #[test]
 fn a_sample_that_is_missing_or_no_file() {
-    let sandbox = well();
+    let sandbox = healthy();
     std::fs::remove_file(sandbox.root().join(".env.sample")).expect("removed");
     sandbox.check(
         "health --only env.sample",
@@ -376,7 +376,7 @@ warn   env.sample  `[ROOT]/.env.sample` is not a file
 #[test]
 fn a_report_that_cannot_be_written_is_no_success() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("a disk that is full");
-    let sandbox = well();
+    let sandbox = healthy();
     let project = sandbox.root().as_os_str().to_owned();
     let args = ["health", "--only", "env.file", "--project"].map(std::ffi::OsString::from);
     let command = duct::cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([project]));

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use duct::cmd;
 use snapbox::str;
 
-use super::{WELL, mode, well};
+use super::{WELL, healthy, mode};
 use crate::sandbox::Sandbox;
 
 fn broken() -> Sandbox {
@@ -99,7 +99,7 @@ mode           dev      .env:4
 env
   ok   env.axes      dev (.env:4), bare (.env:1)
   ok   env.file      `.env` is there, 5 variables
-  ok   env.mode      660: nobody else can read it
+  ok   env.mode      660: no other user can read it
 skip   env.ignored   command not found: `git`
   ok   env.sample    every variable of `.env.sample` is there
   ok   env.portable  python-dotenv and bash read every line alike
@@ -133,7 +133,7 @@ deploy method  bare     .env:1
 mode           dev      .env:4
 
 env
-  ok   env.mode  660: nobody else can read it
+  ok   env.mode  660: no other user can read it
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -144,7 +144,7 @@ env
 
 #[test]
 fn nothing_in_prod_without_yes() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.write(".env", WELL.replace("=dev", "=prod"));
     mode(&sandbox, ".env", 0o644);
     sandbox.check(
@@ -179,7 +179,7 @@ deploy method  bare     .env:2
 mode           prod     .env:1
 
 env
-  ok   env.mode  640: nobody else can read it
+  ok   env.mode  640: no other user can read it
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -195,7 +195,7 @@ fix: chmod 640 .env
 
 #[test]
 fn a_repair_that_fails_is_shown_and_reported() {
-    let sandbox = well().relink(".venv", "venv-behind").shims(&["uv-failing", "python"]);
+    let sandbox = healthy().relink(".venv", "venv-behind").shims(&["uv-failing", "python"]);
     sandbox.check(
         "health --fix --yes --only core.lock,django.migrations",
         1,
@@ -302,7 +302,7 @@ fn waiting_for_it_to_get_well() {
     let mut output = BufReader::new(reader);
     let mut line = String::new();
     output.read_line(&mut line).expect("a line");
-    assert!(line.starts_with("not well yet: env.file; trying again for "), "{line}");
+    assert!(line.starts_with("not healthy yet: env.file; retrying for "), "{line}");
     sandbox.write(".env", WELL);
     let mut rest = String::new();
     output.read_to_string(&mut rest).expect("it ends");
@@ -311,24 +311,24 @@ fn waiting_for_it_to_get_well() {
 
 #[test]
 fn waiting_in_vain() {
-    let told = "not well yet: env.file; trying again for 0 s\n";
-    Sandbox::project().xtask("health --only env.file --wait 300ms").assert().code(1).stderr_eq(told);
+    let messages = "not healthy yet: env.file; retrying for 0 s\n";
+    Sandbox::project().xtask("health --only env.file --wait 300ms").assert().code(1).stderr_eq(messages);
 }
 
 /// With `--strict`, a warning is waited for as well.
 #[test]
 fn waiting_for_a_warning_in_vain() {
-    let sandbox = well();
+    let sandbox = healthy();
     mode(&sandbox, ".env", 0o644);
     sandbox.xtask("health --only env.mode --wait 300ms").assert().code(0).stderr_eq("");
-    let told = "not well yet: env.mode; trying again for 0 s\n";
-    sandbox.xtask("health --only env.mode --wait 300ms --strict").assert().code(1).stderr_eq(told);
+    let messages = "not healthy yet: env.mode; retrying for 0 s\n";
+    sandbox.xtask("health --only env.mode --wait 300ms --strict").assert().code(1).stderr_eq(messages);
 }
 
 /// With an unknown environment nothing is fixed, and no guess is written down.
 #[test]
 fn nothing_where_the_axes_are_not_known() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.write(".env", WELL.replace("=dev", "=production"));
     mode(&sandbox, ".env", 0o644);
     sandbox.check(
@@ -355,7 +355,7 @@ hint: cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker
 "#]],
     );
 
-    let sandbox = well().shims(&["docker-down"]);
+    let sandbox = healthy().shims(&["docker-down"]);
     sandbox.write(".env", WELL.replace("DEPLOY_METHOD=bare\n", ""));
     sandbox.xtask("health --fix --yes --only env.sample").assert().code(0);
     assert!(!sandbox.read(".env").contains("DEPLOY_METHOD"));

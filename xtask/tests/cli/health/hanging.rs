@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use duct::cmd;
 use snapbox::str;
 
-use super::well;
+use super::healthy;
 
 /// The shims of these tests are the same, so that one test would find the processes of another.
 fn one_at_a_time() -> MutexGuard<'static, ()> {
@@ -33,7 +33,7 @@ fn nobody_sleeps(mark: &str) {
 #[test]
 fn a_python_that_ignores_term() {
     let _one = one_at_a_time();
-    let sandbox = well().relink(".venv", "venv-hanging");
+    let sandbox = healthy().relink(".venv", "venv-hanging");
     sandbox.check(
         "health --only core.venv,django --timeout 300ms",
         1,
@@ -43,11 +43,11 @@ deploy method  bare     .env:2
 mode           dev      .env:1
 
 core
- err   core.venv          `.venv` does not start: no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+ err   core.venv          `.venv` does not start: no response in 0.3 s from `[ROOT]/.venv/bin/python`
        hint: cargo xtask install --project '[ROOT]'
 
 django
- err   django.check       no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+ err   django.check       no response in 0.3 s from `[ROOT]/.venv/bin/python`
 skip   django.migrations  Django did not get that far
 skip   django.database    Django did not get that far
 
@@ -62,7 +62,7 @@ skip   django.database    Django did not get that far
 #[test]
 fn a_database_that_hangs_takes_nothing_with_it() {
     let _one = one_at_a_time();
-    let sandbox = well().relink(".venv", "venv-hanging-database");
+    let sandbox = healthy().relink(".venv", "venv-hanging-database");
     sandbox.check(
         "health --only django --timeout 300ms",
         1,
@@ -74,7 +74,7 @@ mode           dev      .env:1
 django
   ok   django.check       no issues
 skip   django.migrations  the database does not answer
- err   django.database    no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+ err   django.database    no response in 0.3 s from `[ROOT]/.venv/bin/python`
 
 1 ok, 0 warn, 1 err, 1 skip in [TIME]
 
@@ -88,7 +88,7 @@ skip   django.migrations  the database does not answer
 #[test]
 fn a_uv_whose_child_holds_the_pipe() {
     let _one = one_at_a_time();
-    let sandbox = well().shims(&["uv-hanging", "python"]);
+    let sandbox = healthy().shims(&["uv-hanging", "python"]);
     sandbox.check(
         "health --only core.uv,core.lock --timeout 300ms",
         0,
@@ -113,7 +113,7 @@ core
 #[test]
 fn an_interrupted_run_leaves_nobody_behind() {
     let _one = one_at_a_time();
-    let sandbox = well().relink(".venv", "venv-hanging");
+    let sandbox = healthy().relink(".venv", "venv-hanging");
     let args = ["health", "--only", "django", "--project"].map(OsString::from);
     let command = cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([sandbox.root().into()]));
     let command = command.env("PATH", sandbox.path()).stdout_capture().stderr_capture().unchecked();
@@ -135,7 +135,7 @@ fn an_interrupted_run_leaves_nobody_behind() {
 #[test]
 fn all_of_them_under_one_deadline() {
     let _one = one_at_a_time();
-    let sandbox = well().relink(".venv", "venv-hanging").shims(&["uv-hanging", "python"]);
+    let sandbox = healthy().relink(".venv", "venv-hanging").shims(&["uv-hanging", "python"]);
     sandbox.check(
         "health --only core.lock,django --deadline 300ms",
         1,
@@ -148,7 +148,7 @@ core
   ok   core.lock          `.venv` is in step with `uv.lock`
 
 django
- err   django.check       no answer in 0.3 s from `[ROOT]/.venv/bin/python`
+ err   django.check       no response in 0.3 s from `[ROOT]/.venv/bin/python`
 skip   django.migrations  Django did not get that far
 skip   django.database    Django did not get that far
 

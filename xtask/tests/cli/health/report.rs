@@ -2,7 +2,7 @@
 
 use snapbox::str;
 
-use super::{WELL, well};
+use super::{WELL, healthy};
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -11,11 +11,11 @@ fn help() {
         "health --help",
         0,
         str![[r#"
-Check whether everything is well, and say what mends it
+Check the health of the service, and show how to fix problems
 
-What is looked at depends on both axes: `env` always; `core`, `django` and, in dev, `dev` with
-`bare`; `docker` with `docker`; `systemd` with `bare` where the unit is installed. All checks run at
-the same time; nothing is changed without `--fix`. `--list` names them all.
+The checks depend on both axes: `env` always; `core`, `django` and, in dev, `dev` with `bare`;
+`docker` with `docker`; `systemd` with `bare` where the unit is installed. All checks run at the
+same time; nothing is changed without `--fix`. `--list` names them all.
 
 Exit status: 0 no check ended in `err`, 1 some did, 2 wrong usage, 6 another run is at work (with
 `--fix`), 130 interrupted.
@@ -57,15 +57,15 @@ Options:
           [default: 30s]
 
       --wait <DURATION>
-          Try again what is not well, until all is or this time is up; an attempt that has begun is
+          Retry failed checks until all succeed or this time is over; an attempt that has begun is
           finished
 
       --list
-          List the checks: what each looks at, and whether it would run here
+          List the checks: the subject of each, and whether it would run here
 
       --fix
-          Mend what loses nothing: the mode of `.env`, keys that only the sample has, `uv sync`,
-          `migrate`; asks before, and does nothing in prod without `--yes`
+          Fix problems without losing anything: the mode of `.env`, keys that only the sample has,
+          `uv sync`, `migrate`; asks first, and in prod needs `--yes`
 
   -h, --help
           Print help (see a summary with '-h')
@@ -78,7 +78,7 @@ Options of every command:
           Ask nothing: take the answers that Enter would
 
       --dry-run
-          Print what would be done, and change nothing
+          Print the plan and change nothing
 
   -v, --verbose
           Show the output of every step
@@ -96,7 +96,7 @@ Options of every command:
 
 #[test]
 fn all_is_well() {
-    well().check(
+    healthy().check(
         "health",
         0,
         str![[r#"
@@ -107,7 +107,7 @@ mode           dev      .env:1
 env
   ok   env.axes           dev (.env:1), bare (.env:2)
   ok   env.file           `.env` is there, 9 variables
-  ok   env.mode           600: nobody else can read it
+  ok   env.mode           600: no other user can read it
 skip   env.ignored        command not found: `git`
   ok   env.sample         every variable of `.env.sample` is there
   ok   env.portable       python-dotenv and bash read every line alike
@@ -138,10 +138,10 @@ skip   dev.hooks          the project has no hook configuration
 
 #[test]
 fn every_form() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.write(".env", format!("{WELL}GREETING=hello world\n"));
     sandbox.check("health --only env,dev --format json", 0, str![[r#"
-{"schema":1,"environment":{"value":"dev","source":".env:1"},"deploy_method":{"value":"bare","source":".env:2"},"mode":"dev","summary":{"ok":5,"warn":1,"err":0,"skip":2},"elapsed_ms":[MS],"checks":[{"group":"env","check":"axes","status":"ok","message":"dev (.env:1), bare (.env:2)","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"file","status":"ok","message":"`.env` is there, 10 variables","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"mode","status":"ok","message":"600: nobody else can read it","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"ignored","status":"skip","message":"command not found: `git`","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"sample","status":"ok","message":"every variable of `.env.sample` is there","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"portable","status":"warn","message":"1 line is read differently by bash/n`.env` line 10: `GREETING`: blank-inside/npython-dotenv  hello world/nbash           executes a part of it","hint":"GREETING='hello world'","elapsed_ms":[MS]},{"group":"env","check":"matrix","status":"ok","message":"holds what dev+bare needs","hint":null,"elapsed_ms":[MS]},{"group":"dev","check":"hooks","status":"skip","message":"the project has no hook configuration","hint":null,"elapsed_ms":[MS]}]}
+{"schema":1,"environment":{"value":"dev","source":".env:1"},"deploy_method":{"value":"bare","source":".env:2"},"mode":"dev","summary":{"ok":5,"warn":1,"err":0,"skip":2},"elapsed_ms":[MS],"checks":[{"group":"env","check":"axes","status":"ok","message":"dev (.env:1), bare (.env:2)","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"file","status":"ok","message":"`.env` is there, 10 variables","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"mode","status":"ok","message":"600: no other user can read it","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"ignored","status":"skip","message":"command not found: `git`","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"sample","status":"ok","message":"every variable of `.env.sample` is there","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"portable","status":"warn","message":"1 line is read differently by bash/n`.env` line 10: `GREETING`: blank-inside/npython-dotenv  hello world/nbash           executes a part of it","hint":"GREETING='hello world'","elapsed_ms":[MS]},{"group":"env","check":"matrix","status":"ok","message":"holds what dev+bare needs","hint":null,"elapsed_ms":[MS]},{"group":"dev","check":"hooks","status":"skip","message":"the project has no hook configuration","hint":null,"elapsed_ms":[MS]}]}
 
 "#]], str![]);
     sandbox.check(
@@ -203,7 +203,7 @@ mode           [1mdev     [0m [2m.env:1[0m
 [1menv[0m
 [32m  ok[0m   env.axes      [2mdev (.env:1), bare (.env:2)[0m
 [32m  ok[0m   env.file      [2m`.env` is there, 10 variables[0m
-[32m  ok[0m   env.mode      [2m600: nobody else can read it[0m
+[32m  ok[0m   env.mode      [2m600: no other user can read it[0m
 [2mskip[0m   env.ignored   command not found: `git`
 [32m  ok[0m   env.sample    [2mevery variable of `.env.sample` is there[0m
 [33mwarn[0m   env.portable  1 line is read differently by bash
@@ -230,7 +230,7 @@ mode           [1mdev     [0m [2m.env:1[0m
 
 #[test]
 fn a_file_takes_the_report() {
-    let sandbox = well();
+    let sandbox = healthy();
     sandbox.check(
         "health --only env.file --output report.txt",
         0,

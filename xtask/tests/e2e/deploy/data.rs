@@ -1,6 +1,6 @@
 //! Changes that need consent: data in no volume, and the containers of another checkout.
 
-use crate::checkout::tells;
+use crate::checkout::contains_all;
 use crate::deploy::foreign::{checkout, foreign};
 use crate::deploy::stack::{Stack, docker};
 
@@ -69,8 +69,11 @@ pub(crate) fn in_no_volume() {
         let (output, code) = stack.deploy(args);
         assert_eq!(code, if args == "--dry-run" { 0 } else { 3 }, "{args}: {output}");
         if args != "--rollback" {
-            tells(&output, &["keeps data in no volume", "`/srv/kept` (a database)", "`/srv/media/` (1 file: uploads"]);
-            tells(&output, &["--abandon-data", "docker cp"]);
+            contains_all(
+                &output,
+                &["keeps data in no volume", "`/srv/kept` (a database)", "`/srv/media/` (1 file: uploads"],
+            );
+            contains_all(&output, &["--abandon-data", "docker cp"]);
             for other in ["web.pid", "scratch.db", "mounted.py", "docker-init"] {
                 assert!(!output.contains(other), "{other}: {output}");
             }
@@ -83,12 +86,12 @@ pub(crate) fn in_no_volume() {
     docker(&["stop", "--time", "1", &stack.id("web")]);
     let (output, code) = stack.deploy("");
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["`/srv/kept.sqlite3` (a database)", "`/srv/kept` (uploads or other data)"]);
+    contains_all(&output, &["`/srv/kept.sqlite3` (a database)", "`/srv/kept` (uploads or other data)"]);
     assert!(!output.contains("web.pid") && !output.contains("mounted.py"), "{output}");
     docker(&["start", &stack.id("web")]);
 
     let output = stack.deployed("--abandon-data --stability 1s");
-    tells(&output, &["warning: `", "keeps data in no volume"]);
+    contains_all(&output, &["warning: `", "keeps data in no volume"]);
     assert_eq!(answer(), "release 2: 0");
 
     // A volume without a name, of a container that does not even run.
@@ -98,7 +101,7 @@ pub(crate) fn in_no_volume() {
     stack.checkout.write("answer", "release 3");
     let (output, code) = stack.deploy("--yes");
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["`web` keeps data in a volume without a name (`/srv/media`)"]);
+    contains_all(&output, &["`web` keeps data in a volume without a name (`/srv/media`)"]);
 }
 
 /// Two checkouts with the same project name: neither replaces the other's containers without consent.
@@ -116,7 +119,7 @@ pub(crate) fn of_another_checkout() {
     for args in ["", "--yes", "--dry-run", "--replace /srv/another"] {
         let (output, code) = dev.deploy(args);
         assert_eq!(code, 3, "{args}: {output}");
-        tells(
+        contains_all(
             &output,
             &["has containers from another folder: `", folder, "for `prod`", "COMPOSE_PROJECT_NAME=… in `.env`"],
         );
@@ -128,7 +131,7 @@ pub(crate) fn of_another_checkout() {
     prod.checkout.write(".env", &for_dev);
     let (output, code) = prod.deploy("--yes");
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["was deployed for `prod`", "this deploy, for `dev`", "--replace"]);
+    contains_all(&output, &["was deployed for `prod`", "this deploy, for `dev`", "--replace"]);
     assert_eq!(prod.containers(), before);
 
     let consent = ["deploy-docker", "--stability", "1s", "--abandon-data", "--replace", folder];

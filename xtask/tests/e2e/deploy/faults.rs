@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::checkout::tells;
+use crate::checkout::contains_all;
 use crate::deploy::stack::{QUICK, Stack, finish};
 use crate::deploy::watch::{Deploy, Events};
 use crate::load::Load;
@@ -24,13 +24,13 @@ pub(crate) fn interrupted() {
     starts.next();
     let (second, code) = stack.deploy("");
     assert_eq!(code, 6, "{second}");
-    tells(&second, &[&format!("pid {}", deploy.pid())]);
+    contains_all(&second, &[&format!("pid {}", deploy.pid())]);
     let begun = Instant::now();
     deploy.interrupt();
     let (output, code) = deploy.end();
     let verdict = begun.elapsed();
     assert_eq!(code, Some(130), "{output}");
-    tells(&output, &["rolled back"]);
+    contains_all(&output, &["rolled back"]);
     assert_eq!(stack.containers(), containers, "{output}");
     let tally = load.stop();
     tally.nothing_failed("interrupted", verdict);
@@ -57,7 +57,7 @@ fn interrupted_program(stack: &Stack) {
         let deploy = stack.xtask_behind(shims, ["deploy-docker", "--stability", "1s"]);
         let (output, code) = finish(&deploy.env("INTERRUPTED_CALL", &call));
         assert_eq!(code, 130, "{pattern}: {output}");
-        tells(&output, &["interrupted during `"]);
+        contains_all(&output, &["interrupted during `"]);
         assert!(!call.exists(), "{pattern}: {output}");
         assert_eq!(stack.containers(), containers, "{pattern}: {output}");
     }
@@ -83,7 +83,7 @@ fn killed(stack: &Stack) {
     // The same release again is recovered like any other, and fails as expected.
     let (output, code) = stack.deploy("--timeout 15s");
     assert_eq!(code, 4, "{output}");
-    tells(&output, &["an earlier deploy was not finished", "rolled back"]);
+    contains_all(&output, &["an earlier deploy was not finished", "rolled back"]);
     assert_eq!(stack.containers(), containers, "{output}");
 
     let mut starts = Events::of(stack, "web", "start");
@@ -99,7 +99,7 @@ fn killed(stack: &Stack) {
     let begun = Instant::now();
     let output = stack.deployed(QUICK);
     let verdict = begun.elapsed();
-    tells(&output, &["an earlier deploy was not finished"]);
+    contains_all(&output, &["an earlier deploy was not finished"]);
     load.stop().nothing_failed("killed", verdict);
     assert_eq!(stack.serving(), "release 2");
     assert_eq!(stack.containers().len(), 4, "{:#?}", stack.containers());

@@ -1,6 +1,6 @@
 //! The first deploy of a checkout, and the health checks after it.
 
-use crate::checkout::tells;
+use crate::checkout::contains_all;
 use crate::deploy::stack::{QUICK, Stack, docker};
 use crate::deploy::watch::Events;
 
@@ -14,7 +14,7 @@ pub(crate) fn from_nothing() {
     assert_eq!(stack.records(), [""; 0]);
 
     let output = stack.deployed(QUICK);
-    tells(&output, &["DEPLOY_METHOD"]);
+    contains_all(&output, &["DEPLOY_METHOD"]);
     assert_eq!(stack.checkout.value("DEPLOY_METHOD").as_deref(), Some("docker"));
     assert_eq!(stack.serving(), "release 1");
     let (status, ready) = stack.site.get("/readyz");
@@ -30,7 +30,7 @@ pub(crate) fn from_nothing() {
     let containers = stack.containers();
     let records = stack.records();
     assert_eq!(records.len(), 1);
-    tells(&stack.deployed(""), &["nothing has changed"]);
+    contains_all(&stack.deployed(""), &["nothing has changed"]);
     stack.code("release 2");
     stack.deployed("--dry-run");
     assert_eq!(stack.containers(), containers);
@@ -41,17 +41,17 @@ pub(crate) fn from_nothing() {
 
 /// The health of a worker that runs, one that does not, and one that cannot.
 fn health(stack: &Stack) {
-    tells(&stack.health("", 0), &["ok   docker.service.celery  healthy", "ok   docker.http "]);
+    contains_all(&stack.health("", 0), &["ok   docker.service.celery  healthy", "ok   docker.http "]);
 
     let worker = stack.id("celery");
     docker(&["stop", "--time", "0", &worker]);
-    tells(&stack.health("", 1), &["err   docker.service.celery  has exited with code 137"]);
+    contains_all(&stack.health("", 1), &["err   docker.service.celery  has exited with code 137"]);
 
     docker(&["cp", "/dev/null", &format!("{worker}:/app/config/celery.py")]);
     let mut deaths = Events::of(stack, "celery", "die");
     docker(&["start", &worker]);
     for _ in 0..2 {
         deaths.next();
-        tells(&stack.health("", 1), &["err   docker.service.celery  restarting"]);
+        contains_all(&stack.health("", 1), &["err   docker.service.celery  restarting"]);
     }
 }

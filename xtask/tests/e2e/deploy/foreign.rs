@@ -1,6 +1,6 @@
 //! The stack of another project: no proxy, no labels; `web` publishes the port itself.
 
-use crate::checkout::{Checkout, tells};
+use crate::checkout::{Checkout, contains_all};
 use crate::deploy::stack::Stack;
 use crate::deploy::watch::{Deploy, Events};
 use crate::engine::IMAGE;
@@ -66,13 +66,13 @@ pub(crate) fn without_a_proxy() {
     assert_ne!(stack.id("web"), first);
     // Beforehand, and why.
     let (warning, _) = output.split_once("web: replaced in place").expect("the step");
-    tells(warning, &["costs an outage: it publishes the port itself"]);
+    contains_all(warning, &["costs an outage: it publishes the port itself"]);
 
     stack.checkout.write("server.py", "raise RuntimeError('no way')\n");
     stack.checkout.write("answer", "release 3");
     let (output, code) = stack.deploy("--yes --stability 2s --timeout 10s");
     assert_eq!(code, 4, "{output}");
-    tells(&output, &["outage", "RuntimeError: no way", "exit code 1", "rolled back"]);
+    contains_all(&output, &["outage", "RuntimeError: no way", "exit code 1", "rolled back"]);
     assert_eq!(answer(), "release 2", "{output}");
     stack.id("web");
 
@@ -109,7 +109,7 @@ pub(crate) fn put_right() {
     // A change of a backing service is none of `web`, and its data would be lost.
     stack.checkout.write("compose.yaml", &compose.replace("\"no\"]", "\"no\", --save, \"\"]"));
     let output = stack.deployed("");
-    tells(&output, &["`db` has another configuration, and is left as it is", "nothing has changed"]);
+    contains_all(&output, &["`db` has another configuration, and is left as it is", "nothing has changed"]);
     assert_eq!(stack.id("web"), first);
     stack.checkout.write("compose.yaml", &compose);
 
@@ -121,7 +121,7 @@ pub(crate) fn put_right() {
     deploy.interrupt();
     let (output, code) = deploy.end();
     assert_eq!(code, Some(130), "{output}");
-    tells(&output, &["rolling back first", "rolled back"]);
+    contains_all(&output, &["rolling back first", "rolled back"]);
     assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first.clone()), "{output}");
 
     // Nor does the end of the deployer, once there is another run. A rollback goes no further than that.
@@ -131,7 +131,7 @@ pub(crate) fn put_right() {
     deploy.kill();
     deploy.end();
     let output = stack.deployed("--rollback");
-    tells(&output, &["was not finished", "to go back further, run this again"]);
+    contains_all(&output, &["was not finished", "to go back further, run this again"]);
     assert_eq!((answer().as_str(), stack.id("web")), ("release 1", first), "{output}");
 
     // A container that was started by hand meanwhile stays, and serves.
@@ -143,7 +143,7 @@ pub(crate) fn put_right() {
     stack.compose(&["up", "--detach", "--force-recreate", "--no-deps", "web"]);
     let by_hand = stack.ids("web");
     let output = stack.deployed("--no-build");
-    tells(&output, &["was not finished", "stays: what was there before is gone"]);
+    contains_all(&output, &["was not finished", "stays: what was there before is gone"]);
     assert_eq!(answer(), "release 2");
     assert!(by_hand.contains(&stack.id("web")), "{output}");
 }

@@ -97,13 +97,13 @@ fn task_in_flight(stack: &Stack) {
     stack.code("release 3");
     let mut signals = Events::of(stack, "celery", "kill");
     thread::scope(|scope| {
-        let told = scope.spawn(|| {
-            let told = signals.next();
+        let messages = scope.spawn(|| {
+            let messages = signals.next();
             docker(&["exec", &worker, "touch", "/data/go-on"]);
-            told
+            messages
         });
         stack.deployed(QUICK);
-        assert_eq!(told.join().expect("the worker is told to end").trim(), worker);
+        assert_eq!(messages.join().expect("the worker is told to end").trim(), worker);
     });
     assert_eq!(stack.serving(), "release 3");
     assert_ne!(stack.id("celery"), worker);

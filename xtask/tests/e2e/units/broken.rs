@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::checkout::tells;
-use crate::units::server::{SOON, Server};
+use crate::checkout::contains_all;
+use crate::units::server::{QUICK, Server};
 
 /// A release that is broken in one file.
 struct Broken {
@@ -12,7 +12,7 @@ struct Broken {
     /// The code that is added to the file; a new file has nothing else.
     code: &'static str,
     /// Texts in the output.
-    told: &'static [&'static str],
+    messages: &'static [&'static str],
 }
 
 const KINDS: [Broken; 7] = [
@@ -20,7 +20,7 @@ const KINDS: [Broken; 7] = [
         case: "systemd_broken_import",
         file: "service/config/wsgi.py",
         code: "raise ImportError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n",
-        told: &["ImportError: no way with ********", "`server-monitoring-proof.service` failed"],
+        messages: &["ImportError: no way with ********", "`server-monitoring-proof.service` failed"],
     },
     Broken {
         case: "systemd_broken_after_2_s",
@@ -32,43 +32,43 @@ def when_ready(server):
 
     threading.Timer(2, lambda: os._exit(7)).start()
 ",
-        told: &["exit status 7"],
+        messages: &["exit status 7"],
     },
     Broken {
         case: "systemd_never_ready",
         file: "service/config/wsgi.py",
         code: "import time\n\ntime.sleep(600)\n",
-        told: &["is not up, after 15 s"],
+        messages: &["is not up, after 15 s"],
     },
     Broken {
         case: "systemd_broken_migration",
         file: "service/monitoring/migrations/9999_broken.py",
         code: "import os\nraise RuntimeError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n",
-        told: &["RuntimeError: no way with ********", "the migrations failed"],
+        messages: &["RuntimeError: no way with ********", "the migrations failed"],
     },
     Broken {
         case: "systemd_invalid_unit",
         file: "deploy/systemd/server-monitoring.service",
         code: "[Service]\nBindReadOnlyPaths=/no/such/folder\n",
-        told: &["`server-monitoring-proof.service` failed", "/no/such/folder"],
+        messages: &["`server-monitoring-proof.service` failed", "/no/such/folder"],
     },
     Broken {
         case: "systemd_missing_dependency",
         file: "service/monitoring/views.py",
         code: "import requests\n",
-        told: &["No module named 'requests'"],
+        messages: &["No module named 'requests'"],
     },
     Broken {
         case: "systemd_broken_worker",
         file: "service/config/celery.py",
         code: "\nimport sys\n\nif \"worker\" in sys.argv:\n    os._exit(9)\n",
-        told: &["`server-monitoring-celery-proof.service` failed", "exit status 9"],
+        messages: &["`server-monitoring-celery-proof.service` failed", "exit status 9"],
     },
 ];
 
 pub(crate) fn rolled_back() {
     let server = Server::new();
-    server.deployed(SOON);
+    server.deployed(QUICK);
     for (number, broken) in KINDS.iter().enumerate() {
         server.checkout.code(&format!("broken release {number}"));
         deploy(&server, broken);
@@ -77,13 +77,13 @@ pub(crate) fn rolled_back() {
     breaks_as_it_serves(&server);
     // Any number of failed deploys does not prevent a successful one.
     server.checkout.code("release 2");
-    server.deployed(SOON);
+    server.deployed(QUICK);
     assert_eq!(server.serving(), "release 2");
     assert_eq!(server.releases().len(), 2, "{:?}", server.releases());
 }
 
 fn deploy(server: &Server, broken: &Broken) {
-    let Broken { case, file, code, told } = broken;
+    let Broken { case, file, code, messages } = broken;
     let path = server.checkout.root.join(file);
     let original = fs::read_to_string(&path).ok();
     server.checkout.write(file, &format!("{}{code}", original.as_deref().unwrap_or_default()));
@@ -92,8 +92,8 @@ fn deploy(server: &Server, broken: &Broken) {
     let tally = server.under_load(case, || {
         let (output, actual) = server.deploy("--stability 3s --timeout 15s");
         assert_eq!(actual, 4, "{case}: {output}");
-        tells(&output, told);
-        tells(&output, &["rolled back: the previous release serves again"]);
+        contains_all(&output, messages);
+        contains_all(&output, &["rolled back: the previous release serves again"]);
     });
     assert_eq!(tally.bodies.into_keys().collect::<Vec<_>>(), ["release 1"], "{case}");
     // The very same processes, and nothing beside them.
@@ -111,9 +111,9 @@ fn unknown_key(server: &Server) {
     let original = server.checkout.read(file);
     server.checkout.write(file, &original.replace("Restart=on-failure", "Restrat=on-failure"));
     let before = server.state();
-    let (output, code) = server.deploy(SOON);
+    let (output, code) = server.deploy(QUICK);
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["deploy/systemd/server-monitoring-celery.service:", "'Restrat' in section"]);
+    contains_all(&output, &["deploy/systemd/server-monitoring-celery.service:", "'Restrat' in section"]);
     assert_eq!(server.state(), before);
     server.checkout.write(file, &original);
 }
@@ -137,9 +137,9 @@ fn breaks_as_it_serves(server: &Server) {
     server.under_load("systemd_broken_for_real", || {
         let (output, actual) = server.deploy("--stability 1s --timeout 30s");
         assert_eq!(actual, 4, "{output}");
-        let told = ["`server-monitoring.service` failed: `exit-code`, exit status 1", "RuntimeError: not for real"];
-        tells(&output, &told);
-        tells(&output, &["rolled back: the previous release serves again"]);
+        let messages = ["`server-monitoring.service` failed: `exit-code`, exit status 1", "RuntimeError: not for real"];
+        contains_all(&output, &messages);
+        contains_all(&output, &["rolled back: the previous release serves again"]);
     });
     server.machine.script("rm /usr/local/bin/systemctl && ! ls /run/once/*");
     assert_eq!(server.serving(), "release 1");

@@ -1,7 +1,7 @@
 //! The environment of the units: hostile values, the operator's own file, and missing variables.
 
-use crate::checkout::tells;
-use crate::units::server::{SOON, Server};
+use crate::checkout::contains_all;
+use crate::units::server::{QUICK, Server};
 
 /// Each value with the one that Django gets.
 const HOSTILE: &str = r#"
@@ -36,7 +36,7 @@ pub(crate) fn exact() {
     nothing_there(&server);
     let env = server.checkout.read(".env");
     server.checkout.write(".env", &format!("{env}{HOSTILE}H_LONG={}\n", "x".repeat(100_000)));
-    let output = server.deployed(SOON);
+    let output = server.deployed(QUICK);
     let exact = |server: &Server| {
         server.checkout.write("compare.py", COMPARE);
         let python = "/opt/server-monitoring/service/.venv/bin/python /srv/app/compare.py";
@@ -59,7 +59,7 @@ fn nothing_there(server: &Server) {
     server.checkout.write(".env", &env.replace("DJANGO_ALLOWED_HOSTS=example.org", "DJANGO_ALLOWED_HOSTS="));
     let (output, code) = server.deploy("");
     assert_eq!(code, 3, "{output}");
-    tells(
+    contains_all(
         &output,
         &[
             "connection refused by `localhost:6379`",
@@ -71,7 +71,7 @@ fn nothing_there(server: &Server) {
     server.machine.script("systemctl start redis-server && chmod 644 /srv/app/.env && chmod -R o+w /srv/app/.xtask");
     let (output, code) = server.run_as("guest", "deploy-systemd");
     assert_eq!(code, 3, "{output}");
-    tells(&output, &["`sudo` wants a password, or this user may not use it"]);
+    contains_all(&output, &["`sudo` wants a password, or this user may not use it"]);
     server.machine.script("chmod 600 /srv/app/.env");
     assert_eq!(server.state(), before);
 }
@@ -81,8 +81,8 @@ fn the_operators_file(server: &Server) {
     let edit =
         format!("sed -i 's/^MONITORING_TOKEN=.*/MONITORING_TOKEN=the-operators-own-token-0123/; /^H_HASH=/d' {ENV}");
     server.machine.script(&format!("{edit}; echo '# mine' >>{ENV}; sha256sum {ENV} >/srv/sum"));
-    let output = server.deployed(SOON);
-    tells(
+    let output = server.deployed(QUICK);
+    contains_all(
         &output,
         &[
             "`MONITORING_TOKEN` is another one than in `.env`: kept",
@@ -93,9 +93,9 @@ fn the_operators_file(server: &Server) {
     assert!(!output.contains("the-operators-own-token"), "{output}");
     assert_eq!(server.machine.script(&format!("grep -c 'the-operators-own-token\\|^# mine' {ENV}")), "2\n");
     assert_eq!(server.machine.script(&format!("stat -c '%a %U:%G' {ENV}")), "640 root:www-data\n");
-    tells(&server.deployed(""), &["nothing has changed"]);
+    contains_all(&server.deployed(""), &["nothing has changed"]);
 
-    let output = server.deployed(&format!("--sync-env {SOON}"));
-    tells(&output, &["gets `MONITORING_TOKEN`"]);
+    let output = server.deployed(&format!("--sync-env {QUICK}"));
+    contains_all(&output, &["gets `MONITORING_TOKEN`"]);
     assert_eq!(server.machine.script(&format!("grep -c 'the-operators-own-token' {ENV} || true")), "0\n");
 }

@@ -1,7 +1,7 @@
 //! Two deploys at once, deploys that do not come to their end, a disk that is full.
 
-use crate::checkout::tells;
-use crate::units::server::{RELEASES, SOON, Server};
+use crate::checkout::contains_all;
+use crate::units::server::{QUICK, RELEASES, Server};
 
 /// The moments at which a deployer is killed, as conditions of the shell.
 const MOMENTS: [&str; 3] = [
@@ -12,7 +12,7 @@ const MOMENTS: [&str; 3] = [
 
 pub(crate) fn put_right() {
     let server = Server::new();
-    server.deployed(SOON);
+    server.deployed(QUICK);
     server.machine.script("basename $(readlink /opt/server-monitoring) >/srv/first");
     at_once(&server);
     interrupted_program(&server);
@@ -29,7 +29,7 @@ pub(crate) fn put_right() {
     });
     server.checkout.code("release 2");
     server.under_load("systemd_put_right", || {
-        tells(&server.deployed(SOON), &["an earlier deploy was not finished"]);
+        contains_all(&server.deployed(QUICK), &["an earlier deploy was not finished"]);
     });
     assert_eq!(server.serving(), "release 2");
     assert_ne!(server.machine.script("readlink /opt/server-monitoring"), before);
@@ -47,11 +47,11 @@ fn at_once(server: &Server) {
     server.machine.script(&format!("timeout 60 bash -c 'until {is_up}; do sleep 0.05; done'"));
     let (second, code) = server.deploy("");
     assert_eq!(code, 6, "{second}");
-    tells(&second, &["another run holds the lock: pid ", "deploy-systemd"]);
+    contains_all(&second, &["another run holds the lock: pid ", "deploy-systemd"]);
     assert!(server.signal_when("INT", is_up));
     let (output, code) = deploy.end();
     assert_eq!(code, Some(130), "{output}");
-    tells(&output, &["rolled back: the previous release serves again"]);
+    contains_all(&output, &["rolled back: the previous release serves again"]);
     assert_eq!(server.state(), before);
 }
 
@@ -72,7 +72,7 @@ fn interrupted_program(server: &Server) {
         ));
         let (output, code) = server.deploy("--stability 1s");
         assert_eq!(code, 130, "{call}: {output}");
-        tells(&output, &["interrupted during `", "rolled back: the previous release serves again"]);
+        contains_all(&output, &["interrupted during `", "rolled back: the previous release serves again"]);
         server.machine.script("rm /usr/local/bin/systemctl && ! ls /run/once/*");
         assert_eq!(server.serving(), "release 1", "{call}");
         assert_eq!(server.machine.script("ls /run/systemd/system"), "", "{call}");
@@ -88,9 +88,9 @@ fn full_disk(server: &Server) {
          for release in /opt/aside/*; do mkdir {RELEASES}/$(basename $release) && \
          mount --bind $release {RELEASES}/$(basename $release); done"
     ));
-    let (output, code) = server.deploy(SOON);
+    let (output, code) = server.deploy(QUICK);
     assert_eq!(code, 4, "{output}");
-    tells(&output, &["No space left on device", "rolled back: the previous release serves again"]);
+    contains_all(&output, &["No space left on device", "rolled back: the previous release serves again"]);
     server.machine.script(&format!(
         "for release in {RELEASES}/*; do umount $release; done; umount {RELEASES} && rm -rf /opt/aside"
     ));

@@ -1,6 +1,6 @@
 //! Redeploys that go well, while users ask: none of them may notice.
 
-use crate::units::server::{SOON, Server};
+use crate::units::server::{QUICK, Server};
 
 /// A task that waits for a file, and keeps a row at its beginning and at its end.
 const WAITING_TASK: &str = r#"
@@ -30,7 +30,7 @@ pub(crate) fn without_loss() {
     let server = Server::new();
     let tasks = server.checkout.read("service/monitoring/tasks.py");
     server.checkout.write("service/monitoring/tasks.py", &format!("{tasks}{WAITING_TASK}"));
-    server.deployed(SOON);
+    server.deployed(QUICK);
     let first = server.machine.script("readlink /opt/server-monitoring");
 
     server.checkout.code("release 2");
@@ -52,10 +52,10 @@ fn task_in_flight(server: &Server) {
     server.machine.script(BEGIN);
     crate::deploy::stack::wait_for("the task to begin", || keeps("begun") == "1");
     server.checkout.code("release 3");
-    let deploy = server.begin(SOON);
-    let is_told = "systemctl show -p SubState server-monitoring-celery.service | grep -q stop-sigterm";
+    let deploy = server.begin(QUICK);
+    let is_reported = "systemctl show -p SubState server-monitoring-celery.service | grep -q stop-sigterm";
     server.machine.script(&format!(
-        "timeout 60 bash -c 'until {is_told}; do sleep 0.05; done' && touch /var/lib/server-monitoring/go-on"
+        "timeout 60 bash -c 'until {is_reported}; do sleep 0.05; done' && touch /var/lib/server-monitoring/go-on"
     ));
     let (output, code) = deploy.end();
     assert_eq!(code, Some(0), "{output}");

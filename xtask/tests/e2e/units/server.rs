@@ -9,7 +9,8 @@ use duct::cmd;
 
 use crate::checkout::Checkout;
 use crate::client::Site;
-use crate::deploy::stack::{KEY, QUICK, TOKEN, finish, wait_for};
+pub(crate) use crate::deploy::stack::QUICK;
+use crate::deploy::stack::{KEY, TOKEN, finish, wait_for};
 use crate::deploy::watch::Deploy;
 use crate::engine::image;
 use crate::load::{Load, Tally};
@@ -203,6 +204,3 @@ fn address(machine: &Machine) -> IpAddr {
     let address = cmd!("docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}", &machine.name).read();
     address.expect("docker starts").parse().expect("the machine has an address")
 }
-
-/// For a deploy that is not the subject of a case.
-pub(crate) const SOON: &str = QUICK;

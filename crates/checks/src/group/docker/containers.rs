@@ -116,7 +116,7 @@ pub(super) fn of_services(
         let dir = dir.as_deref().unwrap_or_default();
         let elsewhere = files.clone().filter(|files| !is_started_from(compose_file, dir, files));
         let last = state.health.as_ref().and_then(|health| health.log.as_ref()?.last());
-        let health_log = last.map(|log| secrets.cover(&log.output)).unwrap_or_default();
+        let health_log = last.map(|log| secrets.redact(&log.output)).unwrap_or_default();
         let detail = Detail { restarts: *restarts, exit_code: state.exit_code, health_log, elsewhere };
         Some(Container { detail, ..container })
     };

@@ -5,7 +5,7 @@ use project::secret::Secrets;
 use subprocess::{CommandError, Finished};
 
 use super::COMPOSE;
-use crate::Site;
+use crate::Target;
 use crate::outcome::Outcome;
 
 /// A service of the Compose file, its profiles considered.
@@ -28,11 +28,11 @@ pub(super) struct Declared {
 }
 
 /// Returns the declared services; for a file that Compose rejects, the outcome of `docker.compose`.
-pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> Result<Declared, Box<Outcome>> {
+pub(super) fn declared(config: Result<Finished, CommandError>, target: &Target) -> Result<Declared, Box<Outcome>> {
     let wrong = match config {
         Ok(finished) if finished.is_success() => match serde_json::from_str::<Config>(finished.stdout()) {
             Ok(config) => {
-                let secrets = site.secrets.clone().and(config.secrets());
+                let secrets = target.secrets.clone().and(config.secrets());
                 return Ok(Declared { services: services(&config), secrets });
             }
             // The position of the error, without the text around it: that can hold secrets.
@@ -42,7 +42,7 @@ pub(super) fn declared(config: Result<Finished, CommandError>, site: &Site) -> R
             }
         },
         Ok(finished) => {
-            let output = site.secrets.cover(finished.stderr());
+            let output = target.secrets.redact(finished.stderr());
             Outcome::err(COMPOSE, "the Compose file is not valid").output(&output)
         }
         Err(error) => Outcome::err(COMPOSE, error.to_string()),

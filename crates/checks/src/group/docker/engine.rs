@@ -4,16 +4,16 @@ use docker::EngineError;
 use subprocess::Deadline;
 
 use super::{COMPOSE, DAEMON};
-use crate::Site;
+use crate::Target;
 use crate::outcome::Outcome;
 
 /// Checks that the engine responds.
-pub(super) fn daemon(site: &Site, deadline: &Deadline) -> Outcome {
+pub(super) fn daemon(target: &Target, deadline: &Deadline) -> Outcome {
     let error = match docker::version(deadline) {
         Ok(version) => return Outcome::ok(DAEMON, format!("Docker {version}")),
         Err(error) => error,
     };
-    let outcome = Outcome::err(DAEMON, site.secrets.cover(&error.to_string()));
+    let outcome = Outcome::err(DAEMON, target.secrets.redact(&error.to_string()));
     match error {
         _ if error.is_not_installed() => outcome.hint("install Docker: https://docs.docker.com/engine/install/"),
         EngineError::Engine { is_default: true, .. } => outcome.hint("sudo systemctl start docker"),

@@ -31,7 +31,7 @@ pub(super) fn outcome(service: &Service, containers: &[Container], compose_file:
         Status::Ok if its.len() < service.scale => Outcome::warn(name, message).hint(command("up -d")),
         Status::Err => {
             let outcome = Outcome::err(name, message).hint(command(remedy(container)));
-            if is_sick(container) { outcome.output(&container.detail.health_log) } else { outcome }
+            if is_unhealthy(container) { outcome.output(&container.detail.health_log) } else { outcome }
         }
         status => Outcome::new(name, status, message),
     }
@@ -71,14 +71,14 @@ fn by_state(container: &Container, is_job: bool) -> (Status, String) {
         ("restarting", _) => {
             (Status::Err, format!("restarting: exit code {exit_code}, {}", counted(restarts, "restart")))
         }
-        ("exited", _) if exit_code == 0 && is_job => (Status::Ok, "has ended well".to_owned()),
+        ("exited", _) if exit_code == 0 && is_job => (Status::Ok, "has completed".to_owned()),
         ("exited", _) => (Status::Err, format!("has exited with code {exit_code}")),
         ("created", _) => (Status::Err, "was created, and never started".to_owned()),
         (state, _) => (Status::Err, format!("is {state}")),
     }
 }
 
-fn is_sick(container: &Container) -> bool {
+fn is_unhealthy(container: &Container) -> bool {
     container.runs() && container.health == "unhealthy"
 }
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn jobs_end_and_nobody_misses_what_is_scaled_to_0() {
         let exited = |code| [container("exited", "", "Exited 5 seconds ago", 0, code)];
-        check(&service(1, true), &exited(0), "ok has ended well |  | ");
+        check(&service(1, true), &exited(0), "ok has completed |  | ");
         check(&service(1, true), &exited(1), "err has exited with code 1 |  | logs --tail 50 web");
         check(&service(1, true), &[container("running", "", "Up 5 seconds", 0, 0)], "ok runs |  | ");
         check(&service(0, false), &[], "skip scaled to 0 |  | ");
@@ -180,14 +180,14 @@ mod tests {
 
     #[test]
     fn of_several_containers_the_worst_counts() {
-        let well = || container("running", "healthy", "Up 2 hours (healthy)", 0, 0);
+        let healthy = || container("running", "healthy", "Up 2 hours (healthy)", 0, 0);
         let exited = |code| container("exited", "", "Exited 2 hours ago", 0, code);
-        check(&service(2, false), &[well(), well()], "ok healthy (2 of 2 containers run) |  | ");
-        check(&service(1, false), &[well(), well()], "ok healthy (2 of 2 containers run) |  | ");
-        check(&service(2, false), &[well()], "warn healthy (1 of 2 containers run) |  | up -d web");
+        check(&service(2, false), &[healthy(), healthy()], "ok healthy (2 of 2 containers run) |  | ");
+        check(&service(1, false), &[healthy(), healthy()], "ok healthy (2 of 2 containers run) |  | ");
+        check(&service(2, false), &[healthy()], "warn healthy (1 of 2 containers run) |  | up -d web");
         check(
             &service(3, false),
-            &[well(), exited(7), container("paused", "", "Up 2 hours (Paused)", 0, 0)],
+            &[healthy(), exited(7), container("paused", "", "Up 2 hours (Paused)", 0, 0)],
             "err has exited with code 7 (1 of 3 containers run) |  | logs --tail 50 web",
         );
     }

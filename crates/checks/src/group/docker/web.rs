@@ -6,7 +6,7 @@ use subprocess::{Address, Deadline, http};
 use super::HTTP;
 use super::containers::{Container, Publisher};
 use super::declared::Service;
-use crate::Site;
+use crate::Target;
 use crate::outcome::Outcome;
 
 /// The services that are tried first: a proxy comes before the service behind it.
@@ -16,7 +16,7 @@ pub(super) fn outcome(
     services: &[Service],
     containers: &[Container],
     engine_host: Option<&str>,
-    site: &Site,
+    target: &Target,
     deadline: &Deadline,
 ) -> Outcome {
     let service = match published(services) {
@@ -24,16 +24,16 @@ pub(super) fn outcome(
         Err(reason) => return Outcome::skip(HTTP, reason),
     };
     match publisher(service, containers) {
-        Ok(port) => ask(&Address::Tcp(host(port, engine_host), port.port), site, deadline),
+        Ok(port) => ask(&Address::Tcp(host(port, engine_host), port.port), target, deadline),
         Err(reason) => Outcome::err(HTTP, reason),
     }
 }
 
-fn ask(address: &Address, site: &Site, deadline: &Deadline) -> Outcome {
-    let health_path = site.project.settings.health_path.as_deref();
-    let host = web::host_of(site.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
+fn ask(address: &Address, target: &Target, deadline: &Deadline) -> Outcome {
+    let health_path = target.project.settings.health_path.as_deref();
+    let host = web::request_host(target.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
     // The proxy knows whether a request came over HTTPS.
-    let answer = http::get(address, web::path_of(health_path), &host, false, deadline);
+    let answer = http::get(address, web::health_path(health_path), &host, false, deadline);
     crate::web::judge(HTTP, address, health_path, &host, &answer)
 }
 

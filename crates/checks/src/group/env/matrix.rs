@@ -7,11 +7,11 @@ use project::matrix::{
     unsafe_reason,
 };
 
-use crate::Site;
+use crate::Target;
 use crate::outcome::{Finding, Outcome, Status};
 
-pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
-    let (environment, method) = (site.environment.value, site.deploy_method.value);
+pub(super) fn check(name: &'static str, file: &EnvFile, target: &Target) -> Outcome {
+    let (environment, method) = (target.environment.value, target.deploy_method.value);
     let value = |variable: &str| file.get(variable).map(|entry| entry.value).filter(|value| !is_empty(value));
     let (eager, broker) = (value(CELERY_TASK_ALWAYS_EAGER), value(CELERY_BROKER_URL));
     let lacks_broker = lacks_broker(method, eager.as_deref(), broker.as_deref());
@@ -36,23 +36,23 @@ pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome 
     let axes = format!("{environment}+{method}");
     let message = match findings.len() {
         0 => return Outcome::ok(name, format!("holds what {axes} needs")),
-        1 => format!("1 variable is not what {axes} needs"),
-        many => format!("{many} variables are not what {axes} needs"),
+        1 => format!("1 variable does not have the value that {axes} needs"),
+        many => format!("{many} variables do not have the values that {axes} needs"),
     };
     let has_err = findings.iter().any(|finding| finding.status == Status::Err);
     let wrong = wrong.iter().map(|(variable, policy, value)| (*variable, *policy, value.as_deref()));
     Outcome::new(name, if has_err { Status::Err } else { Status::Warn }, message)
         .findings(findings)
-        .hint(remedy(&options(file, site), wrong))
+        .hint(remedy(&options(file, target), wrong))
 }
 
 /// Returns the axes as options of `install`, unless `.env` sets them itself.
-fn options(file: &EnvFile, site: &Site) -> String {
-    let says = |variable: &str, word: &str| {
+fn options(file: &EnvFile, target: &Target) -> String {
+    let is_set = |variable: &str, word: &str| {
         file.get(variable).is_some_and(|entry| entry.value.trim().eq_ignore_ascii_case(word))
     };
-    let (environment, method) = (site.environment.value.as_str(), site.deploy_method.value.as_str());
-    if says(DJANGO_ENV, environment) && says(DEPLOY_METHOD, method) {
+    let (environment, method) = (target.environment.value.as_str(), target.deploy_method.value.as_str());
+    if is_set(DJANGO_ENV, environment) && is_set(DEPLOY_METHOD, method) {
         return String::new();
     }
     format!(" --env {environment} --method {method}")

@@ -4,12 +4,12 @@ use detect::{DeployMethod, ENV_FILE};
 use envfile::{Class, Disagreement, EnvFile, Reader, Reading};
 use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
 
-use crate::Site;
+use crate::Target;
 use crate::outcome::{Finding, Outcome, Status};
 
-pub(super) fn check(name: &'static str, file: &EnvFile, site: &Site) -> Outcome {
-    let readers = readers(site.deploy_method.value, site.is_unit_installed);
-    let findings = findings(file, &readers, &site.secrets);
+pub(super) fn check(name: &'static str, file: &EnvFile, target: &Target) -> Outcome {
+    let readers = readers(target.deploy_method.value, target.is_unit_installed);
+    let findings = findings(file, &readers, &target.secrets);
     let lines = match findings.len() {
         0 => {
             let names: Vec<_> = readers.iter().map(ToString::to_string).collect();
@@ -126,9 +126,9 @@ impl Shown<'_> {
 
     /// A value in one line, the passwords in it covered.
     fn value(&self, value: &str) -> String {
-        let covered = self.secrets.cover(&secret::shown(self.key, value));
-        let shown: String = covered.chars().take(WIDEST).map(escaped).collect();
-        if covered.chars().count() > WIDEST { format!("{shown}… ({} bytes)", value.len()) } else { shown }
+        let redacted = self.secrets.redact(&secret::shown(self.key, value));
+        let shown: String = redacted.chars().take(WIDEST).map(escaped).collect();
+        if redacted.chars().count() > WIDEST { format!("{shown}… ({} bytes)", value.len()) } else { shown }
     }
 
     /// The line to write instead; a covered value keeps its quotes.
@@ -146,7 +146,7 @@ impl Shown<'_> {
                 }
                 // A comment may be the rest of the secret.
                 _ if hides && line.starts_with('#') => lines.push("# …".to_owned()),
-                _ => lines.push(secret::covered_line(line, self.secrets)),
+                _ => lines.push(secret::redacted_line(line, self.secrets)),
             }
         }
         lines.join("\n")

@@ -104,8 +104,8 @@ mod tests {
     fn a_redis_of_this_machine() {
         let active = recorded_unit("redis-server.service");
         let stopped = active.clone().with("ActiveState", "inactive");
-        let well = "ok: `redis-server.service` is active, and `localhost:6379` answers";
-        check(&local(Some(&active), &Ok(Pong { address: address() })), well, None);
+        let healthy = "ok: `redis-server.service` is active, and `localhost:6379` answers";
+        check(&local(Some(&active), &Ok(Pong { address: address() })), healthy, None);
         let otherwise = "ok: `redis-server.service` is inactive, but `localhost:6379` answers: it is run otherwise";
         check(&local(Some(&stopped), &Ok(Pong { address: address() })), otherwise, None);
         let otherwise = "ok: no unit of Redis is installed, but `localhost:6379` answers: it is run otherwise";

@@ -149,8 +149,8 @@ mod tests {
         let disabled = unit("disabled.service");
         let on_demand = "ok: active (`running`), disabled, and started on demand by `shop.socket`";
         check_with(&disabled, Some(&socket), on_demand, None);
-        let doomed = "warn: active (`running`), disabled: would not come up after a reboot";
-        check_with(&disabled, Some(&off), doomed, Some("sudo systemctl enable disabled.service"));
+        let not_enabled = "warn: active (`running`), disabled: would not come up after a reboot";
+        check_with(&disabled, Some(&off), not_enabled, Some("sudo systemctl enable disabled.service"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
-use checks::Machine as HostFacts;
+use checks::HostFacts;
 use project::Project;
 
 use super::super::*;
@@ -152,7 +152,7 @@ impl Machine {
         let interrupt = Interrupt::default();
         let context = Context {
             project: &self.project,
-            machine: &facts,
+            host_facts: &facts,
             user: "me@here",
             uid: 1000,
             gid: 1000,

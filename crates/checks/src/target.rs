@@ -11,13 +11,13 @@ use envfile::EnvFile;
 use project::secret::Secrets;
 use project::{Project, variables};
 
-use crate::Ground;
+use crate::ServiceContext;
 use crate::catalogue::{Group, Selection};
 use crate::probes::SystemProbes;
 
 /// Facts of the machine and the call.
 #[derive(Clone)]
-pub struct Machine {
+pub struct HostFacts {
     /// Whether systemd is this machine's service manager (see `sd_booted(3)`).
     pub has_systemd: bool,
     /// The virtual environment that the caller has set with `UV_PROJECT_ENVIRONMENT`.
@@ -27,14 +27,14 @@ pub struct Machine {
 }
 
 /// Shows no secret.
-impl fmt::Debug for Machine {
+impl fmt::Debug for HostFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine { has_systemd, venv, .. } = self;
+        let HostFacts { has_systemd, venv, .. } = self;
         f.debug_struct("Machine").field("has_systemd", has_systemd).field("venv", venv).finish_non_exhaustive()
     }
 }
 
-impl Machine {
+impl HostFacts {
     /// The virtual environment of a project's service.
     #[must_use]
     pub fn venv(&self, project: &Project) -> PathBuf {
@@ -43,7 +43,7 @@ impl Machine {
 }
 
 /// The subject of the checks.
-pub struct Site {
+pub struct Target {
     /// The checkout.
     pub project: Project,
     /// Its `.env`; none if there is none, and why it cannot be read.
@@ -67,13 +67,13 @@ pub struct Site {
     variables: Vec<(String, String)>,
 }
 
-impl Site {
+impl Target {
     /// Reads `.env` and detects the axes; Docker and systemd may be asked, with `timeout` for each response. Files that
     /// cannot be read are remembered, for the checks to report.
     #[must_use]
     pub fn survey(
         project: Project,
-        machine: &Machine,
+        machine: &HostFacts,
         selection: Selection,
         timeout: Duration,
         stop: Arc<AtomicBool>,
@@ -91,7 +91,7 @@ impl Site {
         let venv = machine.venv(&project);
         let secrets = Secrets::of([file]).and(machine.secrets.iter().cloned());
         let variables = variables(file);
-        Site {
+        Target {
             project,
             env_file,
             sample,
@@ -108,8 +108,8 @@ impl Site {
 
     /// Returns the parts that the checks of a service on this machine work with.
     #[must_use]
-    pub fn ground(&self) -> Ground<'_> {
-        Ground { project: &self.project, venv: &self.venv, variables: &self.variables, secrets: &self.secrets }
+    pub fn ground(&self) -> ServiceContext<'_> {
+        ServiceContext { project: &self.project, venv: &self.venv, variables: &self.variables, secrets: &self.secrets }
     }
 
     /// Why a group does not run here, if it does not.

@@ -19,12 +19,12 @@ pub const DIM: Style = Style::new().dimmed();
 
 /// Whether a stream takes colours.
 #[derive(Debug, Clone, Copy)]
-pub struct Ink {
+pub struct Colors {
     /// Whether it does.
     pub has_color: bool,
 }
 
-impl Ink {
+impl Colors {
     /// The text in a style, where the stream takes it.
     pub fn style(self, style: Style, text: impl Display) -> String {
         if self.has_color { format!("{style}{text}{style:#}") } else { text.to_string() }

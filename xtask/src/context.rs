@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use checks::{PROBE_TIMEOUT, SystemProbes};
 use project::Project;
 
@@ -14,14 +14,14 @@ use crate::typed::Caller;
 use crate::ui::Ui;
 
 /// The context of a command.
-pub(crate) struct World<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) host: &'a Host,
     pub(crate) ui: &'a Ui,
     pub(crate) common: &'a Common,
     pub(crate) project: Project,
 }
 
-impl<'a> World<'a> {
+impl<'a> Context<'a> {
     /// Finds and opens the project.
     pub(crate) fn open(host: &'a Host, ui: &'a Ui, common: &'a Common) -> anyhow::Result<Self> {
         let root = match &common.project {
@@ -37,18 +37,18 @@ impl<'a> World<'a> {
             return Err(Failure::new(Exit::Usage, problem).into());
         }
         ui.set_caller(Caller::of(common, host, &project.root));
-        Ok(World { host, ui, common, project })
+        Ok(Context { host, ui, common, project })
     }
 
     /// Docker and systemd, asked when `.env` does not answer.
     pub(crate) fn probes(&self) -> SystemProbes<'_> {
-        let has_systemd = self.host.machine.has_systemd;
+        let has_systemd = self.host.facts.has_systemd;
         SystemProbes { project: &self.project, has_systemd, timeout: PROBE_TIMEOUT, stop: Arc::default() }
     }
 
     /// The virtual environment of the service, where uv makes it.
     pub(crate) fn venv(&self) -> PathBuf {
-        self.host.machine.venv(&self.project)
+        self.host.facts.venv(&self.project)
     }
 
     /// Whether the operator is there and wants to be asked.
@@ -68,7 +68,7 @@ fn find_root(host: &Host) -> anyhow::Result<PathBuf> {
         return Ok(root.to_owned());
     }
     let current_dir = host.current_dir.as_ref().map_err(|error| std::io::Error::from(error.kind()));
-    let current_dir = current_dir.context("cannot tell the current folder")?;
+    let current_dir = current_dir.context("cannot determine the current folder")?;
     let is_root = |dir: &&Path| dir.join(".cargo/config.toml").is_file() || dir.join("manage.py").is_file();
     let around: Vec<&Path> = current_dir.ancestors().filter(is_root).collect();
     // The folder of manage.py may itself be inside a checkout, which its Cargo.toml shows.
