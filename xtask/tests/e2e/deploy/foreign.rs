@@ -143,7 +143,7 @@ pub(crate) fn put_right() {
     stack.compose(&["up", "--detach", "--force-recreate", "--no-deps", "web"]);
     let by_hand = stack.ids("web");
     let output = stack.deployed("--no-build");
-    contains_all(&output, &["was not finished", "stays: what was there before is gone"]);
+    contains_all(&output, &["was not finished", "stays: the previous containers are gone"]);
     assert_eq!(answer(), "release 2");
     assert!(by_hand.contains(&stack.id("web")), "{output}");
 }
