@@ -13,7 +13,7 @@ use deploy::{DEFAULT_STABILITY, DEFAULT_TIMEOUT, compose, systemd};
 /// Two independent questions decide everything: which environment (`DJANGO_ENV` = dev | prod) and which deployment
 /// method (`DEPLOY_METHOD` = bare | docker). Both answers live in `.env`.
 ///
-/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 pre-flight not met,
+/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 preflight not met,
 /// 4 a deploy failed and was rolled back, 5 rolling back failed too, 6 another run is at work, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]

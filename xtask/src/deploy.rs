@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 use self::render::Renderer;
 use crate::cli::Format;
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Problem};
 use crate::interrupt::Deferred;
 use crate::prompt;
 use crate::ui::{Ui, seconds};
@@ -37,7 +37,7 @@ fn run(
     let renderer = Renderer::new(ui);
     let receive = |event: Event| match format {
         Format::Human => renderer.render(&event),
-        Format::Json => ui.result(json::event(&event)),
+        Format::Json => ui.result(json::event(&typed(event, ui))),
     };
     if format == Format::Json {
         ui.result(json::started(command));
@@ -57,14 +57,30 @@ fn run(
         interrupt: &interrupt,
     };
     let verdict = deploy(&deploy_context);
+    let exit = verdict.exit;
     match format {
         Format::Human => {
             renderer.finish();
             conclude(&verdict, ui);
         }
-        Format::Json => ui.result(json::verdict(&verdict)),
+        Format::Json => {
+            let problems = verdict.problems.iter().map(|problem| typed_problem(problem, ui)).collect();
+            ui.result(json::verdict(&Verdict { problems, ..verdict }));
+        }
     }
-    Ok(verdict.exit)
+    Ok(exit)
+}
+
+/// Returns an event whose commands are complete for this caller.
+fn typed(event: Event, ui: &Ui) -> Event {
+    match event {
+        Event::Warning { problem } => Event::Warning { problem: typed_problem(&problem, ui) },
+        event => event,
+    }
+}
+
+fn typed_problem(problem: &Problem, ui: &Ui) -> Problem {
+    Problem { message: problem.message.clone(), hint: problem.hint.as_deref().map(|hint| ui.typed(hint)) }
 }
 
 /// Prints the result of a deploy for people.

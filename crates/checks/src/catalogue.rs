@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_with_the_known_ones() {
+    fn an_unknown_name_is_reported_with_the_known_ones() {
         for name in ["", "djang", "env.", "env.x", "docker.service.", "env.file.x", "<name>"] {
             let Err(error) = name.parse::<Selector>() else { panic!("{name:?} is taken") };
             assert!(error.to_string().contains("env, core, django"), "{error}");

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_nobody_tells_is_told_by_whom_it_keeps_from_an_answer() {
+    fn an_unreported_cause_is_reported_by_the_blocked_check() {
         let cause = Outcome::err("core.uv", "command not found: `uv`").hint("cargo xtask install");
         let blocked = || Outcome::blocked("core.lock", "there is no uv to ask", &cause);
         assert_eq!(blocked().unless_reported(|name| name == "core.uv").status, Status::Skip);

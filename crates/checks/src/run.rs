@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_hangs_fails_or_says_nothing_takes_nothing_with_it() {
+    fn a_probe_without_results_affects_no_other() {
         let (_keep, never) = channel::<()>();
         check(
             vec![
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_once_the_run_is_stopped() {
+    fn a_stopped_run_waits_for_no_probe() {
         let stop = Arc::new(AtomicBool::new(true));
         let hour = Duration::from_secs(3600);
         let sleep = Probe::new(["core.uv"], |deadline| {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_not_well_is_asked_again() {
+    fn only_failed_checks_run_again() {
         let previous = vec![
             Outcome::ok("env.file", "before"),
             Outcome::warn("core.disk", "before"),

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn without_one_any_answer_counts_that_is_no_failure() {
+    fn without_a_path_any_response_but_a_server_error_is_healthy() {
         let check = |status, location, expected| check_judge(None, status, location, expected);
         check(200, None, "ok: `/` answers 200 (127.0.0.1:8000, as example.org)");
         check(302, Some("/login"), "ok: `/` answers 302, a redirect to `/login` (127.0.0.1:8000, as example.org)");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_told_in_its_own_words() {
+    fn socket_errors_keep_their_messages() {
         let address = Address::Unix("/run/shop.sock".into());
         let error = |kind: std::io::ErrorKind| Err(SocketError::Io(address.clone(), kind.into()).into());
         let judge = |result| judge("systemd.http", &address, None, "localhost", &result);

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_files_seem_to_be() {
+    fn kinds_of_files() {
         for (path, expected) in [
             ("db.sqlite3", Kind::Database),
             ("data/app.db-wal", Kind::Database),

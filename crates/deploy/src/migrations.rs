@@ -58,7 +58,7 @@ mod tests {
     use super::Migrations;
 
     #[test]
-    fn what_the_script_tells() {
+    fn results_of_the_script_are_parsed() {
         let all = Migrations::parse("{\"copy\": \"/data/db.before-1\"}\nnoise\n{\"applied\": [\"shop.0002\"]}\n");
         assert_eq!((all.copy.as_deref(), all.applied.join(" ").as_str()), (Some("/data/db.before-1"), "shop.0002"));
         assert!(Migrations::parse("{\"copy\": null}").copy.is_none());

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_rollback_goes_back_to() {
+    fn the_release_of_a_rollback() {
         use Status::{Deployed, RolledBack, UnderWay};
         let mut records = vec![];
         assert!(previous(&records).is_none());
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept() {
+    fn records_that_are_kept() {
         use Status::{Deployed, RolledBack};
         let good = |id| record(id, Deployed, id, None);
         let bad = |id| record(id, RolledBack, id, None);

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_has_what_git_tracks() {
+    fn a_copy_has_the_tracked_files() {
         let (dir, to) = (repository(), tempfile::tempdir().expect("a folder"));
         fs::write(dir.path().join("new"), "").expect("written");
         fs::remove_file(dir.path().join("a")).expect("removed");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_tells_of_every_change() {
+    fn the_hash_changes_with_every_change() {
         let dir = repository();
         let hash = || source(dir.path()).expect("a repository").hash;
         let first = hash();

@@ -64,7 +64,7 @@ impl Outcome {
 }
 
 impl Verdict {
-    fn new(duration: Duration) -> Self {
+    pub(crate) fn new(duration: Duration) -> Self {
         Verdict {
             exit: Exit::Done,
             problems: Vec::new(),
@@ -137,7 +137,7 @@ fn transact<'a, B: Backend<'a>>(
     let events = &context.events;
     let mut backend = B::preflight(options, context)?;
     backend.accept_target()?;
-    events.done("pre-flight", backend.versions());
+    events.done("preflight", backend.versions());
     if recover(&backend, events)? {
         if backend.is_rollback() {
             return Ok(succeeded(Outcome::Recovered));

@@ -170,7 +170,7 @@ mod tests {
                 "ports": [{"mode": "ingress", "host_ip": "127.0.0.1", "target": 8000, "protocol": "tcp"}]}}}"#;
 
     #[test]
-    fn what_compose_reads() {
+    fn a_compose_config_is_parsed() {
         let config: Config = serde_json::from_str(CONFIG).expect("as Compose writes it");
         assert_eq!(config.name, "shop");
         assert_eq!(config.networks["front"].name, "shop_front");

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_bash_and_dotenvy_swallow_is_the_operators_own() {
+    fn lines_that_only_bash_and_dotenvy_swallow_are_kept() {
         check("NAME=it's\n", "NAME=it's\nK=v\n", &[]);
         check("NAME=it's\nK=old\n", "NAME=it's\nK=v\n", &[]);
     }

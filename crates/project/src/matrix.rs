@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_the_combinations_that_they_say() {
+    fn columns_match_their_combinations() {
         let broker = |environment, method| {
             policies(environment, method).find(|(variable, _)| *variable == CELERY_BROKER_URL).map(|(_, policy)| policy)
         };

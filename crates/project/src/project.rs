@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_has_its_default() {
+    fn missing_settings_have_defaults() {
         check("", &Settings::default());
         check("[package]\nname = 'x'\n", &Settings::default());
         check("[workspace.metadata.other]\nname = 1\n", &Settings::default());

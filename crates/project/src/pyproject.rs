@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_it_asks_for() {
+    fn requirements_are_parsed() {
         let text = "[project]\nrequires-python = '>=3.11,<4'\n[project.optional-dependencies]\nprod = ['gunicorn']\n";
         let pyproject = Pyproject::parse(text).expect("valid");
         assert_eq!(pyproject.requires_python.to_string(), ">=3.11, <4");
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let (line, _) = Pyproject::parse("[project]\nrequires-python = 3\n").expect_err("a number");
         assert_eq!(line, Some(2));
         let (_, message) = Pyproject::parse("[project]\nrequires-python = 'new'\n").expect_err("a word");

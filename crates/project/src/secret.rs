@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_nobody_reads_are_covered_where_others_quote_them() {
+    fn unparsed_lines_are_redacted() {
         check_cover("A_TOKEN='hunter2 open\n", "line 1: unterminated 'hunter2 open", "line 1: unterminated '********");
         check_cover("A_TOKEN=hunter2 # x\n", "systemd has `hunter2 # x`", "systemd has `********`");
         check_cover("K=1\nMIIEvQ+ab/cd\n", "unexpected + in \"MIIEvQ+ab/cd\"", "unexpected + in \"********\"");

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left() {
+    fn remaining_time() {
         let deadline = Deadline::within(Duration::from_secs(60));
         assert!(deadline.left() > Duration::from_secs(50));
         assert!(Deadline::within(Duration::ZERO).left().is_zero());

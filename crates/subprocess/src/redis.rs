@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_redis_answers() {
+    fn responses_of_redis() {
         check_talk("", &[(PING, "+PONG\r\n")], "pong from `ADDRESS`");
         check_talk(
             "",
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer() {
+    fn invalid_responses_are_errors() {
         check("", hold, SHORT, "no response in 0.2 s from `ADDRESS`");
         check("", |stream| drip(stream, b'+'), SHORT, "no response in 0.2 s from `ADDRESS`");
         check_talk("", &[(PING, "")], "`ADDRESS` closed the connection without a response");

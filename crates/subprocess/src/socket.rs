@@ -293,7 +293,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_sent_to_nobody_who_reads_costs_the_deadline() {
+    fn sending_to_a_peer_that_does_not_read_times_out() {
         let (sender, done) = channel::<()>();
         let address = serve(move |_stream| {
             // Reads nothing, until the test is over.

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_socket_listens_on() {
+    fn addresses_of_sockets() {
         check(listening("/run/shop.sock (Stream)"), Some("/run/shop.sock"));
         check(listening("127.0.0.1:8000 (Stream)"), Some("127.0.0.1:8000"));
         check(listening("[::1]:8000 (Stream)"), Some("[::1]:8000"));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_binds() {
+    fn addresses_of_commands() {
         let exec = |args: &str| bound(&format!("{{ path=/x ; argv[]=/x {args} ; ignore_errors=no ; pid=0 }}"));
         check(exec("shop.wsgi --bind 127.0.0.1:8000 -w 2"), Some("127.0.0.1:8000"));
         check(exec("--bind=0.0.0.0:8000"), Some("127.0.0.1:8000"));

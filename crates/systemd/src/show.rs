@@ -173,7 +173,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn units_are_told_apart_and_named_as_they_were_asked_for() {
+    fn units_are_separated_and_named_as_requested() {
         let ids: Vec<_> = recorded().iter().map(|unit| unit.get("Id").to_owned()).collect();
         assert_eq!(ids[..3], ["redis-server.service", "redis-server.service", "shop.service"]);
         assert_eq!(ids[2..], NAMES[2..]);

@@ -78,7 +78,7 @@ pub(super) fn run(axes: Axes, args: &cli::Install, context: &Context<'_>) -> any
     }
     if let Some(Tools { python, uv, .. }) = &tools {
         let uv = uv.as_ref().map_or("uv is to be installed", |uv| &uv.version);
-        context.ui.done("pre-flight", format_args!("{} is {}, {uv}", python.program, python.version));
+        context.ui.done("preflight", format_args!("{} is {}, {uv}", python.program, python.version));
     }
     // A dry run installs nothing that would need consent.
     if !context.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {

@@ -20,7 +20,7 @@ fn the_plan() {
         0,
         str![[r#"
 Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
-  build shop-app:latest, shop-proxy:latest; a service whose image is new then is replaced as well
+  build shop-app:latest, shop-proxy:latest; a service with a new image is replaced as well
   copy the database (SQLite) and apply pending migrations, if any service is replaced
   start redis: it has no container yet
   start web: it has no container yet
@@ -32,6 +32,19 @@ Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
         str![""],
     );
     assert!(!sandbox.has(".xtask"));
+    sandbox.check("deploy-docker --dry-run --format json", 0, str![[r#"
+{"event":"started","schema":1,"command":"deploy-docker"}
+{"event":"waiting","title":"preflight"}
+{"event":"plan","title":"Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)","steps":["build shop-app:latest, shop-proxy:latest; a service with a new image is replaced as well","copy the database (SQLite) and apply pending migrations, if any service is replaced","start redis: it has no container yet","start web: it has no container yet","start celery: it has no container yet","start proxy: it has no container yet","watch the new containers for 5 s; roll back if one is unhealthy, otherwise remove the old ones"],"commands":[]}
+{"event":"verdict","exit_code":0,"outcome":"planned","release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[],"duration":[DURATION]}
+
+"#]], str![""]);
+    sandbox.check("deploy-docker --dry-run --rollback --format json", 3, str![[r#"
+{"event":"started","schema":1,"command":"deploy-docker"}
+{"event":"waiting","title":"preflight"}
+{"event":"verdict","exit_code":3,"outcome":null,"release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[{"message":"there is no earlier release with other images to go back to","hint":"ls .xtask/releases"}],"duration":[DURATION]}
+
+"#]], str![""]);
     sandbox.check(
         "deploy-docker --dry-run --rollback",
         3,
@@ -139,7 +152,7 @@ fn nothing_to_go_back_to() {
         3,
         str![""],
         str![[r#"
-  ok   pre-flight  Docker 28.0.0, Compose 2.26.1
+  ok   preflight  Docker 28.0.0, Compose 2.26.1
 error: there is no earlier release with other images to go back to
 hint: ls .xtask/releases
 
@@ -151,7 +164,7 @@ hint: ls .xtask/releases
         3,
         str![""],
         str![[r#"
-  ok   pre-flight  Docker 28.0.0, Compose 2.26.1
+  ok   preflight  Docker 28.0.0, Compose 2.26.1
 error: `.xtask/releases/20260101T000000Z.json` line 1 is no release record
 hint: correct it, or move it away if no deploy was interrupted: it records the state to go back to
 
@@ -170,7 +183,7 @@ fn one_at_a_time() {
         6,
         str![""],
         str![[r#"
-error: another run holds the lock: pid 4711, deploy-docker, for 0 s
+error: another run holds the lock: pid 4711, deploy-docker, for [AGE]
 hint: wait until it has ended, and run this again
 
 "#]],

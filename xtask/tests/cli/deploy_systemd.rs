@@ -15,7 +15,7 @@ fn messages(sandbox: &Sandbox, args: &str, code: i32) -> String {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let env = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=a-secret-of-the-operators\n";
     let sandbox = Sandbox::project().file(".env", env).shims(&["python"]);
     for args in ["deploy-systemd", "deploy-systemd --dry-run"] {

@@ -82,7 +82,7 @@ prod
 }
 
 #[test]
-fn what_was_passed_over_is_said_on_standard_error() {
+fn rejected_values_are_reported_on_standard_error() {
     let sandbox =
         Sandbox::project().file(".env", "DJANGO_ENV=production\nDEPLOY_METHOD=systemd\n").shims(&["docker-down"]);
     sandbox.check(

@@ -33,7 +33,7 @@ hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
     sandbox.xtask("install --yes").assert().code(0).stderr_eq(str![[r#"
 warning: Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
 hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 .env (new, its mode is 600; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -103,12 +103,12 @@ fn a_deploy_refuses_a_tracked_env_in_prod() {
 }
 
 #[test]
-fn a_env_that_is_not_ignored_is_told_with_the_line_for_gitignore() {
+fn a_env_that_is_not_ignored_gets_the_line_for_gitignore() {
     let sandbox = project().git();
     sandbox.xtask("install --yes").assert().code(0).stderr_eq(str![[r#"
 warning: Git does not ignore `.env`: the next `git add` takes its secrets
 hint: printf '/n.env/n' >>.gitignore
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 .env (new, its mode is 600; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1

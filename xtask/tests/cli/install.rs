@@ -92,7 +92,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -137,7 +137,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
   ok   .env  as it should be
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
@@ -176,7 +176,7 @@ Then deploy-systemd; once `.env` is settled, its plan is: cargo xtask deploy-sys
 
 "#]], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 
 "#]]);
     assert!(!sandbox.has(".env"));
@@ -188,7 +188,7 @@ fn everything_that_is_missing_at_once() {
     let sandbox = Sandbox::project();
     sandbox.check("install --env prod --method bare", 2, str![], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 error: `DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare, and there is no terminal to ask on
 hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
@@ -202,7 +202,7 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJAN
         str![],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 error: `CELERY_BROKER_URL` is required in prod+bare, and there is no terminal to ask on
 hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --yes --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
@@ -214,7 +214,7 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJAN
 /// A value that the matrix gave the previous combination is not the operator's choice: it is set again, in each
 /// direction.
 #[test]
-fn another_combination_settles_again_what_the_table_gave_the_one_before() {
+fn another_combination_resets_values_of_the_matrix() {
     let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
     sandbox.xtask("install --yes").assert().success();
     let before = sandbox.read(".env");
@@ -284,7 +284,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 warning: `DJANGO_DEBUG` is 1 in dev+bare: was 0 in prod+docker
 warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
 .env

@@ -7,7 +7,7 @@ use snapbox::str;
 use crate::sandbox::Sandbox;
 
 #[test]
-fn pre_flight_tells_everything_that_is_not_there() {
+fn preflight_reports_everything_that_is_missing() {
     let bare = Sandbox::project().shims(&["old-python"]).file("pyproject.toml", "[project]\nrequires-python='>=3.11'");
     bare.check(
         "install --yes",
@@ -107,7 +107,7 @@ fn an_engine_that_does_not_answer_is_not_passed_over() {
     let sandbox = Sandbox::project().shims(&["uv", "python", "docker-down"]);
     sandbox.check("install --yes --dry-run", 0, str!["..."], str![[r#"
 warning: `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?; taken for `bare`
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 
 "#]]);
 }
@@ -122,7 +122,7 @@ fn one_run_at_a_time() {
         6,
         str![],
         str![[r#"
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -132,7 +132,7 @@ fn one_run_at_a_time() {
   17 +DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
      -CELERY_TASK_ALWAYS_EAGER=
   20 +CELERY_TASK_ALWAYS_EAGER=1
-error: another run holds the lock: pid 4711, install, for 0 s
+error: another run holds the lock: pid 4711, install, for [AGE]
 hint: wait until it has ended, and run this again
 
 "#]],
@@ -205,7 +205,7 @@ fn a_program_that_is_interrupted_ends_the_install() {
         130,
         str![],
         str![[r#"
-  ok   pre-flight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1

@@ -143,6 +143,10 @@ impl Sandbox {
             ("[SHORT]", r"(?m)  (?<redacted>\d+\.\d s)$"),
             ("[FREE]", r"(?<redacted>\d+\.\d GB) free"),
             ("[MS]", r#""elapsed_ms":(?<redacted>\d+)"#),
+            ("[AGE]", r"install, for (?<redacted>\d+ (?:s|min))"),
+            ("[AGE]", r"deploy-docker, for (?<redacted>\d+ (?:s|min))"),
+            ("[LEFT]", r"retrying for (?<redacted>\d+ s)"),
+            ("[DURATION]", r#""duration":(?<redacted>[\d.]+)\}"#),
             ("[SECONDS]", r#" time="(?<redacted>\d+\.\d+)""#),
         ] {
             let pattern = regex::Regex::new(pattern).expect("a pattern");

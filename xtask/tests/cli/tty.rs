@@ -10,7 +10,7 @@ use rexpect::session::{PtySession, spawn_with_options};
 
 use crate::sandbox::Sandbox;
 
-const PATIENCE_MS: u64 = 20_000;
+const TIMEOUT_MS: u64 = 600_000;
 const ENTER: &str = "\r";
 const CTRL_C: &str = "\u{3}";
 const CTRL_D: &str = "\u{4}";
@@ -27,7 +27,7 @@ impl Terminal {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(args.split_whitespace()).arg("--project").arg(sandbox.root());
         command.current_dir(sandbox.root()).env_clear().env("PATH", sandbox.path()).env("TERM", "xterm");
-        let options = Options::new().timeout_ms(Some(PATIENCE_MS)).strip_ansi_escape_codes(true);
+        let options = Options::new().timeout_ms(Some(TIMEOUT_MS)).strip_ansi_escape_codes(true);
         Terminal { session: spawn_with_options(command, options).expect("a pseudo-terminal") }
     }
 
@@ -71,7 +71,7 @@ fn check_value(sandbox: &Sandbox, variable: &str, expected: Option<&str>) {
 
 /// Both questions with their meanings, and Enter everywhere, which answers like `--yes`.
 #[test]
-fn enter_everywhere_is_what_yes_does() {
+fn enter_everywhere_equals_yes() {
     let sandbox = Sandbox::project();
     let mut terminal = Terminal::run(&sandbox, "install");
     terminal.sees("Which environment is this?").sees("1) dev").sees("2) prod").at("Environment:", ENTER);
@@ -188,7 +188,7 @@ fn prod_and_docker() {
 
 /// A value that the matrix gave the previous combination is shown, and is not the default.
 #[test]
-fn another_environment_says_what_was() {
+fn another_environment_reports_the_previous_values() {
     let sandbox = docker();
     sandbox.xtask("install --yes").assert().success();
     let mut terminal = Terminal::run(&sandbox, "install --no-deploy");

@@ -6,7 +6,7 @@ use std::net::{IpAddr, TcpStream};
 use std::time::Duration;
 
 /// How long an answer may take: far more than any should.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The address of the service, and the credentials.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ impl Connection {
     pub(crate) fn open(site: &Site) -> io::Result<Self> {
         let stream = TcpStream::connect((site.ip, site.port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(Connection(BufReader::new(stream)))
     }
 

@@ -9,7 +9,7 @@ use crate::checkout::Checkout;
 use crate::engine::IMAGE;
 
 /// The time for anything that a machine certainly does.
-pub(crate) const BOOT: Duration = Duration::from_secs(60);
+pub(crate) const BOOT: Duration = Duration::from_secs(300);
 
 /// A machine with systemd; removed when dropped.
 pub(crate) struct Machine {

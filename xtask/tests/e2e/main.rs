@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         trial("every_combination_on_one_checkout", &[Engine::Git, Engine::Python], fresh::every_combination),
         trial("interrupted_install_leaves_env_as_it_was", &[Engine::Git, Engine::Python], fresh::interrupted),
         trial("failing_step_shows_its_output_without_secrets", &[Engine::Git, Engine::Python], fresh::failing_step),
-        trial("health_mends_what_loses_nothing", &[Engine::Git, Engine::Python], health::fixes),
+        trial("health_fix_repairs_without_loss", &[Engine::Git, Engine::Python], health::fixes),
         trial("health_asks_django_once", &[Engine::Git, Engine::Python], health::asks_django_once),
         trial("health_knows_git_hooks", &[Engine::Git, Engine::Python], health::knows_hooks),
         trial(

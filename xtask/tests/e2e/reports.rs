@@ -1,4 +1,4 @@
-//! The forms of a health report, held against their schemas by validators that are not ours.
+//! The forms of a health report and the events of a deploy, validated against their schemas by other programs.
 
 use std::fs;
 
@@ -21,6 +21,17 @@ assert not validator.is_valid(report | {"more": 1})
 report["checks"][0]["status"] = "bad"
 assert not validator.is_valid(report)
 
+with open("crates/deploy/schema/deploy-1.schema.json", encoding="utf-8") as file:
+    schema = json.load(file)
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+with open(sys.argv[3], encoding="utf-8") as file:
+    lines = [json.loads(line) for line in file]
+assert lines[0]["event"] == "started" and lines[-1]["event"] == "verdict", lines
+for line in lines:
+    validator.validate(line)
+    assert not validator.is_valid(line | {"more": 1})
+
 with open(sys.argv[2], encoding="utf-8") as file:
     text = file.read()
 xsd = xmlschema.XMLSchema10("crates/checks/schema/junit.xsd")
@@ -28,11 +39,11 @@ xsd.validate(text)
 assert not xsd.is_valid(text.replace("<testcase classname=", "<testcase class="))
 
 junit = junitparser.JUnitXml.fromfile(sys.argv[2])
-said = junit.tests, junit.failures, junit.errors, sum(suite.skipped for suite in junit)
+stated = junit.tests, junit.failures, junit.errors, sum(suite.skipped for suite in junit)
 junit.update_statistics()
 counted = junit.tests, junit.failures, junit.errors, junit.skipped
 summary = report["summary"]
-assert said == counted == (sum(summary.values()), summary["err"], 0, summary["skip"]), (said, counted, summary)
+assert stated == counted == (sum(summary.values()), summary["err"], 0, summary["skip"]), (stated, counted, summary)
 names = [f"{case.classname}.{case.name}" for suite in junit for case in suite]
 assert names == [f"{check['group']}.{check['check']}" for check in report["checks"]], names
 "#;
@@ -69,6 +80,8 @@ fn check(checkout: &Checkout, code: i32, expected: &[(&str, &str)]) {
     let json = health(&["--format", "json"]);
     checkout.write("health.json", &json);
     health(&["--format", "junit", "--output", "health.xml"]);
+    let deploy = checkout.xtask(["deploy-systemd", "--dry-run", "--format", "json"]).stdin_null().unchecked();
+    checkout.write("deploy.jsonl", &deploy.read().expect("it starts"));
     for (check, status) in expected {
         let messages = format!(r#""check":"{check}","status":"{status}""#);
         assert!(json.contains(&messages), "{check} is not {status}: {json}");
@@ -76,7 +89,7 @@ fn check(checkout: &Checkout, code: i32, expected: &[(&str, &str)]) {
 
     let packages = ["--with", "jsonschema", "--with", "xmlschema", "--with", "junitparser"];
     let uv = ["run", "--no-project"].into_iter().chain(packages);
-    let validate = checkout.uv(".", uv.chain(["python", "-c", VALIDATE, "health.json", "health.xml"]));
+    let validate = checkout.uv(".", uv.chain(["python", "-c", VALIDATE, "health.json", "health.xml", "deploy.jsonl"]));
     let output = validate.stderr_to_stdout().stdout_capture().unchecked().run().expect("uv starts");
     let messages = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{messages}\n{json}\n{}", checkout.read("health.xml"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use duct::{Expression, Handle};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
@@ -26,7 +26,7 @@ impl Server {
     }
 
     fn wait(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let ended = self.handle.wait_timeout(Duration::from_millis(50)).expect("the server can be waited for");
             assert!(ended.is_none(), "the server has ended");
@@ -41,7 +41,7 @@ impl Server {
     /// Status and body.
     pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a time-out");
         write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer in UTF-8");

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_before_the_end_counts() {
+    fn results_before_a_crash_count() {
         let failure =
             Some(Failure { failure_reason: "no response in 10 s from `python`".into(), output: String::new() });
         check(

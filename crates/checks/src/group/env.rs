@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_commented_out_is_not_missed() {
+    fn commented_out_variables_are_not_missing() {
         let sample = EnvFile::parse(b"A=1\nB=2\nC=3\nD=4\nE=5\nF=6\n");
         let file = EnvFile::parse(b"A=1\n#B=x\n  ## export C = 'y' # no\n# D is not wanted\n# EE=1\n#F\n");
         assert_eq!(missing_keys(&file, &sample), ["D", "E", "F"]);

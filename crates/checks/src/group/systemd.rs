@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_systemd_is_told_by_every_check() {
+    fn a_silent_systemd_is_reported_by_every_check() {
         let outcomes = silent(&["shop.service".into()], "no response in 10 s from `systemctl`");
         let outcomes: Vec<_> = outcomes.iter().map(|outcome| (&*outcome.name, outcome.status)).collect();
         let skipped = [REDIS, HTTP, DRIFT].map(|name| (name, Status::Skip));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_units_read_counts_more_than_env() {
+    fn the_system_env_file_takes_precedence_over_env() {
         let dir = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text| fs::write(dir.path().join(name), text).expect("written");
         write(".env", "DEPLOY_METHOD=bare\nA=1\nB=2\nC=3\n");

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_is_annotated_where_it_stands() {
+    fn failures_are_annotated_at_their_lines() {
         check(
             &sample(),
             false,

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_is_told() {
+    fn every_status_is_reported() {
         let expected = "\
 environment    dev      .env:4
 deploy method  bare     default

@@ -101,7 +101,7 @@ mod tests {
     const AXES: &str = r#"{"schema":1,"environment":{"value":"dev","source":".env:4"},"deploy_method":{"value":"bare","source":"default"},"mode":"dev","#;
 
     #[test]
-    fn every_status_is_told() {
+    fn every_status_is_reported() {
         check(
             &sample(),
             &[
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn any_character_is_told() {
+    fn any_character_is_reported() {
         let report = super::json(&nasty()).expect("written");
         assert_eq!(report.matches(char::is_control).collect::<Vec<_>>(), ["\u{85}", "\n"]);
         let report: Value = serde_json::from_str(&report).expect("JSON");

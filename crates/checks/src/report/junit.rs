@@ -157,7 +157,7 @@ hint: cargo xtask health --fix</failure>
 "#;
 
     #[test]
-    fn every_status_is_told() {
+    fn every_status_is_reported() {
         check(&sample(), false, SAMPLE);
     }
 

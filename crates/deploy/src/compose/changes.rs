@@ -122,7 +122,7 @@ mod tests {
     use super::recreated;
 
     #[test]
-    fn what_compose_would_recreate() {
+    fn recreated_containers_are_parsed() {
         let parsed = " DRY-RUN MODE -  Container shop-web-1  Recreate \n DRY-RUN MODE -  Container shop-web-1  Recreated \n \
                     DRY-RUN MODE -  Container shop-redis-1  Running \n";
         assert_eq!(recreated(parsed), ["shop-web-1"]);

@@ -179,7 +179,7 @@ mod tests {
     use super::shown;
 
     #[test]
-    fn commands_as_they_are_told() {
+    fn commands_are_shown_without_options() {
         assert_eq!(shown(&["compose", "-f", "a.yaml", "-f", "b", "build"]), "docker compose build");
         let id = "0123456789abcdef".repeat(4);
         assert_eq!(shown(&["stop", &id]), "docker stop 0123456789ab");

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_docker_diff_tells() {
+    fn output_of_docker_diff_is_parsed() {
         let parsed = "C /app\nA /app/db.sqlite3\nA /app/media\nA /app/media/a\nA /app/media.txt\nA /app/media/a/1.png\nA /app/empty\n\
                     A /app/__pycache__\nA /app/__pycache__/x.pyc\nC /tmp\nA /tmp/hold\nD /app/old\nC /etc\nC /etc/hosts\n\
                     A /app/gunicorn.pid\nA /usr/sbin/docker-init\nA /root/.bash_history\nC /run\nA /run/x\nA /app/a b\n";
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_can_look_names_have_to_do() {
+    fn unreadable_files_are_judged_by_their_names() {
         let files =
             ["/app/db.sqlite3", "/app/orders.json", "/tmp/media/a", "/app/st/admin/css/base.css", "/app/st/a.js"];
         let more = ["/app/st/media/a.png", "/app/staticfiles/b.js", "/tmp/x"];

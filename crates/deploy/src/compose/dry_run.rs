@@ -26,7 +26,7 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     steps.push(match target {
         Some(target) if options.rollback => format!("use the images of release {}", target.id),
         _ if options.no_build => format!("use the existing images: {built}"),
-        _ => format!("build {built}; a service whose image is new then is replaced as well"),
+        _ => format!("build {built}; a service with a new image is replaced as well"),
     });
     let changes = changes::find(client, stack, None)?;
     if !options.rollback {

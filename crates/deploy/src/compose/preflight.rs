@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Examines everything that the deploy needs; reports all problems at once.
 pub(super) fn check<'a>(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Compose<'a>> {
     let mut problems = Vec::new();
-    let (backend, warnings) = context.events.waiting("pre-flight", || examine(options, context, &mut problems))?;
+    let (backend, warnings) = context.events.waiting("preflight", || examine(options, context, &mut problems))?;
     for problem in warnings {
         context.events.warning(problem);
     }
@@ -57,7 +57,7 @@ fn examine<'a>(
     let (secrets, environment) = (target_of_checks.secrets.clone(), target_of_checks.environment.value);
     let is_here = docker::host(&Deadline::within(TIMEOUT)).is_none();
     let outcomes = outcomes(target_of_checks, context);
-    context.interrupt.check("pre-flight")?;
+    context.interrupt.check("preflight")?;
     let has_docker = !docker::version(&Deadline::within(TIMEOUT)).is_err_and(|error| error.is_not_installed());
     // An unknown `DEPLOY_METHOD` is reported above, and a missing Docker by the check of the engine.
     let is_first_report = |outcome: &&Outcome| match &*outcome.name {

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twin_is_the_same_service_on_other_files() {
+    fn a_canary_is_the_same_service_on_other_files() {
         let text = "[Unit]\nRequires=shop.socket\n[Service]\n# a comment\nUser=shop\nRestart=always\nSockets=shop.socket\n\
                     EnvironmentFile=-/etc/shop/env\nWorkingDirectory=/opt/shop\nExecStart=/opt/shop/.venv/bin/gunicorn \\\n  \
                     --chdir /opt/shop/app # x\nReadWritePaths=/opt/shop-media /srv/opt/shop\nStateDirectory=%N 5%%n\n\
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_unit_is() {
+    fn roles_of_units() {
         let role = |name: &str| Role::of(&unit(name, ""), &layout());
         assert_eq!(role("shop.service"), Role::Web);
         assert_eq!(role("shop.socket"), Role::Socket);

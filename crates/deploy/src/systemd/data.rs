@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_deploy_has_put_there() {
+    fn files_that_no_deploy_has_made_are_listed() {
         let dir = tempfile::tempdir().expect("a folder");
         let files = [
             "manage.py",

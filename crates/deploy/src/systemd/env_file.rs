@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_says_what_django_reads() {
+    fn a_new_file_has_the_values_that_django_reads() {
         let made = plan("# a note\nA=1\nexport B=two words # why\nC=\"it's $5\"\nD='${A}'\nE=\n", None, false);
         let lines = "A=1\nB='two words'\nC=\"it's $5\"\nD=1\nE=\n";
         assert_eq!(content(&made), format!("{HEADER}{lines}"));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_env_has_is_added_and_the_rest_is_kept() {
+    fn new_variables_are_added_and_existing_ones_kept() {
         let theirs = "# mine\nA=9\nX=kept";
         let added =
             plan("A=1\nB=2\nDJANGO_SECRET_KEY=ours\n", Some(&format!("{theirs}\nDJANGO_SECRET_KEY=theirs")), false);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_taken_over_in_its_place() {
+    fn different_values_are_overwritten_in_place() {
         let taken = plan("A=1\n", Some("A=9 # old\n# mine\nA=8\nX=kept\n"), true);
         assert_eq!(content(&taken), "A=1\n# mine\nX=kept\n");
         assert_eq!(taken.taken_over, ["A"]);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_would_swallow_what_is_added_is_named() {
+    fn a_line_that_would_swallow_added_lines_is_named() {
         let theirs = EnvFile::parse(b"A='open\n");
         let problems = EnvPlan::of(&EnvFile::parse(b"A=1\nB=2\n"), Some(&theirs), "/etc/shop/env", false).err();
         assert!(

@@ -88,7 +88,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         }
         Err(_) => None,
     };
-    context.events.waiting("pre-flight", || ());
+    context.events.waiting("preflight", || ());
     let (target_of_checks, ours) = env_checks(context, interrupt, &mut problems);
     let method = target_of_checks.deploy_method.clone();
     let env = environment(options, &layout, ours, root.as_ref(), context, &mut problems);
@@ -115,7 +115,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     problems.extend(places(&layout));
     let data = source.as_ref().map(|source| data::find(&layout, source, root.as_ref(), interrupt));
     let data = data.and_then(|data| keep(data, &mut problems));
-    interrupt.check("pre-flight")?;
+    interrupt.check("preflight")?;
     match (env, group, tools, source) {
         (Ok((env, read)), Some(group), Some(tools), Some(source)) if problems.is_empty() => {
             let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_without_canaries_removes_what_is_too_old() {
+    fn a_rollback_without_canaries_prunes_old_releases() {
         let layout = layout();
         let mut plan = rollback(&layout);
         assert_eq!(parsed(&plan.finish()), ["rm -rf /opt/shop-releases/0"]);

@@ -98,7 +98,7 @@ fn nothing_to_do_writes_nothing() {
 }
 
 #[test]
-fn undo_puts_back_what_nobody_has_changed_since() {
+fn undo_restores_an_unchanged_file() {
     let folder = Folder::new("K=1 # odd");
     let saved = set(&folder.path(), "2").unwrap();
     assert_eq!(saved.undo().unwrap(), Undo::Restored);
@@ -154,7 +154,7 @@ fn root_does_not_follow_a_link_to_another_users_file() {
 }
 
 #[test]
-fn what_cannot_be_replaced_stays() {
+fn targets_that_cannot_be_replaced_stay() {
     let folder = tempfile::tempdir().unwrap();
     check_error(&set(folder.path(), "1").unwrap_err(), "is not a file");
     check_error(&set(&folder.path().join("none/.env"), "1").unwrap_err(), "cannot lock the folder");
@@ -232,7 +232,7 @@ fn a_line_that_dotenvy_cannot_get_past_does_not_stop_the_edit() {
 }
 
 #[test]
-fn what_dotenvy_reads_differently_is_not_written() {
+fn values_that_dotenvy_reads_differently_are_not_written() {
     let folder = Folder::new("K=1\n");
     let replace_by = |content: &'static [u8]| {
         let edit = |file: &mut EnvFile| {

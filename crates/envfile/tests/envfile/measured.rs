@@ -124,7 +124,7 @@ fn models_read_as_the_real_readers() {
 }
 
 #[test]
-fn lookup_is_what_python_dotenv_reads() {
+fn lookup_equals_python_dotenv() {
     for row in rows() {
         let (_, cell) = row.cells.iter().find(|(reader, _)| *reader == Reader::PythonDotenv).expect("a column");
         let document = EnvFile::parse(&row.file);

@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_encoded_for_systemd_is_read_exactly_by_it(value in value()) {
+    fn values_encoded_for_systemd_are_read_exactly_by_it(value in value()) {
         if let Ok(encoded) = encode_for_systemd(&value) {
             let file = EnvFile::parse(format!("A=1\nK={encoded}\nZ=1\n").as_bytes());
             prop_assert!(file.reading(Reader::Systemd, "K") == Reading::Value(value), "{encoded}");
@@ -59,7 +59,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_encoded_is_read_exactly_by_all(value in value()) {
+    fn encoded_values_are_read_exactly_by_all(value in value()) {
         if let Ok(encoded) = encode(&value) {
             let file = EnvFile::parse(format!("K={encoded}\n").as_bytes());
             for reader in Reader::QUOTING {
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_set_is_read_and_the_rest_stays(document in sound_document(), key in "[A-Z]{1,2}", value in value()) {
+    fn set_then_get_and_other_lines_stay(document in sound_document(), key in "[A-Z]{1,2}", value in value()) {
         let before = EnvFile::parse(document.as_bytes());
         let mut file = before.clone();
         let changed = file.set(&key, &value, None);

@@ -9,7 +9,7 @@ const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
-fn what_a_program_prints_and_how_it_ends() {
+fn output_and_exit_status() {
     let finished = Command::new("sh", ["-c", "cat; echo $FRUIT; echo sour >&2; exit 3"])
         .envs([("FRUIT", "lemon")])
         .stdin("fresh ")
@@ -21,7 +21,7 @@ fn what_a_program_prints_and_how_it_ends() {
 }
 
 #[test]
-fn a_failing_program_without_words_is_told_by_its_status() {
+fn a_failing_program_without_output_is_reported_by_its_status() {
     let finished = Command::new("false", [""; 0]).run(&Deadline::within(LONG)).expect("false runs");
     assert_eq!(finished.failure_reason(), "exit status: 1");
 }
@@ -98,7 +98,7 @@ fn of_very_much_output_the_end_is_kept() {
 }
 
 #[test]
-fn what_was_printed_before_the_end_is_known() {
+fn output_before_a_kill_is_kept() {
     let error = Command::new("sh", ["-c", "echo so far; sleep 67.25"]).run(&Deadline::within(SHORT));
     assert_eq!(error.expect_err("it hangs").stdout(), "so far\n");
 }

@@ -49,7 +49,7 @@ fn check_error(talk: impl FnOnce(TcpStream) + Send + 'static, within: std::time:
 }
 
 #[test]
-fn what_is_no_answer() {
+fn invalid_responses_are_errors() {
     check_error(hold, SHORT, "no response in 0.2 s from `ADDRESS`");
     check_error(|stream| drip(stream, b'H'), LONG, "not an HTTP response from `ADDRESS`");
     check_error(|stream| answering(stream, "SSH-2.0-OpenSSH_9.2\r\n"), LONG, "not an HTTP response from `ADDRESS`");

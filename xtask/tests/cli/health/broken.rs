@@ -249,7 +249,7 @@ skip   core.lock      there is no uv to ask
 }
 
 #[test]
-fn what_a_failing_program_prints_is_shown_without_secrets() {
+fn output_of_a_failing_program_is_redacted() {
     let sandbox = Sandbox::project().file(".env", format!("{WELL}A_TOKEN=hunter2\n"));
     sandbox.relink(".venv", "venv-failing").check(
         "health --only django",

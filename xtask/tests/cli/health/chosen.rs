@@ -6,7 +6,7 @@ use super::{healthy, mode};
 use crate::sandbox::Sandbox;
 
 #[test]
-fn what_is_chosen() {
+fn checks_are_selected_by_name() {
     let sandbox = healthy();
     sandbox.check(
         "health --only env.file,core.uv --skip core",
@@ -173,7 +173,7 @@ prod+docker in [ROOT]
 }
 
 #[test]
-fn warnings_fail_only_if_they_shall() {
+fn warnings_fail_only_with_strict() {
     let sandbox = healthy();
     mode(&sandbox, ".env", 0o644);
     sandbox.xtask("health --only env").assert().code(0);
@@ -182,7 +182,7 @@ fn warnings_fail_only_if_they_shall() {
 
 /// A run without results does not look healthy: a check that could not run reports the reason, if no other check does.
 #[test]
-fn a_narrowed_run_tells_the_cause() {
+fn a_narrowed_run_reports_the_cause() {
     let sandbox = Sandbox::project().relink(".venv", "venv-failing");
     let failing = |args: &str| sandbox.xtask(args).assert().code(1);
     for args in [

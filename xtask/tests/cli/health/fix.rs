@@ -56,7 +56,7 @@ fix: add to .env: DJANGO_ENV=dev, DJANGO_DEBUG=1, GREETING=hello all, A_TOKEN=
 }
 
 #[test]
-fn nobody_to_ask_is_no_consent() {
+fn no_terminal_is_no_consent() {
     let sandbox = broken();
     sandbox.check(
         "health --fix --only env.mode",
@@ -86,7 +86,7 @@ hint: cargo xtask health --project '[ROOT]' --fix --yes --only env.mode
 
 /// The values of the sample are no answers: the environment stays, and no secret is taken from the sample.
 #[test]
-fn what_is_mended_and_what_the_report_says_then() {
+fn repairs_and_the_report_after_them() {
     let sandbox = broken();
     sandbox.check(
         "health --fix --yes --only env",
@@ -294,9 +294,9 @@ fix: nothing, as any of them may change something: they are the operator's to de
 
 /// Waits until the problem is fixed.
 #[test]
-fn waiting_for_it_to_get_well() {
+fn waits_until_healthy() {
     let sandbox = Sandbox::project();
-    let args = ["health", "--only", "env.file", "--wait", "60s", "--project"].map(OsString::from);
+    let args = ["health", "--only", "env.file", "--wait", "1h", "--project"].map(OsString::from);
     let command = cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([sandbox.root().into()]));
     let reader = command.env("PATH", sandbox.path()).stderr_to_stdout().unchecked().reader().expect("started");
     let mut output = BufReader::new(reader);
@@ -311,7 +311,7 @@ fn waiting_for_it_to_get_well() {
 
 #[test]
 fn waiting_in_vain() {
-    let messages = "not healthy yet: env.file; retrying for 0 s\n";
+    let messages = "not healthy yet: env.file; retrying for [LEFT]\n";
     Sandbox::project().xtask("health --only env.file --wait 300ms").assert().code(1).stderr_eq(messages);
 }
 
@@ -321,7 +321,7 @@ fn waiting_for_a_warning_in_vain() {
     let sandbox = healthy();
     mode(&sandbox, ".env", 0o644);
     sandbox.xtask("health --only env.mode --wait 300ms").assert().code(0).stderr_eq("");
-    let messages = "not healthy yet: env.mode; retrying for 0 s\n";
+    let messages = "not healthy yet: env.mode; retrying for [LEFT]\n";
     sandbox.xtask("health --only env.mode --wait 300ms --strict").assert().code(1).stderr_eq(messages);
 }
 

@@ -13,8 +13,17 @@ pub(crate) fn from_nothing() {
     assert_eq!(stack.checkout.read(".env"), env_file);
     assert_eq!(stack.records(), [""; 0]);
 
-    let output = stack.deployed(QUICK);
+    let output = stack.deployed(&format!("{QUICK} --format json"));
     contains_all(&output, &["DEPLOY_METHOD"]);
+    for line in output.lines() {
+        assert!(line.starts_with("{\"event\":\"") && line.ends_with('}'), "not a JSON object: {line}");
+    }
+    let verdict = output.lines().last().unwrap_or_default();
+    contains_all(
+        verdict,
+        &["\"event\":\"verdict\"", "\"exit_code\":0", "\"outcome\":\"deployed\"", "published on port"],
+    );
+    contains_all(&output, &["{\"event\":\"step-finished\",\"title\":\"build\",\"is_ok\":true,"]);
     assert_eq!(stack.checkout.value("DEPLOY_METHOD").as_deref(), Some("docker"));
     assert_eq!(stack.serving(), "release 1");
     let (status, ready) = stack.site.get("/readyz");

@@ -12,7 +12,7 @@ use crate::client::Site;
 use crate::engine::{IMAGE, image};
 
 /// How long something that is bound to happen may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// For a deploy that is not the subject of a case: a short watch.
 pub(crate) const QUICK: &str = "--stability 1s";
@@ -257,7 +257,7 @@ pub(crate) fn hides_secrets(output: &str) {
 /// Polls until the condition holds. The condition takes its time, so that there is no pause.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
     }

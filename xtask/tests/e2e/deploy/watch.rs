@@ -9,7 +9,7 @@ use duct::{Expression, Handle, ReaderHandle, cmd};
 use crate::deploy::stack::{Stack, hides_secrets};
 
 /// How long a case waits for an event; longer than any deploy takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A deploy in the background, in a process group of its own as a terminal gives it one; killed when dropped.
 pub(crate) struct Deploy(Handle);
@@ -67,7 +67,7 @@ impl Events {
     /// `event` is Docker's word: `start`, `kill` (which `docker stop` begins with), `die`.
     pub(crate) fn of(stack: &Stack, service: &str, event: &str) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let [since, until] = [now, now + PATIENCE].map(|time| format!("{}.{:09}", time.as_secs(), time.subsec_nanos()));
+        let [since, until] = [now, now + TIMEOUT].map(|time| format!("{}.{:09}", time.as_secs(), time.subsec_nanos()));
         let filters = [
             "type=container".to_owned(),
             format!("event={event}"),

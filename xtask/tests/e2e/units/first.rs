@@ -16,7 +16,7 @@ pub(crate) fn from_nothing() {
     assert_eq!(server.serving(), "release 1");
     assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
     server.ends_with_tasks(1);
-    nothing_but_what_was_planned(&server, &plan);
+    only_planned_commands_ran(&server, &plan);
     owners(&server);
     exposure(&server);
 
@@ -35,7 +35,7 @@ pub(crate) fn from_nothing() {
 }
 
 /// The log of sudo has the commands of the plan, and no others.
-fn nothing_but_what_was_planned(server: &Server, plan: &str) {
+fn only_planned_commands_ran(server: &Server, plan: &str) {
     let log = server.machine.script("journalctl --no-pager --output cat --identifier sudo");
     let is_command = |line: &&str| line.contains("USER=root") && line.contains("COMMAND=/");
     let done: Vec<String> = log.lines().filter(is_command).map(|line| without_id(&command(line))).collect();

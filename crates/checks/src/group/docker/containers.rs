@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_adds_and_takes_away() {
+    fn the_engine_adds_details_and_removes_one_off_containers() {
         check(LOOP, &[(11, 3, "")]);
         check(WEB, &[(0, 0, "no way, ********\n")]);
         check(r#"{"ID":"8c65b9c228ad","Service":"web","State":"exited"}"#, &[]);

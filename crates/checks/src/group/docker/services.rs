@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_end_and_nobody_misses_what_is_scaled_to_0() {
+    fn completed_jobs_and_services_scaled_to_0_are_no_failures() {
         let exited = |code| [container("exited", "", "Exited 5 seconds ago", 0, code)];
         check(&service(1, true), &exited(0), "ok has completed |  | ");
         check(&service(1, true), &exited(1), "err has exited with code 1 |  | logs --tail 50 web");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_checkout_has_started_is_told() {
+    fn containers_of_another_checkout_are_reported() {
         let mut container = container("running", "", "Up 2 hours", 0, 0);
         container.detail.elsewhere = Some("/other/c.yaml".to_owned());
         check(

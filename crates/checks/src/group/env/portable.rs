@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_bash_reads_differently_is_a_warning() {
+    fn a_difference_of_bash_alone_is_a_warning() {
         check("A=1\n", DJANGO, &[]);
         check(
             "A=1\nB=a b\n",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_files_are_mended_by_a_command() {
+    fn whole_files_are_fixed_by_a_command() {
         check(
             "K=1\r\n",
             DJANGO,

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_of_units() {
+    fn drift_of_units_is_reported() {
         let same = ("shop.service", Drift::Same);
         check(std::slice::from_ref(&same), &[], "ok: the installed units are those of `deploy/systemd`", None);
         check(

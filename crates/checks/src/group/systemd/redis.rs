@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked() {
+    fn unsupported_urls() {
         let check = |url, expected| {
             let outcome = outcome(Some(url), &[], &Deadline::within(Duration::from_secs(20)));
             check(&outcome, expected, None);
