@@ -161,14 +161,22 @@ fn described(
     if listed.is_empty() {
         return Ok((listed, String::new()));
     }
-    let ids = listed.iter().map(|container| container.id.as_str());
-    let args = ["inspect", "--type", "container", "--format", containers::DETAIL].into_iter().chain(ids);
-    match Command::new("docker", args).run(deadline) {
-        // A container that was removed since makes the command fail; the others are described nevertheless.
-        Ok(finished) if finished.is_success() || finished.stderr().to_lowercase().contains("no such") => {
-            Ok((listed, finished.stdout().to_owned()))
-        }
+    let run = |args: Vec<&str>| match Command::new("docker", args).run(deadline) {
+        Ok(finished) if finished.is_success() => Ok(finished.stdout().to_owned()),
         Ok(finished) => Err(unknown(&finished.failure_reason())),
         Err(error) => Err(unknown(&error.to_string())),
-    }
+    };
+    let inspect = ["inspect", "--type", "container", "--format", containers::DETAIL];
+    let ids: Vec<&str> = listed.iter().map(|container| container.id.as_str()).collect();
+    let described = run([&inspect, ids.as_slice()].concat()).or_else(|error| {
+        // A container that was removed since makes the command fail; the others are described nevertheless.
+        let existing = run(vec!["ps", "--all", "--quiet", "--no-trunc"])?;
+        let existing: Vec<&str> =
+            ids.iter().copied().filter(|id| existing.lines().any(|line| line.starts_with(id))).collect();
+        if existing.len() == ids.len() {
+            return Err(error);
+        }
+        if existing.is_empty() { Ok(String::new()) } else { run([&inspect, existing.as_slice()].concat()) }
+    })?;
+    Ok((listed, described))
 }

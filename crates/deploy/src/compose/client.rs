@@ -98,14 +98,22 @@ impl<'a> Client<'a> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let args = [&["inspect", "--type", "container"], ids.as_slice()].concat();
-        let finished = self.ask(&args, b"", QUICK)?;
-        let is_gone = finished.stderr().to_lowercase().contains("no such");
-        if !finished.is_success() && !is_gone {
-            self.printed(&args[..3], &finished)?;
+        let command = ["inspect", "--type", "container"];
+        let inspect = |ids: &[&str]| self.ask(&[&command, ids].concat(), b"", QUICK);
+        let mut finished = inspect(&ids)?;
+        if !finished.is_success() {
+            // Docker's exit status does not distinguish a container that is gone from other failures; its list does.
+            let existing = self.docker(["ps", "--all", "--quiet", "--no-trunc"], QUICK)?;
+            let existing: Vec<&str> =
+                ids.into_iter().filter(|id| existing.lines().any(|line| line.starts_with(id))).collect();
+            if existing.is_empty() {
+                return Ok(Vec::new());
+            }
+            finished = inspect(&existing)?;
         }
+        let inspected = self.printed(&command, &finished)?;
         let inspected: Vec<Inspected> =
-            serde_json::from_str(finished.stdout()).context("`docker inspect` is not understood")?;
+            serde_json::from_str(&inspected).context("`docker inspect` is not understood")?;
         Ok(inspected.into_iter().map(Container::from).collect())
     }
 
@@ -130,8 +138,14 @@ impl<'a> Client<'a> {
     pub(super) fn image(&self, reference: &str) -> anyhow::Result<Option<String>> {
         let args = ["image", "inspect", "--format", "{{.Id}}", reference];
         let finished = self.ask(&args, b"", QUICK)?;
-        if !finished.is_success() && finished.stderr().to_lowercase().contains("no such") {
-            return Ok(None);
+        if !finished.is_success() {
+            // Docker's exit status does not distinguish a missing image from other failures; its list does.
+            let format = "{{.ID}}\n{{.Repository}}:{{.Tag}}";
+            let existing = self.docker(["image", "ls", "--all", "--no-trunc", "--format", format], QUICK)?;
+            let latest = format!("{reference}:latest");
+            if !existing.lines().any(|line| line == reference || line == latest) {
+                return Ok(None);
+            }
         }
         Ok(Some(self.printed(&args, &finished)?.trim().to_owned()))
     }
