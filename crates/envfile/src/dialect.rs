@@ -38,13 +38,13 @@ pub(crate) fn read(reader: Reader, text: &Text) -> Vec<Statement> {
 
 /// Returns the final value of `key` after `reader` has parsed the whole file.
 pub(crate) fn outcome(reader: Reader, bytes: &[u8], key: &str) -> Reading {
-    let takes_byte_order_mark = matches!(reader, Reader::Bash | Reader::Systemd);
+    let takes_byte_order_mark = reader.takes_byte_order_mark();
     let text = if takes_byte_order_mark { bytes } else { split_byte_order_mark(bytes).1 };
     let mut statements = read(reader, &Text::new(text));
     let refused = statements.iter().position(|statement| statement.reading == Reading::Refused);
     if let Some(refused) = refused {
         // These two have set the variables above the line at which they stop.
-        let kept = if matches!(reader, Reader::Bash | Reader::Dotenvy) { refused } else { 0 };
+        let kept = if reader.keeps_lines_above_an_error() { refused } else { 0 };
         statements.truncate(kept);
     }
     let mut of_key = statements.into_iter().filter(|statement| statement.key.as_deref() == Some(key));

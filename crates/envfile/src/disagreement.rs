@@ -6,9 +6,10 @@ use crate::class::Class;
 use crate::classify::classify;
 use crate::cursor::Text;
 use crate::dialect::{self, Statement};
-use crate::key::is_name;
-use crate::line::{self, Line};
-use crate::{EnvFile, LineKind, Reader, Reading, edit};
+use crate::line::Line;
+use crate::rewrite;
+use crate::survey::{Survey, is_agreed, reading};
+use crate::{EnvFile, Reader, Reading};
 
 /// A line that the readers do not read alike.
 #[derive(Clone, PartialEq)]
@@ -32,7 +33,7 @@ impl Disagreement {
     /// Whether a reader refuses the file, misses the variable, or executes the line.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        self.readings.iter().any(|(_, reading)| matches!(reading, Reading::Refused | Reading::Runs | Reading::Unset))
+        self.readings.iter().any(|(_, reading)| reading.is_failure() || *reading == Reading::Unset)
     }
 }
 
@@ -48,77 +49,6 @@ impl fmt::Debug for Disagreement {
     }
 }
 
-/// The readings of a file by several readers.
-pub(crate) struct Survey {
-    pub(crate) lines: Vec<Line>,
-    statements: Vec<(Reader, Vec<Statement>)>,
-}
-
-impl Survey {
-    /// Asks `readers` about `file`. Its byte order mark and its CRs are left out: they concern the file, not a line.
-    pub(crate) fn new(file: &EnvFile, readers: &[Reader]) -> Survey {
-        let mut bytes = Vec::new();
-        for line in file.lines() {
-            let is_crlf = line.ending() == b"\r\n";
-            bytes.extend(if is_crlf { line.with_ending(b"\n") } else { line.raw().to_vec() });
-        }
-        let text = Text::new(&bytes);
-        let statements = readers.iter().map(|&reader| (reader, dialect::read(reader, &text))).collect();
-        Survey { lines: line::split(&bytes), statements }
-    }
-
-    /// Returns the readings of `key` on `line`, without those of readers for which it is a part of an earlier line.
-    pub(crate) fn readings(&self, line: &Line, key: Option<&str>) -> Vec<(Reader, Reading)> {
-        let of_reader = |(reader, statements): &(Reader, Vec<Statement>)| {
-            let is_part = statements.iter().any(|statement| swallows(statement, line));
-            (!is_part).then(|| (*reader, reading(statements, line, key)))
-        };
-        self.statements.iter().filter_map(of_reader).collect()
-    }
-
-    /// The first reader for which `line` is a part of an earlier line, and that line.
-    pub(crate) fn swallowed(&self, line: &Line) -> Option<(Reader, usize)> {
-        self.statements.iter().find_map(|(reader, statements)| {
-            let statement = statements.iter().find(|statement| swallows(statement, line))?;
-            Some((*reader, statement.lines.0))
-        })
-    }
-
-    /// Returns the variable on `line`, by the document or else by the first reader that finds one.
-    fn key(&self, line: &Line) -> Option<String> {
-        let of_readers = || {
-            let mut all = self.statements.iter().flat_map(|(_, statements)| statements_on(statements, line));
-            all.find_map(|statement| statement.key.clone().filter(|key| is_name(key)))
-        };
-        line.name().map(str::to_owned).or_else(|| if line.text().contains('=') { of_readers() } else { None })
-    }
-}
-
-fn swallows(statement: &Statement, line: &Line) -> bool {
-    statement.lines.0 < line.number() && line.number() <= statement.lines.1
-}
-
-fn statements_on<'a>(statements: &'a [Statement], line: &Line) -> impl Iterator<Item = &'a Statement> {
-    let lines = line.number()..=line.number() + line.text().matches('\n').count();
-    statements.iter().filter(move |statement| lines.contains(&statement.lines.0))
-}
-
-fn reading(statements: &[Statement], line: &Line, key: Option<&str>) -> Reading {
-    let on_line: Vec<&Statement> = statements_on(statements, line).collect();
-    let worst = [Reading::Refused, Reading::Runs];
-    if let Some(worst) = worst.into_iter().find(|worst| on_line.iter().any(|statement| statement.reading == *worst)) {
-        return worst;
-    }
-    let found = on_line.iter().rfind(|statement| statement.key.as_deref() == key);
-    found.map_or(Reading::Unset, |statement| statement.reading.clone())
-}
-
-/// Whether the readers agree, and none of them chokes.
-pub(crate) fn is_agreed(readings: &[(Reader, Reading)]) -> bool {
-    let is_read = |reading: &Reading| !matches!(reading, Reading::Refused | Reading::Runs);
-    readings.iter().all(|(_, reading)| is_read(reading)) && readings.windows(2).all(|pair| pair[0].1 == pair[1].1)
-}
-
 /// Everything that `readers` disagree on, by line.
 pub(crate) fn find(file: &EnvFile, readers: &[Reader]) -> Vec<Disagreement> {
     let survey = Survey::new(file, readers);
@@ -131,7 +61,7 @@ pub(crate) fn find(file: &EnvFile, readers: &[Reader]) -> Vec<Disagreement> {
 }
 
 fn on_line(survey: &Survey, line: &Line, readers: &[Reader]) -> Option<Disagreement> {
-    if matches!(line.kind(), LineKind::Comment | LineKind::Blank) {
+    if line.kind().has_no_content() {
         return swallowing_comment(survey, line);
     }
     let key = survey.key(line);
@@ -147,7 +77,7 @@ fn on_line(survey: &Survey, line: &Line, readers: &[Reader]) -> Option<Disagreem
 fn swallowing_comment(survey: &Survey, line: &Line) -> Option<Disagreement> {
     let next = survey.lines.iter().find(|next| next.number() > line.number())?;
     let swallows = |statement: &Statement| statement.lines.0 == line.number() && statement.lines.1 >= next.number();
-    if matches!(next.kind(), LineKind::Comment | LineKind::Blank) {
+    if next.kind().has_no_content() {
         return on_bytes(survey, line);
     }
     let is_swallower = |statements: &[Statement]| statements.iter().any(swallows);
@@ -173,7 +103,7 @@ fn on_bytes(survey: &Survey, line: &Line) -> Option<Disagreement> {
 
 /// The line that all `readers` read as python-dotenv reads `line`.
 fn rewritten(line: &Line, readers: &[Reader]) -> Option<String> {
-    let rewritten = edit::rewritten(line)?;
+    let rewritten = rewrite::rewritten(line)?;
     let file = EnvFile::parse(rewritten.as_bytes());
     let survey = Survey::new(&file, readers);
     let is_agreed = |line: &Line| is_agreed(&survey.readings(line, line.key()));
@@ -191,12 +121,12 @@ fn duplicates(survey: &Survey) -> Vec<Disagreement> {
         let Some(first) = survey.lines[..index].iter().find(|line| line.key() == Some(key)) else { continue };
         let of_first = survey.readings(first, Some(key));
         let mut readings = survey.readings(last, Some(key));
-        for reading in readings.iter_mut().filter(|(reader, _)| *reader == Reader::Dotenvy) {
-            if let Some(first) = of_first.iter().find(|(reader, _)| *reader == Reader::Dotenvy) {
-                reading.1 = first.1.clone();
+        for (reader, reading) in readings.iter_mut().filter(|(reader, _)| reader.keeps_first_assignment()) {
+            if let Some((_, first)) = of_first.iter().find(|(other, _)| other == reader) {
+                *reading = first.clone();
             }
         }
-        if !is_agreed(&readings) && readings.iter().any(|(reader, _)| *reader == Reader::Dotenvy) {
+        if !is_agreed(&readings) && readings.iter().any(|(reader, _)| reader.keeps_first_assignment()) {
             let (line, key) = (last.number(), Some(key.to_owned()));
             found.push(Disagreement { line, key, class: Class::DuplicateKey, readings, rewritten: None });
         }
@@ -208,7 +138,7 @@ fn duplicates(survey: &Survey) -> Vec<Disagreement> {
 fn byte_order_mark(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
     let first = survey.lines.first().filter(|_| file.has_byte_order_mark())?;
     let text = Text::new(&[b"\xEF\xBB\xBF", first.raw()].concat());
-    file_level(survey, first, Class::ByteOrderMark, &[Reader::Bash, Reader::Systemd], &text)
+    file_level(survey, first, Class::ByteOrderMark, Reader::takes_byte_order_mark, &text)
 }
 
 /// The first line for which bash reads the CR of CRLF, too.
@@ -218,16 +148,22 @@ fn crlf(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
         // The line alone, at its place in the file.
         let above = "\n".repeat(line.number() - 1);
         let text = Text::new(&[above.as_bytes(), raw.raw()].concat());
-        file_level(survey, line, Class::Crlf, &[Reader::Bash], &text)
+        file_level(survey, line, Class::Crlf, Reader::takes_carriage_return, &text)
     })
 }
 
 /// Makes a disagreement on `line` from the readings of the affected readers in `text`.
-fn file_level(survey: &Survey, line: &Line, class: Class, affected: &[Reader], text: &Text) -> Option<Disagreement> {
+fn file_level(
+    survey: &Survey,
+    line: &Line,
+    class: Class,
+    is_affected: fn(Reader) -> bool,
+    text: &Text,
+) -> Option<Disagreement> {
     let key = line.name().map(str::to_owned);
     let before = survey.readings(line, key.as_deref());
     let mut readings = before.clone();
-    for (reader, found) in readings.iter_mut().filter(|(reader, _)| affected.contains(reader)) {
+    for (reader, found) in readings.iter_mut().filter(|(reader, _)| is_affected(*reader)) {
         *found = reading(&dialect::read(*reader, text), line, key.as_deref());
     }
     (readings != before).then(|| Disagreement { line: line.number(), key, class, readings, rewritten: None })

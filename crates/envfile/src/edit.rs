@@ -1,14 +1,11 @@
 //! Setting a variable: the place of its line, the changes around it, and the verification that all readers see it.
 
-use crate::disagreement::Survey;
 use crate::key::{is_name, is_read_only};
 use crate::line::{Assignment, Line};
-use crate::quote::{EXEC_LIMIT, encode, has_interpolation};
-use crate::{Change, EnvFile, LineKind, Note, Reader, Reading, SetError, ValueError};
-
-/// The readers that a service runs with. One of them missing the new line is an error; where only bash or dotenvy
-/// stumble over an earlier line of the operator's, such as `NAME=it's`, that is his, and no reason to refuse.
-const RUNNING: &[Reader] = &[Reader::PythonDotenv, Reader::Compose, Reader::Systemd];
+use crate::quote::{EXEC_LIMIT, encode};
+use crate::rewrite::{ends_in_escape, moved_comment};
+use crate::survey::Survey;
+use crate::{Change, EnvFile, LineKind, Note, Reader, SetError, ValueError};
 
 /// Returns the document with `key` set to `value`, and the change; `None` if nothing has to change.
 pub(crate) fn set(
@@ -45,30 +42,14 @@ pub(crate) fn set(
     Ok((edited != *file).then_some((edited, change)))
 }
 
-/// The text of `line` as [`set`] would write it with the value that it has, if it can.
-pub(crate) fn rewritten(line: &Line) -> Option<String> {
-    let Assignment { key, value, .. } = line.assignment()?;
-    if !is_name(key) || is_read_only(key) || has_interpolation(value) {
-        return None;
-    }
-    let assignment = format!("{key}={}", encode(value).ok()?);
-    let mut lines: Vec<Vec<u8>> = moved_comment(line).into_iter().collect();
-    lines.push([line.indent(), assignment.as_bytes()].concat());
-    String::from_utf8(lines.join(&b'\n')).ok()
-}
-
 /// Whether all readers read `value` on the line with this number.
 fn is_settled(file: &EnvFile, number: usize, key: &str, value: &str) -> bool {
     let survey = Survey::new(file, Reader::QUOTING);
     let line = survey.lines.iter().find(|line| line.number() == number && line.key() == Some(key));
     line.is_some_and(|line| {
         let readings = survey.readings(line, Some(key));
-        readings.len() == Reader::QUOTING.len() && readings.iter().all(|(_, reading)| is_value(reading, value))
+        readings.len() == Reader::QUOTING.len() && readings.iter().all(|(_, reading)| reading.is(value))
     })
-}
-
-fn is_value(reading: &Reading, value: &str) -> bool {
-    matches!(reading, Reading::Value(read) if read == value)
 }
 
 /// A document being edited.
@@ -195,7 +176,7 @@ impl<'a> Edit<'a> {
 
 /// A reader that does not read `value` on the line with this number, and the line that is to blame.
 fn misread(file: &EnvFile, number: usize, key: &str, value: &str) -> Option<(usize, Reader)> {
-    let survey = Survey::new(file, RUNNING);
+    let survey = Survey::new(file, Reader::SERVICE);
     let Some(line) = survey.lines.iter().find(|line| line.number() == number && line.key() == Some(key)) else {
         let around = survey.lines.iter().rfind(|line| line.number() <= number);
         return Some((around.map_or(number, Line::number), Reader::PythonDotenv));
@@ -204,18 +185,8 @@ fn misread(file: &EnvFile, number: usize, key: &str, value: &str) -> Option<(usi
         return Some((line, reader));
     }
     let readings = survey.readings(line, Some(key));
-    let (reader, _) = readings.iter().find(|(_, reading)| !is_value(reading, value))?;
+    let (reader, _) = readings.iter().find(|(_, reading)| !reading.is(value))?;
     Some((number, *reader))
-}
-
-/// The inline comment of `line` as a line of its own.
-fn moved_comment(line: &Line) -> Option<Vec<u8>> {
-    let comment = line.inline_comment()?;
-    let mut moved = [line.indent(), comment].concat();
-    if ends_in_escape(&moved) {
-        moved.push(b' ');
-    }
-    Some(moved)
 }
 
 /// The comment lines directly above `key`, which may be commented out itself.
@@ -251,11 +222,6 @@ fn is_commented_out(line: &Line, key: &str) -> bool {
 /// Whether systemd before 254 takes the line after this comment for a part of it.
 fn goes_on(line: &Line) -> bool {
     line.kind() == LineKind::Comment && line.ending() != b"\r\n" && ends_in_escape(&line.with_ending(b""))
-}
-
-/// Whether `text` ends in a backslash that is not itself escaped.
-fn ends_in_escape(text: &[u8]) -> bool {
-    text.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
 #[cfg(test)]

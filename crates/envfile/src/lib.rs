@@ -47,7 +47,9 @@ mod quote;
 mod read_back;
 mod reader;
 mod reading;
+mod rewrite;
 mod save;
+mod survey;
 
 pub use change::{Change, Note};
 pub use class::{Class, UnknownClass};

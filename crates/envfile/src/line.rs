@@ -21,6 +21,13 @@ pub enum LineKind {
     Unreadable,
 }
 
+impl LineKind {
+    /// Returns whether readers skip the line: a comment, or a blank one.
+    pub(crate) fn has_no_content(self) -> bool {
+        matches!(self, LineKind::Comment | LineKind::Blank)
+    }
+}
+
 /// A line of a document. A quoted value that spans several physical lines is one line.
 #[derive(Clone, PartialEq)]
 pub struct Line {

@@ -20,29 +20,77 @@ pub enum Reader {
     DockerRun,
 }
 
-const NAMES: &[(Reader, &str)] = &[
-    (Reader::PythonDotenv, "python-dotenv"),
-    (Reader::Compose, "compose"),
-    (Reader::Systemd, "systemd"),
-    (Reader::Bash, "bash"),
-    (Reader::Dotenvy, "dotenvy"),
-    (Reader::DockerRun, "docker run"),
+/// The measured facts about a reader.
+#[expect(clippy::struct_excessive_bools, reason = "the columns of a table")]
+struct Facts {
+    name: &'static str,
+    /// Whether a byte order mark is a part of the first line for it.
+    byte_order_mark: bool,
+    /// Whether the CR of CRLF is a part of the value for it.
+    carriage_return: bool,
+    /// Whether it sets the variables above a line that it rejects; the others refuse the whole file.
+    lines_above_an_error: bool,
+    /// Whether the first assignment of a variable counts for it; for the others it is the last one.
+    first_assignment: bool,
+}
+
+#[rustfmt::skip]
+const TABLE: &[(Reader, Facts)] = &[
+    (Reader::PythonDotenv, facts("python-dotenv", [false, false, false, false])),
+    (Reader::Compose,      facts("compose",       [false, false, false, false])),
+    (Reader::Systemd,      facts("systemd",       [true,  false, false, false])),
+    (Reader::Bash,         facts("bash",          [true,  true,  true,  false])),
+    (Reader::Dotenvy,      facts("dotenvy",       [false, false, true,  true])),
+    (Reader::DockerRun,    facts("docker run",    [false, false, false, false])),
 ];
+
+const fn facts(name: &'static str, columns: [bool; 4]) -> Facts {
+    let [byte_order_mark, carriage_return, lines_above_an_error, first_assignment] = columns;
+    Facts { name, byte_order_mark, carriage_return, lines_above_an_error, first_assignment }
+}
 
 impl Reader {
     /// All readers.
     pub const ALL: &'static [Reader] =
         &[Self::PythonDotenv, Self::Compose, Self::Systemd, Self::Bash, Self::Dotenvy, Self::DockerRun];
 
-    /// The readers that [`encode`](crate::encode) writes for: all but `docker run`, which takes quotes literally.
+    /// The readers that [`encode`](crate::encode) writes for: all except `docker run`, which takes quotes literally.
     pub const QUOTING: &'static [Reader] =
         &[Self::PythonDotenv, Self::Compose, Self::Systemd, Self::Bash, Self::Dotenvy];
+
+    /// The readers of a running service. If one of them misses a new line, setting a variable is an error; an earlier line of
+    /// the operator's that only bash or dotenvy reject, such as `NAME=it's`, is no reason to refuse.
+    pub(crate) const SERVICE: &'static [Reader] = &[Self::PythonDotenv, Self::Compose, Self::Systemd];
+
+    fn facts(self) -> &'static Facts {
+        // A test holds the table to the enum.
+        TABLE.iter().find(|(reader, _)| *reader == self).map_or(&TABLE[0].1, |(_, facts)| facts)
+    }
+
+    /// Returns whether a byte order mark is a part of the first line for this reader.
+    pub(crate) fn takes_byte_order_mark(self) -> bool {
+        self.facts().byte_order_mark
+    }
+
+    /// Returns whether the CR of a CRLF line ending is a part of the value for this reader.
+    pub(crate) fn takes_carriage_return(self) -> bool {
+        self.facts().carriage_return
+    }
+
+    /// Returns whether this reader sets the variables above a line that it rejects.
+    pub(crate) fn keeps_lines_above_an_error(self) -> bool {
+        self.facts().lines_above_an_error
+    }
+
+    /// Returns whether the first assignment of a variable counts for this reader, instead of the last one.
+    pub(crate) fn keeps_first_assignment(self) -> bool {
+        self.facts().first_assignment
+    }
 }
 
 impl fmt::Display for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(reader, _)| reader == self).map_or("", |(_, name)| name);
-        f.pad(name)
+        f.pad(self.facts().name)
     }
 }
 
@@ -50,7 +98,7 @@ impl FromStr for Reader {
     type Err = UnknownReader;
 
     fn from_str(name: &str) -> Result<Reader, UnknownReader> {
-        let found = NAMES.iter().find(|(_, known)| *known == name);
+        let found = TABLE.iter().find(|(_, facts)| facts.name == name);
         found.map(|(reader, _)| *reader).ok_or_else(|| UnknownReader(name.to_owned()))
     }
 }
@@ -61,7 +109,7 @@ pub struct UnknownReader(String);
 
 impl fmt::Display for UnknownReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = NAMES.iter().map(|(_, name)| format!("`{name}`")).collect();
+        let names: Vec<String> = TABLE.iter().map(|(_, facts)| format!("`{}`", facts.name)).collect();
         write!(f, "unknown reader, expected one of {}: `{}`", names.join(", "), self.0)
     }
 }
@@ -74,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_reader_has_a_name() {
-        assert_eq!(NAMES.len(), Reader::ALL.len());
+        assert!(TABLE.iter().map(|(reader, _)| reader).eq(Reader::ALL));
         for reader in Reader::ALL {
             assert_eq!(reader.to_string().parse(), Ok(*reader));
         }

@@ -17,6 +17,18 @@ pub enum Reading {
     Runs,
 }
 
+impl Reading {
+    /// Returns whether it is exactly this value.
+    pub(crate) fn is(&self, value: &str) -> bool {
+        matches!(self, Reading::Value(read) if read == value)
+    }
+
+    /// Returns whether the reader rejects the line, or executes a part of it.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Reading::Refused | Reading::Runs)
+    }
+}
+
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
