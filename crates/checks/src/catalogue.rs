@@ -79,31 +79,31 @@ const PLACEHOLDER: &str = ".<name>";
 /// Every check in the order of a report: its name and its subject.
 #[rustfmt::skip]
 pub const CATALOGUE: [(&str, &str); 25] = [
-    ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` are words that we know"),
-    ("env.file",              "`.env` is there and can be read"),
-    ("env.mode",              "`.env` no other user can read `.env`; an error in prod"),
-    ("env.ignored",           "Git neither tracks `.env` nor would take it; tracked is an error in prod"),
+    ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` have known values"),
+    ("env.file",              "`.env` exists and is readable"),
+    ("env.mode",              "no other user can read `.env`; an error in prod"),
+    ("env.ignored",           "Git does not track `.env`, an error in prod, and ignores it"),
     ("env.sample",            "every variable of `.env.sample` is in `.env`"),
-    ("env.portable",          "no line of `.env` is read differently by the programs that read it here"),
+    ("env.portable",          "every line of `.env` has the same value for all its readers here"),
     ("env.matrix",            "`.env` has the variables that this environment and method need"),
-    ("core.python",           "a Python that `requires-python` admits"),
+    ("core.python",           "a Python that `requires-python` allows"),
     ("core.uv",               "uv, on PATH or in `.xtask/tools`"),
-    ("core.venv",             "the virtual environment is there and starts"),
-    ("core.lock",             "the virtual environment is in step with `uv.lock`"),
-    ("core.writable",         "the project can be written to"),
+    ("core.venv",             "the virtual environment exists and starts"),
+    ("core.lock",             "the virtual environment matches `uv.lock`"),
+    ("core.writable",         "the project is writable"),
     ("core.disk",             "at least 1 GB is free"),
     ("django.check",          "`manage.py check`, with `--deploy` in prod"),
     ("django.migrations",     "no migration is pending"),
-    ("django.database",       "the database answers"),
+    ("django.database",       "the database responds"),
     ("dev.hooks",             "the Git hooks of the project's configuration are installed"),
-    ("docker.daemon",         "the Docker engine answers"),
-    ("docker.compose",        "Compose v2 is there, and the Compose file is valid"),
+    ("docker.daemon",         "the Docker engine responds"),
+    ("docker.compose",        "Compose v2 is installed, and the Compose file is valid"),
     ("docker.service.<name>", "a service of the Compose file runs, is healthy, and is not restarting"),
     ("docker.http",           "the published web service responds over HTTP"),
     ("systemd.unit.<name>",   "a unit is active and enabled, and is not restarting"),
-    ("systemd.redis",         "Redis runs and answers"),
+    ("systemd.redis",         "Redis runs and responds"),
     ("systemd.http",          "the service's socket responds over HTTP"),
-    ("systemd.drift",         "the installed units are those of the checkout"),
+    ("systemd.drift",         "the installed units equal those of the checkout"),
 ];
 
 /// The part of a name that all checks of a kind share: `docker.service` of `docker.service.<name>`.
@@ -296,7 +296,8 @@ mod tests {
         let parse = |names: &[&str]| names.iter().map(|name| name.parse().expect("known")).collect();
         let only = ["env", "docker.service.web", "docker.service.wbe", "systemd.unit.gone"];
         let selection = Selection { only: parse(&only), skip: parse(&["systemd"]) };
-        let outcomes = [Outcome::ok("env.file", ""), Outcome::ok("docker.service.web", "")];
+        let outcomes =
+            [Outcome::ok("env.file", "`.env` exists and is readable"), Outcome::ok("docker.service.web", "")];
         let unanswered: Vec<_> = selection.unanswered(&outcomes).map(ToString::to_string).collect();
         assert_eq!(unanswered, ["docker.service.wbe"]);
         // The names of the services are unknown.

@@ -9,6 +9,7 @@ mod health;
 mod in_git;
 mod install;
 mod preflight;
+mod readme;
 mod sandbox;
 mod tidy;
 mod tty;

@@ -113,61 +113,61 @@ fn the_list() {
     let sandbox = healthy();
     sandbox.check("health --list --skip django,core.disk", 0, str![[r#"
 dev+bare in [ROOT]
-  run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
-  run   env.file               `.env` is there and can be read
-  run   env.mode               `.env` no other user can read `.env`; an error in prod
-  run   env.ignored            Git neither tracks `.env` nor would take it; tracked is an error in prod
+  run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` have known values
+  run   env.file               `.env` exists and is readable
+  run   env.mode               no other user can read `.env`; an error in prod
+  run   env.ignored            Git does not track `.env`, an error in prod, and ignores it
   run   env.sample             every variable of `.env.sample` is in `.env`
-  run   env.portable           no line of `.env` is read differently by the programs that read it here
+  run   env.portable           every line of `.env` has the same value for all its readers here
   run   env.matrix             `.env` has the variables that this environment and method need
-  run   core.python            a Python that `requires-python` admits
+  run   core.python            a Python that `requires-python` allows
   run   core.uv                uv, on PATH or in `.xtask/tools`
-  run   core.venv              the virtual environment is there and starts
-  run   core.lock              the virtual environment is in step with `uv.lock`
-  run   core.writable          the project can be written to
+  run   core.venv              the virtual environment exists and starts
+  run   core.lock              the virtual environment matches `uv.lock`
+  run   core.writable          the project is writable
   skip  core.disk              at least 1 GB is free  (left out by `--skip`)
   skip  django.check           `manage.py check`, with `--deploy` in prod  (left out by `--skip`)
   skip  django.migrations      no migration is pending  (left out by `--skip`)
-  skip  django.database        the database answers  (left out by `--skip`)
+  skip  django.database        the database responds  (left out by `--skip`)
   run   dev.hooks              the Git hooks of the project's configuration are installed
-  skip  docker.daemon          the Docker engine answers  (the deployment method is `bare`)
-  skip  docker.compose         Compose v2 is there, and the Compose file is valid  (the deployment method is `bare`)
+  skip  docker.daemon          the Docker engine responds  (the deployment method is `bare`)
+  skip  docker.compose         Compose v2 is installed, and the Compose file is valid  (the deployment method is `bare`)
   skip  docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting  (the deployment method is `bare`)
   skip  docker.http            the published web service responds over HTTP  (the deployment method is `bare`)
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the unit is not installed)
-  skip  systemd.redis          Redis runs and answers  (the unit is not installed)
+  skip  systemd.redis          Redis runs and responds  (the unit is not installed)
   skip  systemd.http           the service's socket responds over HTTP  (the unit is not installed)
-  skip  systemd.drift          the installed units are those of the checkout  (the unit is not installed)
+  skip  systemd.drift          the installed units equal those of the checkout  (the unit is not installed)
 
 "#]], str![]);
     sandbox.write(".env", "DJANGO_ENV=prod\nDEPLOY_METHOD=docker\n");
     sandbox.check("health --list", 0, str![[r#"
 prod+docker in [ROOT]
-  run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` are words that we know
-  run   env.file               `.env` is there and can be read
-  run   env.mode               `.env` no other user can read `.env`; an error in prod
-  run   env.ignored            Git neither tracks `.env` nor would take it; tracked is an error in prod
+  run   env.axes               `DJANGO_ENV` and `DEPLOY_METHOD` have known values
+  run   env.file               `.env` exists and is readable
+  run   env.mode               no other user can read `.env`; an error in prod
+  run   env.ignored            Git does not track `.env`, an error in prod, and ignores it
   run   env.sample             every variable of `.env.sample` is in `.env`
-  run   env.portable           no line of `.env` is read differently by the programs that read it here
+  run   env.portable           every line of `.env` has the same value for all its readers here
   run   env.matrix             `.env` has the variables that this environment and method need
-  skip  core.python            a Python that `requires-python` admits  (the deployment method is `docker`)
+  skip  core.python            a Python that `requires-python` allows  (the deployment method is `docker`)
   skip  core.uv                uv, on PATH or in `.xtask/tools`  (the deployment method is `docker`)
-  skip  core.venv              the virtual environment is there and starts  (the deployment method is `docker`)
-  skip  core.lock              the virtual environment is in step with `uv.lock`  (the deployment method is `docker`)
-  skip  core.writable          the project can be written to  (the deployment method is `docker`)
+  skip  core.venv              the virtual environment exists and starts  (the deployment method is `docker`)
+  skip  core.lock              the virtual environment matches `uv.lock`  (the deployment method is `docker`)
+  skip  core.writable          the project is writable  (the deployment method is `docker`)
   skip  core.disk              at least 1 GB is free  (the deployment method is `docker`)
   skip  django.check           `manage.py check`, with `--deploy` in prod  (the deployment method is `docker`)
   skip  django.migrations      no migration is pending  (the deployment method is `docker`)
-  skip  django.database        the database answers  (the deployment method is `docker`)
+  skip  django.database        the database responds  (the deployment method is `docker`)
   skip  dev.hooks              the Git hooks of the project's configuration are installed  (the deployment method is `docker`)
-  run   docker.daemon          the Docker engine answers
-  run   docker.compose         Compose v2 is there, and the Compose file is valid
+  run   docker.daemon          the Docker engine responds
+  run   docker.compose         Compose v2 is installed, and the Compose file is valid
   run   docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting
   run   docker.http            the published web service responds over HTTP
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the deployment method is `docker`)
-  skip  systemd.redis          Redis runs and answers  (the deployment method is `docker`)
+  skip  systemd.redis          Redis runs and responds  (the deployment method is `docker`)
   skip  systemd.http           the service's socket responds over HTTP  (the deployment method is `docker`)
-  skip  systemd.drift          the installed units are those of the checkout  (the deployment method is `docker`)
+  skip  systemd.drift          the installed units equal those of the checkout  (the deployment method is `docker`)
 
 "#]], str![]);
 }
