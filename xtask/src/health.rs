@@ -18,7 +18,7 @@ use crate::cli::{self, ReportFormat};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::ui::Spinner;
+use crate::spinner::Spinner;
 
 /// The pause before the first further attempt; each one after is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -151,7 +151,7 @@ impl Waiting<'_> {
             Event::Asked(checks) => self.checks.extend(*checks),
             Event::Answered(checks) => self.checks.retain(|check| !checks.contains(check)),
         }
-        self.spinner.tell(self.checks.join(", "));
+        self.spinner.set_title(self.checks.join(", "));
     }
 }
 

@@ -11,6 +11,7 @@ mod install;
 mod interrupt;
 mod manage;
 mod prompt;
+mod spinner;
 mod typed;
 mod ui;
 

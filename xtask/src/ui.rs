@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use checks::report::{self, BOLD, Colors, DIM, RED, Style, YELLOW};
 use checks::{Outcome, Status};
-use indicatif::{ProgressBar, ProgressStyle};
 use project::secret::Secrets;
 use subprocess::is_interruption;
 use xshell::Cmd;
@@ -16,11 +15,11 @@ use crate::cli::{Color, Common};
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
 use crate::interrupt::Deferred;
+use crate::spinner::Spinner;
 use crate::typed::Caller;
 
 /// How many lines of a failed step's output are shown.
 const LAST_LINES: usize = 40;
-const SPINNER_TICK: Duration = Duration::from_millis(100);
 
 /// Where and how things are printed.
 pub(crate) struct Ui {
@@ -181,15 +180,7 @@ impl Ui {
 
     /// Shows on a terminal, as long as it lives, that something is being done.
     pub(crate) fn spinner(&self, title: &str) -> Spinner {
-        Spinner(self.stderr_is_terminal.then(|| {
-            let spinner = ProgressBar::new_spinner().with_message(title.to_owned());
-            // The template is a literal; should it be wrong, the default one does as well.
-            if let Ok(style) = ProgressStyle::with_template("{spinner:>4}   {msg}  {elapsed}") {
-                spinner.set_style(style);
-            }
-            spinner.enable_steady_tick(SPINNER_TICK);
-            spinner
-        }))
+        Spinner::new(title, self.stderr_is_terminal)
     }
 
     /// Prints the last lines of a program's output; all of them with `-v`.
@@ -202,26 +193,7 @@ impl Ui {
     }
 }
 
-/// Something that turns on a terminal while a program is at work.
-pub(crate) struct Spinner(Option<ProgressBar>);
-
-impl Spinner {
-    /// Changes the text of the spinner.
-    pub(crate) fn tell(&self, title: String) {
-        if let Some(spinner) = &self.0 {
-            spinner.set_message(title);
-        }
-    }
-}
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        if let Some(spinner) = &self.0 {
-            spinner.finish_and_clear();
-        }
-    }
-}
-
+/// Shows a duration with one decimal place: `1.2 s`.
 pub(crate) fn seconds(elapsed: Duration) -> String {
     format!("{:.1} s", elapsed.as_secs_f64())
 }

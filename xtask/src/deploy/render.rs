@@ -6,7 +6,8 @@ use checks::Status;
 use checks::report::BOLD;
 use deploy::Event;
 
-use crate::ui::{Spinner, Ui, seconds};
+use crate::spinner::Spinner;
+use crate::ui::{Ui, seconds};
 
 /// Prints events as they come.
 pub(super) struct Renderer<'a> {

@@ -138,22 +138,6 @@ fn a_symbolic_link_is_followed() {
 }
 
 #[test]
-fn root_does_not_follow_a_link_to_another_users_file() {
-    let folder = Folder::new("K=1\n");
-    if !is_root(&folder.path()) {
-        return;
-    }
-    let link = folder.folder.path().join("link");
-    symlink(folder.path(), &link).unwrap();
-    chown(folder.path(), Some(33), None).unwrap();
-    let error = set(&link, "2").unwrap_err();
-    assert!(matches!(error, Error::ForeignTarget { owner: 33, .. }), "{error}");
-    check_error(&error, "which root does not follow");
-    assert_eq!(fs::read(folder.path()).unwrap(), b"K=1\n");
-    assert_eq!(folder.names(), [".env", "link"]);
-}
-
-#[test]
 fn targets_that_cannot_be_replaced_stay() {
     let folder = tempfile::tempdir().unwrap();
     check_error(&set(folder.path(), "1").unwrap_err(), "is not a file");

@@ -7,6 +7,7 @@ mod bash;
 mod compose;
 mod dotenvy;
 mod python_dotenv;
+mod root;
 #[path = "../strategies/mod.rs"]
 mod strategies;
 mod systemd;
@@ -54,7 +55,10 @@ fn main() -> ExitCode {
     };
     let values = READERS.iter().map(|reader| trial(reader, "reads_what_is_encoded", values));
     let documents = READERS.iter().map(|reader| trial(reader, "reads_as_its_model", documents));
-    libtest_mimic::run(&Arguments::from_args(), values.chain(documents).collect()).exit_code()
+    let root = Trial::ignorable_test("root::follows_no_link_to_another_users_file", || {
+        completion(root::follows_no_link_to_another_users_file())
+    });
+    libtest_mimic::run(&Arguments::from_args(), values.chain(documents).chain([root]).collect()).exit_code()
 }
 
 #[expect(clippy::disallowed_methods, reason = "`E2E` is how CI says that everything has to be there")]
