@@ -65,23 +65,31 @@ pub(super) fn find(
     let mut changes = Vec::new();
     for service in &stack.services {
         let old: Vec<_> = containers.iter().filter(|it| it.service == service.name).cloned().collect();
-        let image = images.and_then(|images| images.get(&service.image));
-        let cause = if old.is_empty() {
-            Cause::New
-        } else if image.is_some_and(|image| old.iter().any(|it| it.image != *image)) {
-            Cause::Image
-        } else if !comparable.contains(&service.name.as_str()) || old.iter().any(|it| reconfigured.contains(&it.name)) {
-            Cause::Configuration
-        } else if old.len() != service.scale {
-            Cause::Count
-        } else if !old.iter().all(|container| is_healthy(container, &service.role)) {
-            Cause::Unhealthy
-        } else {
-            continue;
-        };
-        changes.push(Change { service: service.clone(), cause, old });
+        let image = images.and_then(|images| images.get(&service.image)).map(String::as_str);
+        let is_reconfigured = !comparable.contains(&service.name.as_str())
+            || old.iter().any(|container| reconfigured.contains(&container.name));
+        if let Some(cause) = cause(service, &old, image, is_reconfigured) {
+            changes.push(Change { service: service.clone(), cause, old });
+        }
     }
     Ok(changes)
+}
+
+/// Returns the cause for replacing a service: the first one that applies, or `None` if it is up to date.
+fn cause(service: &Service, old: &[Container], image: Option<&str>, is_reconfigured: bool) -> Option<Cause> {
+    if old.is_empty() {
+        return Some(Cause::New);
+    }
+    let has_other_image = image.is_some_and(|image| old.iter().any(|container| container.image != image));
+    let is_unhealthy = || !old.iter().all(|container| is_healthy(container, &service.role));
+    [
+        (has_other_image, Cause::Image),
+        (is_reconfigured, Cause::Configuration),
+        (old.len() != service.scale, Cause::Count),
+        (is_unhealthy(), Cause::Unhealthy),
+    ]
+    .into_iter()
+    .find_map(|(applies, cause)| applies.then_some(cause))
 }
 
 fn is_healthy(container: &Container, role: &Role) -> bool {
@@ -119,7 +127,44 @@ fn recreated(parsed: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::recreated;
+    use std::slice::from_ref;
+
+    use super::super::fixture::container;
+    use super::super::stack::Rotation;
+    use super::*;
+
+    fn service(role: Role) -> Service {
+        Service { name: "web".into(), role, scale: 1, image: "shop-app:latest".into(), is_built: true }
+    }
+
+    #[test]
+    fn the_first_cause_is_the_one() {
+        let rotation = |network: &str| {
+            Role::Web(Some(Rotation { network: network.into(), aliases: Vec::new(), hold_file: "/tmp/hold".into() }))
+        };
+        let (web, current) = (service(rotation("shop_front")), container());
+        let exited = Container { state: "exited".into(), exit_code: 1, ..container() };
+        let failing = Container { health: Health::Unhealthy("no".into()), ..container() };
+        let check = |service: &Service, old: &[Container], image, is_reconfigured, expected| {
+            assert_eq!(cause(service, old, image, is_reconfigured), expected);
+        };
+        check(&web, &[], Some("sha256:2"), true, Some(Cause::New));
+        check(&web, from_ref(&current), Some("sha256:2"), true, Some(Cause::Image));
+        check(&web, from_ref(&current), Some("sha256:1"), true, Some(Cause::Configuration));
+        check(&web, &[current.clone(), current.clone()], None, false, Some(Cause::Count));
+        check(&web, &[exited], Some("sha256:1"), false, Some(Cause::Unhealthy));
+        check(&web, &[failing], Some("sha256:1"), false, Some(Cause::Unhealthy));
+        // A container that has not joined the rotation is that of a deploy that was not finished.
+        check(&service(rotation("other")), from_ref(&current), None, false, Some(Cause::Unhealthy));
+        check(&web, &[current], Some("sha256:1"), false, None);
+    }
+
+    #[test]
+    fn a_completed_job_is_up_to_date() {
+        let done = Container { state: "exited".into(), ..container() };
+        assert_eq!(cause(&service(Role::Job), &[done], None, false), None);
+        assert_eq!(cause(&service(Role::Job), &[container()], None, false), Some(Cause::Unhealthy));
+    }
 
     #[test]
     fn recreated_containers_are_parsed() {

@@ -129,16 +129,9 @@ impl<'a> Rollout<'a> {
     fn services_to_put_back(&self, record: &Record) -> anyhow::Result<Vec<PutBack<'a>>> {
         let containers = self.client.containers(self.stack.name())?;
         let put_back = |replaced: &Replaced| {
-            let (mut old, mut new): (Vec<_>, Vec<_>) = containers
-                .iter()
-                .filter(|it| it.service == replaced.service)
-                .cloned()
-                .partition(|it| replaced.containers.iter().any(|old| old.id == it.id));
-            old.retain(|it| replaced.containers.iter().any(|old| old.id == it.id && old.was_running));
-            let is_gone = old.is_empty() && replaced.containers.iter().any(|old| old.was_running);
-            let origin = if is_gone && !new.is_empty() { Origin::AnotherProcess } else { Origin::ThisTool };
+            let (origin, old, mut new) = classify(replaced, &containers);
             if origin == Origin::AnotherProcess {
-                // It is all that serves.
+                // These containers are all that serves.
                 let names: Vec<_> = new.iter().map(ToString::to_string).collect();
                 self.events.note(format!("{} stays: the previous containers are gone", names.join(", ")));
                 new.clear();
@@ -200,5 +193,58 @@ impl<'a> Rollout<'a> {
         }
         let problem = Problem::new(format!("{} ran before, and does not run now", down.join(", ")));
         Err(Failure::new(Exit::RollbackFailed, problem).into())
+    }
+}
+
+/// Classifies the containers of a service by its snapshot: those that ran before, and new ones. If none of the former is
+/// left, another process has created the latter.
+fn classify(replaced: &Replaced, containers: &[Container]) -> (Origin, Vec<Container>, Vec<Container>) {
+    let (mut old, new): (Vec<_>, Vec<_>) = containers
+        .iter()
+        .filter(|container| container.service == replaced.service)
+        .cloned()
+        .partition(|container| replaced.containers.iter().any(|old| old.id == container.id));
+    old.retain(|container| replaced.containers.iter().any(|old| old.id == container.id && old.was_running));
+    let is_gone = old.is_empty() && replaced.containers.iter().any(|old| old.was_running);
+    let origin = if is_gone && !new.is_empty() { Origin::AnotherProcess } else { Origin::ThisTool };
+    (origin, old, new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use crate::record::Old;
+
+    /// Classifies `present` by a snapshot of containers that ran (`a`) or did not (`a-`).
+    #[track_caller]
+    fn check(snapshot: &[&str], present: &[&str], origin: Origin, old: &[&str], new: &[&str]) {
+        let containers = snapshot
+            .iter()
+            .map(|id| Old { id: id.trim_end_matches('-').to_owned(), was_running: !id.ends_with('-') })
+            .collect();
+        let replaced = Replaced { service: "web".into(), containers };
+        let present: Vec<Container> =
+            present.iter().map(|id| Container { id: (*id).to_owned(), ..fixture::container() }).collect();
+        let other = Container { service: "celery".into(), id: "other".into(), ..fixture::container() };
+        let present = [present, vec![other]].concat();
+        let ids = |containers: &[Container]| containers.iter().map(|it| it.id.clone()).collect::<Vec<_>>();
+        let found = classify(&replaced, &present);
+        assert_eq!(
+            (found.0, ids(&found.1), ids(&found.2)),
+            (origin, old.iter().map(ToString::to_string).collect(), new.iter().map(ToString::to_string).collect())
+        );
+    }
+
+    #[test]
+    fn containers_are_classified_by_the_snapshot() {
+        check(&["a"], &["a", "b"], Origin::ThisTool, &["a"], &["b"]);
+        check(&["a"], &["a"], Origin::ThisTool, &["a"], &[]);
+        // A container that did not run before is not started, and is not new either.
+        check(&["a-"], &["a", "b"], Origin::ThisTool, &[], &["b"]);
+        check(&[], &["b"], Origin::ThisTool, &[], &["b"]);
+        check(&["a"], &["b"], Origin::AnotherProcess, &[], &["b"]);
+        check(&["a", "c"], &["c", "b"], Origin::ThisTool, &["c"], &["b"]);
+        check(&["a"], &[], Origin::ThisTool, &[], &[]);
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn plan_release(
         Some(_) => UnitFile::all(&folder.join(&layout.unit_dir))?,
     };
     let snapshot = snapshot(&units, preflight, record)?;
-    let services = services(&units, preflight, &snapshot);
+    let services = services(&units, &preflight.shown, layout, &snapshot);
     let env = preflight.env.clone();
     let (group, owner) = (preflight.group.clone(), (context.uid, context.gid));
     let drop_ins = drop_ins(&preflight.shown)?;
@@ -121,12 +121,11 @@ pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
 
 /// Returns the services that are restarted or started: those that run or should run. A service that the operator has
 /// stopped stays so.
-fn services(units: &[UnitFile], preflight: &Preflight, snapshot: &UnitSnapshot) -> Vec<String> {
-    let state =
-        |name: &str| preflight.shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
+fn services(units: &[UnitFile], shown: &[Unit], layout: &Layout, snapshot: &UnitSnapshot) -> Vec<String> {
+    let state = |name: &str| shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
     let wanted = |unit: &&UnitFile| {
         let is_new = snapshot.files.get(&unit.name) == Some(&false);
-        Role::of(unit, &preflight.layout) == Role::Web
+        Role::of(unit, layout) == Role::Web
             || (is_new && unit.can_be_enabled())
             || (!is_new && !matches!(state(&unit.name), "inactive" | ""))
     };
@@ -230,4 +229,71 @@ pub(super) fn candidates(records: &Records, record: &Record) -> anyhow::Result<V
     let mut folders: Vec<PathBuf> = folders.filter(|folder| !is_used(folder) && folder.is_dir()).collect();
     folders.dedup();
     Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(install_dir: PathBuf) -> Layout {
+        Layout {
+            name: "shop".into(),
+            install_dir,
+            env_file: "/etc/shop/env".into(),
+            service_dir: PathBuf::new(),
+            unit_dir: "units".into(),
+        }
+    }
+
+    fn unit(name: &str, text: &str) -> UnitFile {
+        UnitFile { name: name.into(), text: text.into() }
+    }
+
+    fn shown(name: &str, state: &str) -> Unit {
+        let mut unit = Unit::default().with("ActiveState", state);
+        unit.name = name.into();
+        unit
+    }
+
+    #[test]
+    fn services_that_run_or_should_run_are_restarted() {
+        let install = "[Install]\nWantedBy=multi-user.target\n";
+        let units = [
+            unit("shop.service", ""),
+            unit("shop.socket", install),
+            unit("shop-worker.service", ""),
+            unit("shop-beat.service", ""),
+            unit("shop-new.service", install),
+            unit("shop-manual.service", ""),
+            unit("shop-task.service", "[Service]\nType=oneshot\n"),
+        ];
+        let shown = [
+            shown("shop.service", "inactive"),
+            shown("shop-worker.service", "failed"),
+            shown("shop-beat.service", "inactive"),
+            shown("shop-task.service", "active"),
+        ];
+        let files = [("shop-new.service".to_owned(), false), ("shop-manual.service".to_owned(), false)];
+        let snapshot = UnitSnapshot { files: files.into(), ..UnitSnapshot::default() };
+        assert_eq!(
+            services(&units, &shown, &layout("/opt/shop".into()), &snapshot),
+            // The web service always; a failed one; a new one that starts at boot. Not one that the operator has stopped.
+            ["shop.service", "shop-worker.service", "shop-new.service"]
+        );
+    }
+
+    #[test]
+    fn the_install_folder_is_a_link_or_adopted_or_missing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = layout(dir.path().join("shop"));
+        assert_eq!(link_of(&layout).expect("readable"), (None, None));
+        std::os::unix::fs::symlink("/srv/release", &layout.install_dir).expect("linked");
+        assert_eq!(link_of(&layout).expect("readable"), (Some("/srv/release".into()), None));
+        fs::remove_file(&layout.install_dir).expect("removed");
+        fs::create_dir(&layout.install_dir).expect("a folder");
+        let (link, adopted) = link_of(&layout).expect("readable");
+        let adopted = adopted.expect("a place for the folder");
+        assert!(link.is_none() && adopted.starts_with(layout.releases()), "{}", adopted.display());
+        assert!(adopted.to_string_lossy().ends_with("-adopted"), "{}", adopted.display());
+    }
 }
