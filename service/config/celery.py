@@ -1,4 +1,4 @@
-"""What the worker runs: `celery --app config worker`."""
+"""The Celery application of the worker: `celery --app config worker`."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ app = Celery("monitoring")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# For whoever looks after the worker. Said by whoever starts it, hence no setting of a checkout's.
+# For the worker's health check. Set by the command that starts it, so it is no setting.
 ALIVE_FILE = os.environ.get("WORKER_ALIVE_FILE", "")
 
 
@@ -30,13 +30,13 @@ def sign_of_life(**kwargs):
         Path(ALIVE_FILE).touch()
 
 
-# Said by systemd, which listens to the main process alone. Not taken out of the environment: where
-# the web service imports this, gunicorn still has to tell that it is ready.
+# Set by systemd, which listens to the main process alone. Not removed from the environment: where
+# the web service imports this, gunicorn still has to notify systemd that it is ready.
 NOTIFY_SOCKET = os.environ.get("NOTIFY_SOCKET", "")
 
 
 def tell_systemd(state: bytes):
-    """See sd_notify(3). Nobody listens where the worker was not started with `Type=notify`."""
+    """See sd_notify(3). Without `Type=notify` there is no socket, and nothing is sent."""
     if NOTIFY_SOCKET:
         # An abstract address is written with `@`, and begins with NUL.
         address = "\0" + NOTIFY_SOCKET[1:] if NOTIFY_SOCKET[0] == "@" else NOTIFY_SOCKET
@@ -56,7 +56,7 @@ def stopping(**kwargs):
     tell_systemd(b"STOPPING=1")
 
 
-@worker_init.connect  # One that has crashed could say nothing.
+@worker_init.connect  # A worker that has crashed could not remove the file.
 @worker_shutdown.connect
 def end_of_life(**kwargs):
     if ALIVE_FILE:

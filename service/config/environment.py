@@ -17,7 +17,7 @@ FLAGS = {
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
 
-# What `manage.py check --deploy` (security.W009) asks of a key. There it is a warning; in prod we
+# The rules of `manage.py check --deploy` (security.W009). There they are a warning; in prod we
 # don't start with less.
 KEY_LENGTH = 50
 KEY_DISTINCT_CHARACTERS = 5
@@ -66,7 +66,7 @@ class Environment:
     def secret_key(self, name: str, *, production: bool) -> str:
         key = self.text(name)
         if not production:
-            # A throw-away key: sessions end with the process, and nobody can deploy it by mistake.
+            # A throw-away key: sessions end with the process, and it cannot be deployed by mistake.
             return key or secrets.token_urlsafe(KEY_LENGTH)
         problem = secret_key_problem(key)
         if problem:
@@ -86,7 +86,7 @@ class Environment:
 
 
 def secret_key_problem(key: str) -> str | None:
-    """What is wrong with a key that would sign production sessions."""
+    """Returns the problem of a key that would sign production sessions."""
     if not key:
         return "is not set"
     if key.startswith(INSECURE_PREFIX):

@@ -1,4 +1,4 @@
-"""A container's health check, `python -I config/probe.py`: is the server in here well?
+"""A container's health check, `python -I config/probe.py`: is the server in it healthy?
 
 Without Django, which would take a second to start, every few seconds.
 """

@@ -1,4 +1,4 @@
-"""Whether a load balancer should send requests here, as this process says it itself."""
+"""Whether a load balancer should send requests to this process."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

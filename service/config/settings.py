@@ -1,4 +1,4 @@
-"""Settings. What differs between machines comes from the environment: see README.md."""
+"""Settings. Values that differ between machines come from the environment: see README.md."""
 
 import contextlib
 import os
@@ -82,8 +82,8 @@ LANGUAGE_CODE = "en-us"
 
 # Database
 
-# A service of systemd's can write nowhere but to this folder (`StateDirectory=`). Said by systemd
-# to the process, hence no setting of a checkout's.
+# A systemd service can write only to this folder (`StateDirectory=`). systemd passes it to the
+# process, so it is no setting of the checkout.
 STATE_DIR = os.environ.get("STATE_DIRECTORY", "")
 DATABASE_PATH = (
     Path(STATE_DIR) / env.text("DATABASE_PATH", default="db.sqlite3")
@@ -91,7 +91,7 @@ DATABASE_PATH = (
     else BASE_DIR / env.text("DATABASE_PATH", default="data/db.sqlite3")
 )
 
-# Where it can't be made, opening the database fails and `check` says so (monitoring.E001).
+# If it can't be created, opening the database fails and `check` reports it (monitoring.E001).
 # Commands that need no database, such as `collectstatic`, still run.
 with contextlib.suppress(OSError):
     DATABASE_PATH.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
     # Whether there is TLS in front of the proxy is the operator's business, and decides these four.
-    # Secure cookies and a redirect would lock out everybody where there is none.
+    # Without HTTPS, secure cookies and a redirect would lock out every user.
     SILENCED_SYSTEM_CHECKS = [
         "security.W004",  # SECURE_HSTS_SECONDS
         "security.W008",  # SECURE_SSL_REDIRECT
@@ -160,7 +160,7 @@ CELERY_TASK_IGNORE_RESULT = True
 
 # A task is acknowledged when it's done, so that one whose worker dies is run again: tasks must
 # bear being run twice. Redis hands it out anew after the visibility timeout, which has to be longer
-# than any task may take. A worker that loses the broker finishes what it has begun.
+# than any task may take. A worker that loses the broker finishes its running tasks.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 20

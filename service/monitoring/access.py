@@ -1,4 +1,4 @@
-"""Who may see and ask for samples in prod. In dev everybody may."""
+"""The users who may see and request samples in prod. In dev every user may."""
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
@@ -9,7 +9,7 @@ def is_open() -> bool:
 
 
 def has_token(request) -> bool:
-    """Whether the request carries `MONITORING_TOKEN`. An unset token lets nobody in."""
+    """Returns whether the request has `MONITORING_TOKEN`. An unset token admits no request."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     expected = settings.MONITORING_TOKEN
     return (

@@ -1,4 +1,4 @@
-"""Turns samples into what the template draws: one small line chart a figure."""
+"""Turns samples into the template's data: a small line chart for each figure."""
 
 from collections import defaultdict
 from collections.abc import Sequence

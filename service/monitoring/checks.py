@@ -1,4 +1,4 @@
-"""What Django's own checks can't know about this service."""
+"""System checks of this service, next to Django's own."""
 
 from django.conf import settings
 from django.core import checks

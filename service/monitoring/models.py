@@ -1,4 +1,4 @@
-"""What was measured, and when."""
+"""Measurements, with their times."""
 
 from django.db import models
 from django.utils import timezone

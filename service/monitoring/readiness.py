@@ -1,4 +1,4 @@
-"""Whether what the service needs is there, found out within a deadline."""
+"""The readiness of the parts that the service needs, determined within a deadline."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ DEADLINE = 2.0
 
 
 def readiness() -> dict[str, str]:
-    """The state of each part, all asked at the same time. Says nothing of hosts or reasons."""
+    """The state of each part, all asked at the same time, without hosts or reasons."""
     probes = [Probe(name, ask) for name, ask in PARTS.items()]
     return {probe.name: probe.result() for probe in probes}
 
@@ -41,7 +41,7 @@ class Probe:
     def _run(self):
         try:
             self._state = self._ask()
-        except Exception as error:  # Whatever it is, the part is not usable.
+        except Exception as error:  # Any error makes the part unusable.
             logger.warning("%s is not ready: %s: %s", self.name, type(error).__name__, error)
             self._state = DOWN
 

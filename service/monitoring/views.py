@@ -65,7 +65,7 @@ def enqueue(request):
 @require_safe
 @never_cache
 def healthz(request):
-    """This process answers. Touches nothing else, so that a lost database restarts nobody."""
+    """This process responds. Touches nothing else, so that a lost database restarts no process."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 

@@ -1,4 +1,4 @@
-"""What several test files need."""
+"""Fixtures that several test files need."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def production(settings):
 
 @pytest.fixture
 def dead_broker(settings):
-    """Tasks go to a broker, and nobody listens where it should be."""
+    """Tasks go to a broker whose port is closed."""
     settings.CELERY_TASK_ALWAYS_EAGER = False
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
 

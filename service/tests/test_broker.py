@@ -175,7 +175,7 @@ def test_worker_with_a_broker_shows_that_it_is_alive(service):
     worker = service.start_worker()
     service.start_redis()
     wait_until(alive_file_is_there)
-    # Not once, but again and again: what has gone comes back.
+    # Repeatedly: the connection that is gone comes back.
     service.alive_file.unlink()
     wait_until(alive_file_is_there)
     stop(worker)
@@ -189,7 +189,7 @@ def test_systemd_is_told_when_the_worker_has_a_broker_and_when_it_ends(service, 
         systemd.bind(name.replace("@", "\0", 1))
         systemd.settimeout(PATIENCE)
         worker = service.start_worker(NOTIFY_SOCKET=name)
-        # Without a broker it waits, and says nothing.
+        # Without a broker it waits, and notifies nothing.
         systemd.settimeout(3)
         with pytest.raises(TimeoutError):
             systemd.recv(100)

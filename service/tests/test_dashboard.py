@@ -1,4 +1,4 @@
-"""The page: who sees it, and what it draws."""
+"""The page: its visitors, and its charts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the environment may say, and how a wrong value is refused."""
+"""Valid values of the environment, and the refusal of wrong ones."""
 
 import re
 

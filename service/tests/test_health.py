@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: whom they ask, and what they give away."""
+"""`/healthz` and `/readyz`: the parts that they ask, and the details that they reveal."""
 
 from threading import Event
 
@@ -12,7 +12,7 @@ PATHS = ["/healthz", "/readyz"]
 
 
 def test_healthz_asks_no_database(client):
-    # No `django_db` mark: pytest-django fails whoever asks one.
+    # No `django_db` mark: pytest-django makes every query fail.
     response = client.get("/healthz")
     assert (response.status_code, response.content) == (200, b"ok\n")
     assert "no-store" in response["Cache-Control"]

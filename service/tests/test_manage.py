@@ -1,4 +1,4 @@
-"""`manage.py` in processes of its own: what an operator, or the installer, gets to see."""
+"""`manage.py` in processes of its own: its output for an operator or the installer."""
 
 import pytest
 

@@ -11,7 +11,7 @@ from config import probe
 
 @pytest.fixture
 def server():
-    """Answers with `server.status`, and keeps what it was asked."""
+    """Responds with `server.status`, and keeps the requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -62,7 +62,7 @@ def test_no_server_is_a_failure(capsys):
 
 def test_no_answer_is_a_failure(monkeypatch, capsys):
     monkeypatch.setattr(probe, "TIMEOUT", 0.05)
-    # Its queue takes the connection, and nobody ever looks at it.
+    # Its queue takes the connection, and it is never accepted.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert probe.main(silent.getsockname()[1]) == 1
     assert "TimeoutError" in capsys.readouterr().out

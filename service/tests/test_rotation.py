@@ -1,4 +1,4 @@
-"""`/-/rotation`: what a load balancer gets to hear, and that nobody else notices."""
+"""`/-/rotation`: the responses to a load balancer, which other clients do not notice."""
 
 import pytest
 from django.test.client import RequestFactory

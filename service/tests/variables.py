@@ -13,7 +13,7 @@ VARIABLES = (
     "MONITORING_TOKEN",
 )
 
-# Said to a process, keeps a developer's `.env` out: the environment wins, and empty is unset.
+# Passed to a process, keeps a developer's `.env` out: the environment wins, and empty is unset.
 UNSET = dict.fromkeys(VARIABLES, "")
 
 GOOD_KEY = "4th-test-key-which-is-long-enough-and-varied-enough-0123456789"

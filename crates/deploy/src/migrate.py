@@ -1,4 +1,4 @@
-"""Applies what is pending in the default database, and copies an SQLite file first: `python3 - RELEASE`.
+"""Applies pending migrations of the default database, and copies an SQLite file first: `python3 - RELEASE`.
 
 What comes of it is told in lines of JSON.
 """
@@ -25,7 +25,7 @@ def sqlite_file(connection):
 
 
 def copy(name, release):
-    """By SQLite's own backup: what others have just written is in it, in the WAL or not."""
+    """Uses SQLite's own backup, which includes data in the WAL."""
     target = f"{name}.before-{release}"
     partial = f"{name}.partial"
     try:

@@ -85,7 +85,7 @@ def migrations(connection):
 deploy = "--deploy" in sys.argv
 set_up()
 tell_settings()
-# A connection belongs to its thread. What hangs there must not keep the rest from being told.
+# A connection belongs to its thread. One that hangs there must not hide the other results.
 asked = threading.Thread(target=tell_database, daemon=True)
 asked.start()
 try:

@@ -1,4 +1,4 @@
-"""What a script begins with that asks Django something: answers are lines of JSON on standard output."""
+"""The beginning of a script that asks Django something: results are lines of JSON on standard output."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import runpy
 import sys
 import threading
 
-# Whatever else is printed, by the project or by programs that it starts, goes to standard error.
+# Other output, of the project or of programs that it starts, goes to standard error.
 answer_to = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 turn = threading.Lock()

@@ -23,7 +23,7 @@ def known_to_django():
 
 
 def mounted():
-    """What is mounted in the container, such as a single file; its place shows as a new file of the container's."""
+    """The mount points in the container. A mounted file appears as a new file of the container."""
     with open("/proc/self/mountinfo") as lines:
         places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
     return [place for place in places if place != "/"]
