@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use checks::catalogue::Selection;
 use checks::report::{self, Colors};
-use checks::{Event, Limits, Outcome, Report, Target, plan, run_again};
+use checks::{CheckName, Event, Limits, Outcome, Report, Target, plan, run_again};
 use detect::ENV_FILE;
 
 use crate::cli::{self, ReportFormat};
@@ -142,16 +142,16 @@ impl HealthRun<'_> {
 /// The checks that are being waited for, as a spinner shows them.
 struct Waiting<'a> {
     spinner: &'a Spinner,
-    checks: Vec<&'static str>,
+    checks: Vec<CheckName>,
 }
 
 impl Waiting<'_> {
     fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Asked(checks) => self.checks.extend(*checks),
+            Event::Asked(checks) => self.checks.extend_from_slice(checks),
             Event::Answered(checks) => self.checks.retain(|check| !checks.contains(check)),
         }
-        self.spinner.set_title(self.checks.join(", "));
+        self.spinner.set_title(self.checks.iter().map(|check| &**check).collect::<Vec<_>>().join(", "));
     }
 }
 

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use checks::{Limits, Probe, run};
+use checks::{CheckName, Limits, Probe, run};
 use subprocess::Command;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const CHECKS: usize = 12;
+const UV: CheckName = CheckName::known("core.uv");
 
 /// Seconds that so many checks take, each of which starts a program that takes 1 s.
 fn seconds(checks: usize) -> f64 {
     let probe = || {
-        Probe::new(["core.uv"], |deadline| {
+        Probe::new([UV], |deadline| {
             let finished = Command::new("sleep", ["1"]).run(deadline);
             assert!(finished.is_ok_and(|finished| finished.is_success()), "`sleep` fails");
             Vec::new()

@@ -218,6 +218,7 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CheckName;
 
     #[test]
     fn every_check_belongs_to_a_group_and_they_are_in_order() {
@@ -296,11 +297,13 @@ mod tests {
         let parse = |names: &[&str]| names.iter().map(|name| name.parse().expect("known")).collect();
         let only = ["env", "docker.service.web", "docker.service.wbe", "systemd.unit.gone"];
         let selection = Selection { only: parse(&only), skip: parse(&["systemd"]) };
-        let outcomes =
-            [Outcome::ok("env.file", "`.env` exists and is readable"), Outcome::ok("docker.service.web", "")];
+        let outcomes = [
+            Outcome::ok(CheckName::known("env.file"), "`.env` exists and is readable"),
+            Outcome::ok(CheckName::of_service(Some("web")), ""),
+        ];
         let unanswered: Vec<_> = selection.unanswered(&outcomes).map(ToString::to_string).collect();
         assert_eq!(unanswered, ["docker.service.wbe"]);
         // The names of the services are unknown.
-        assert_eq!(selection.unanswered(&[Outcome::err("docker.service", "no answer")]).count(), 0);
+        assert_eq!(selection.unanswered(&[Outcome::err(CheckName::of_service(None), "no answer")]).count(), 0);
     }
 }

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use project::Project;
 use project::secret::Secrets;
 
-use crate::Target;
-use crate::catalogue::{CATALOGUE, Group, plain};
+use crate::catalogue::Group;
 use crate::outcome::Outcome;
 use crate::run::Probe;
+use crate::{CheckName, Target};
 
 /// The parts of a checkout that the checks of a service on this machine work with.
 #[derive(Clone, Copy)]
@@ -54,8 +54,8 @@ pub fn plan(target: &Arc<Target>) -> Vec<Probe> {
 
 /// Answers those checks of a group that has no meaning here that were asked for by name.
 fn absent(group: Group, reason: &'static str, target: &Target) -> Option<Probe> {
-    let is_asked_for = |name: &&str| Group::of(name) == Some(group) && target.selection.asks_for(name);
-    let checks: Vec<_> = CATALOGUE.into_iter().map(|(name, _)| name).filter(is_asked_for).collect();
-    let outcomes: Vec<_> = checks.iter().map(|name| Outcome::skip(plain(name), reason)).collect();
+    let is_asked_for = |name: &CheckName| Group::of(name) == Some(group) && target.selection.asks_for(name);
+    let checks: Vec<_> = CheckName::all().filter(is_asked_for).collect();
+    let outcomes: Vec<_> = checks.iter().cloned().map(|name| Outcome::skip(name.plain(), reason)).collect();
     (!checks.is_empty()).then(|| Probe::new(checks, move |_| outcomes))
 }

@@ -6,6 +6,7 @@
 //! and in a process group of its own.
 
 pub mod catalogue;
+mod check_name;
 pub mod group;
 mod outcome;
 mod probes;
@@ -14,6 +15,7 @@ mod run;
 mod target;
 mod web;
 
+pub use check_name::CheckName;
 pub use group::{ServiceContext, plan};
 pub use outcome::{Finding, Outcome, Repair, Status};
 pub use probes::{PROBE_TIMEOUT, SystemProbes};

@@ -1,9 +1,9 @@
 //! The outcomes of checks.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::CheckName;
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -49,7 +49,7 @@ impl fmt::Display for Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The group and the check, such as `django.migrations` or `docker.service.web`.
-    pub name: Cow<'static, str>,
+    pub name: CheckName,
     /// How it ended.
     pub status: Status,
     /// The result in one line.
@@ -95,9 +95,9 @@ pub enum Repair {
 }
 
 impl Outcome {
-    pub(crate) fn new(name: impl Into<Cow<'static, str>>, status: Status, message: impl Into<String>) -> Self {
+    pub(crate) fn new(name: CheckName, status: Status, message: impl Into<String>) -> Self {
         Outcome {
-            name: name.into(),
+            name,
             status,
             message: one_line(&message.into()),
             findings: Vec::new(),
@@ -109,19 +109,19 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn ok(name: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub(crate) fn ok(name: CheckName, message: impl Into<String>) -> Self {
         Outcome::new(name, Status::Ok, message)
     }
 
-    pub(crate) fn warn(name: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub(crate) fn warn(name: CheckName, message: impl Into<String>) -> Self {
         Outcome::new(name, Status::Warn, message)
     }
 
-    pub(crate) fn err(name: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub(crate) fn err(name: CheckName, message: impl Into<String>) -> Self {
         Outcome::new(name, Status::Err, message)
     }
 
-    pub(crate) fn skip(name: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub(crate) fn skip(name: CheckName, message: impl Into<String>) -> Self {
         Outcome::new(name, Status::Skip, message)
     }
 
@@ -133,7 +133,7 @@ impl Outcome {
     }
 
     /// Makes the outcome of a check that did not run because another check failed.
-    pub(crate) fn blocked(name: impl Into<Cow<'static, str>>, message: impl Into<String>, cause: &Outcome) -> Self {
+    pub(crate) fn blocked(name: CheckName, message: impl Into<String>, cause: &Outcome) -> Self {
         Outcome { because: Some(Box::new(cause.clone())), ..Outcome::skip(name, message) }
     }
 
@@ -203,20 +203,27 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::CheckName;
 
     #[test]
     fn a_name_has_its_group_before_the_first_dot() {
-        let outcome = Outcome::ok("docker.service.my.web", "");
+        let outcome = Outcome::ok(CheckName::of_service(Some("my.web")), "");
         assert_eq!((outcome.group(), outcome.check()), ("docker", "service.my.web"));
     }
 
     #[test]
     fn an_unreported_cause_is_reported_by_the_blocked_check() {
-        let cause = Outcome::err("core.uv", "command not found: `uv`").hint("cargo xtask install");
-        let blocked = || Outcome::blocked("core.lock", "there is no uv to ask", &cause);
+        let cause = Outcome::err(CheckName::known("core.uv"), "command not found: `uv`").hint("cargo xtask install");
+        let blocked = || Outcome::blocked(CheckName::known("core.lock"), "there is no uv to ask", &cause);
         assert_eq!(blocked().unless_reported(|name| name == "core.uv").status, Status::Skip);
-        assert_eq!(blocked().unless_reported(|_| false), Outcome { name: "core.lock".into(), ..cause.clone() });
-        assert_eq!(Outcome::skip("dev.hooks", "none").unless_reported(|_| false).status, Status::Skip);
+        assert_eq!(
+            blocked().unless_reported(|_| false),
+            Outcome { name: CheckName::known("core.lock"), ..cause.clone() }
+        );
+        assert_eq!(
+            Outcome::skip(CheckName::known("dev.hooks"), "none").unless_reported(|_| false).status,
+            Status::Skip
+        );
     }
 
     #[test]

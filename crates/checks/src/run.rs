@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use subprocess::{Deadline, seconds};
 
-use crate::catalogue::{Selection, plain, position};
+use crate::CheckName;
+use crate::catalogue::{Selection, position};
 use crate::outcome::{Outcome, Status};
 
 /// The time that a probe has, after its deadline, to kill its program and to report that.
@@ -19,7 +20,7 @@ const STOP_POLL: Duration = Duration::from_millis(50);
 /// One look at the outside, which answers one check or several.
 pub struct Probe {
     /// The checks that it answers, as in the catalogue.
-    checks: Vec<&'static str>,
+    checks: Vec<CheckName>,
     /// How many answers it has to wait for one after the other.
     answers: u32,
     ask: Ask,
@@ -30,7 +31,7 @@ type Ask = Box<dyn FnOnce(&Deadline) -> Vec<Outcome> + Send>;
 impl Probe {
     /// A probe that answers `checks` by `ask`, which keeps to the deadline that it is handed.
     pub fn new(
-        checks: impl IntoIterator<Item = &'static str>,
+        checks: impl IntoIterator<Item = CheckName>,
         ask: impl FnOnce(&Deadline) -> Vec<Outcome> + Send + 'static,
     ) -> Self {
         Probe { checks: checks.into_iter().collect(), answers: 1, ask: Box::new(ask) }
@@ -56,7 +57,7 @@ impl Probe {
 
     /// The checks that it answers, as in the catalogue.
     #[must_use]
-    pub fn checks(&self) -> &[&'static str] {
+    pub fn checks(&self) -> &[CheckName] {
         &self.checks
     }
 }
@@ -74,9 +75,9 @@ pub struct Limits {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// These checks have been asked about.
-    Asked(&'a [&'static str]),
+    Asked(&'a [CheckName]),
     /// The checks that were asked about in one go are answered.
-    Answered(&'a [&'static str]),
+    Answered(&'a [CheckName]),
 }
 
 /// Runs all probes at the same time, each on a thread of its own: a run takes as long as its slowest probe. The
@@ -142,7 +143,7 @@ pub fn run(
 
 /// Checks that are being waited for, until when: a probe that does not keep to its deadline is not waited for.
 struct Asked {
-    checks: Vec<&'static str>,
+    checks: Vec<CheckName>,
     due: Instant,
 }
 
@@ -176,8 +177,8 @@ pub fn run_again(
 }
 
 /// The outcome of a check of which nothing was heard.
-fn unanswered(check: &'static str, reason: &str, elapsed: Duration) -> Outcome {
-    Outcome { elapsed, ..Outcome::err(plain(check), reason) }
+fn unanswered(check: &CheckName, reason: &str, elapsed: Duration) -> Outcome {
+    Outcome { elapsed, ..Outcome::err(check.clone().plain(), reason) }
 }
 
 #[cfg(test)]
@@ -191,8 +192,16 @@ mod tests {
 
     const LIMITS: Limits = Limits { timeout: Duration::from_millis(300), deadline: Duration::from_millis(400) };
 
-    fn answering(check: &'static str, status: Status) -> Probe {
-        Probe::new([check], move |_| vec![Outcome::new(check, status, "said")])
+    fn named(name: &str) -> CheckName {
+        match name.strip_prefix("docker.service.") {
+            Some(service) => CheckName::of_service(Some(service)),
+            None => CheckName::all().find(|known| *known == name).expect("in the catalogue"),
+        }
+    }
+
+    fn answering(check: &str, status: Status) -> Probe {
+        let check = named(check);
+        Probe::new([check.clone()], move |_| vec![Outcome::new(check, status, "said")])
     }
 
     fn summary(outcomes: &[Outcome]) -> String {
@@ -220,17 +229,22 @@ mod tests {
         let (_keep, never) = channel::<()>();
         check(
             vec![
-                Probe::new(["core.uv"], |deadline| {
+                Probe::new([CheckName::known("core.uv")], |deadline| {
                     let error = Command::new("sleep", ["65.25"]).run(deadline).expect_err("it takes longer");
-                    vec![Outcome::err("core.uv", error.to_string())]
+                    vec![Outcome::err(CheckName::known("core.uv"), error.to_string())]
                 }),
-                Probe::new(["core.disk"], move |_| never.recv().map(|()| Vec::new()).unwrap_or_default()),
+                Probe::new([CheckName::known("core.disk")], move |_| {
+                    never.recv().map(|()| Vec::new()).unwrap_or_default()
+                }),
                 answering("env.file", Status::Ok),
             ],
             "ok env.file: said\nerr core.uv: no response in 0.3 s from `sleep`\nerr core.disk: no response in 0.3 s\n",
         );
         check(
-            vec![answering("env.file", Status::Ok), Probe::new(["docker.service.<name>"], |_| panic!("on purpose"))],
+            vec![
+                answering("env.file", Status::Ok),
+                Probe::new([CheckName::known("docker.service.<name>")], |_| panic!("on purpose")),
+            ],
             "ok env.file: said\nerr docker.service: the check has failed itself: this is a bug\n",
         );
     }
@@ -250,9 +264,9 @@ mod tests {
     fn a_stopped_run_waits_for_no_probe() {
         let stop = Arc::new(AtomicBool::new(true));
         let hour = Duration::from_secs(3600);
-        let sleep = Probe::new(["core.uv"], |deadline| {
+        let sleep = Probe::new([CheckName::known("core.uv")], |deadline| {
             let error = Command::new("sleep", ["66.25"]).run(deadline).expect_err("it is stopped");
-            vec![Outcome::err("core.uv", error.to_string())]
+            vec![Outcome::err(CheckName::known("core.uv"), error.to_string())]
         });
         let outcomes = run(vec![sleep], Limits { timeout: hour, deadline: hour }, &stop, &mut |_| ());
         assert_eq!(summary(&outcomes), "err core.uv: `sleep` was stopped\n");
@@ -261,13 +275,13 @@ mod tests {
     #[test]
     fn only_failed_checks_run_again() {
         let previous = vec![
-            Outcome::ok("env.file", "before"),
-            Outcome::warn("core.disk", "before"),
-            Outcome::err("core.uv", "before"),
-            Outcome::skip("django.check", "before"),
-            Outcome::ok("docker.service.web", "before"),
-            Outcome::err("docker.service.db", "before"),
-            Outcome::ok("systemd.drift", "of a group that is gone"),
+            Outcome::ok(CheckName::known("env.file"), "before"),
+            Outcome::warn(CheckName::known("core.disk"), "before"),
+            Outcome::err(CheckName::known("core.uv"), "before"),
+            Outcome::skip(CheckName::known("django.check"), "before"),
+            Outcome::ok(CheckName::of_service(Some("web")), "before"),
+            Outcome::err(CheckName::of_service(Some("db")), "before"),
+            Outcome::ok(CheckName::known("systemd.drift"), "of a group that is gone"),
         ];
         let names = ["env.file", "core.uv", "core.disk", "django.check", "docker.service.web", "docker.http"];
         let probes = names.map(|name| answering(name, Status::Ok)).into();
@@ -280,7 +294,10 @@ mod tests {
 
     #[test]
     fn with_strict_a_warning_is_asked_about_again() {
-        let previous = vec![Outcome::ok("env.file", "before"), Outcome::warn("core.disk", "before")];
+        let previous = vec![
+            Outcome::ok(CheckName::known("env.file"), "before"),
+            Outcome::warn(CheckName::known("core.disk"), "before"),
+        ];
         let probes = ["env.file", "core.disk"].map(|name| answering(name, Status::Ok)).into();
         let outcomes = run_again(probes, previous, true, LIMITS, &Arc::default(), &mut |_| ());
         assert_eq!(summary(&outcomes), "ok env.file: before\nok core.disk: said\n");

@@ -4,11 +4,12 @@ use project::web::{self, is_healthy};
 use subprocess::Address;
 use subprocess::http::{Answer, HttpError};
 
+use crate::CheckName;
 use crate::outcome::Outcome;
 
 /// Returns the outcome of a request for [`health_path`] the project's `health-path`; see [`is_healthy`].
 pub(crate) fn judge(
-    name: &'static str,
+    name: CheckName,
     address: &Address,
     health_path: Option<&str>,
     host: &str,
@@ -46,7 +47,7 @@ mod tests {
     fn check_judge(health_path: Option<&str>, status: u16, location: Option<&str>, expected: &str) -> Outcome {
         let answer = Ok(Answer { status, location: location.map(str::to_owned) });
         let address = Address::Tcp("127.0.0.1".into(), 8000);
-        let outcome = judge("systemd.http", &address, health_path, "example.org", &answer);
+        let outcome = judge(CheckName::known("systemd.http"), &address, health_path, "example.org", &answer);
         assert_eq!(format!("{}: {}", outcome.status, outcome.message), expected);
         outcome
     }
@@ -89,7 +90,7 @@ mod tests {
     fn socket_errors_keep_their_messages() {
         let address = Address::Unix("/run/shop.sock".into());
         let error = |kind: std::io::ErrorKind| Err(SocketError::Io(address.clone(), kind.into()).into());
-        let judge = |result| judge("systemd.http", &address, None, "localhost", &result);
+        let judge = |result| judge(CheckName::known("systemd.http"), &address, None, "localhost", &result);
         let refused = judge(error(std::io::ErrorKind::ConnectionRefused));
         assert_eq!((refused.status, refused.message.as_str()), (Status::Err, "connection refused by `/run/shop.sock`"));
         let denied = judge(error(std::io::ErrorKind::PermissionDenied));

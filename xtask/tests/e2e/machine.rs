@@ -32,8 +32,10 @@ impl Machine {
             format!("{}:/srv/app", checkout.root.display()),
             "/sys/fs/cgroup:/sys/fs/cgroup:rw".to_owned(),
         ];
+        // In the namespace of the host, each machine has a part of the control groups for itself. With `private`, all would
+        // work in its root, and remove each other's groups of the same name.
         let options = "run -d --cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
-                       --cgroupns=private -e container=docker --tmpfs /run --tmpfs /run/lock --name";
+                       --cgroupns=host -e container=docker --tmpfs /run --tmpfs /run/lock --name";
         let args = options.split(' ').chain([name.as_str()]);
         let args = args.chain(mounts.iter().flat_map(|mount| ["-v", mount.as_str()])).chain(more.iter().copied());
         cmd("docker", args.chain([IMAGE, "/lib/systemd/systemd"])).stdout_null().run().expect("the machine starts");
@@ -70,7 +72,9 @@ impl Machine {
     /// Runs the lines of a script, each of which must work.
     #[track_caller]
     pub(crate) fn script(&self, script: &str) -> String {
-        let output = cmd!("docker", "exec", &self.name, "bash", "-ec", script).stderr_to_stdout().stdout_capture();
+        // Docker does not keep the order of the two streams.
+        let one_stream = format!("exec 2>&1\n{script}");
+        let output = cmd!("docker", "exec", &self.name, "bash", "-ec", one_stream).stderr_to_stdout().stdout_capture();
         let output = output.unchecked().run().expect("docker starts");
         let messages = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{script}: {messages}");

@@ -9,6 +9,7 @@ use rustix::fs::{Access, access, statvfs};
 use subprocess::{Command, Deadline};
 
 use super::ServiceContext;
+use crate::CheckName;
 use crate::Target;
 use crate::outcome::{Outcome, Repair, Status};
 use crate::run::Probe;
@@ -16,14 +17,21 @@ use crate::run::Probe;
 /// Below this, in bytes, the next release or backup may fail half-way.
 const LEAST_FREE: u64 = 1_000_000_000;
 
+const PYTHON: CheckName = CheckName::known("core.python");
+const UV: CheckName = CheckName::known("core.uv");
+const VENV: CheckName = CheckName::known("core.venv");
+const LOCK: CheckName = CheckName::known("core.lock");
+const WRITABLE: CheckName = CheckName::known("core.writable");
+const DISK: CheckName = CheckName::known("core.disk");
+
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let for_python = Arc::clone(target);
     let for_uv = Arc::clone(target);
     let for_folder = Arc::clone(target);
     vec![
-        Probe::new(["core.python", "core.venv"], move |deadline| python_and_venv(&for_python, deadline)).in_turn(2),
-        Probe::new(["core.uv", "core.lock"], move |deadline| uv_and_lock(&for_uv, deadline)).in_turn(2),
-        Probe::new(["core.writable", "core.disk"], move |_| vec![writable(&for_folder), disk(&for_folder)]),
+        Probe::new([PYTHON, VENV], move |deadline| python_and_venv(&for_python, deadline)).in_turn(2),
+        Probe::new([UV, LOCK], move |deadline| uv_and_lock(&for_uv, deadline)).in_turn(2),
+        Probe::new([WRITABLE, DISK], move |_| vec![writable(&for_folder), disk(&for_folder)]),
     ]
 }
 
@@ -32,17 +40,17 @@ fn python_and_venv(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let started = venv(target, deadline);
     let requires = Pyproject::read(&target.project.service_dir()).map(|pyproject| pyproject.requires_python);
     let python = match (&requires, &started) {
-        (Err(error), _) => Outcome::err("core.python", error.to_string()),
+        (Err(error), _) => Outcome::err(PYTHON, error.to_string()),
         (Ok(requires), Ok(version)) if requires.contains(version) => {
-            Outcome::ok("core.python", format!("{version}, as {requires} asks for"))
+            Outcome::ok(PYTHON, format!("{version}, as {requires} asks for"))
         }
         (Ok(requires), _) => {
             let deadline = deadline.again();
             let uv = find_uv(&target.project, &deadline).ok();
             match find_python(requires, uv.as_ref(), &deadline) {
-                Ok(python) => Outcome::ok("core.python", format!("`{}` is {}", python.program, python.version)),
+                Ok(python) => Outcome::ok(PYTHON, format!("`{}` is {}", python.program, python.version)),
                 Err(error) => {
-                    Outcome::err("core.python", error.to_string()).hint("install such a Python, and have it on PATH")
+                    Outcome::err(PYTHON, error.to_string()).hint("install such a Python, and have it on PATH")
                 }
             }
         }
@@ -50,10 +58,10 @@ fn python_and_venv(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let shown = target.project.relative(&target.venv).display();
     let venv = match (&requires, started) {
         (Ok(requires), Ok(version)) if !requires.contains(&version) => {
-            Outcome::err("core.venv", format!("`{shown}` has Python {version}, and {requires} is asked for"))
+            Outcome::err(VENV, format!("`{shown}` has Python {version}, and {requires} is asked for"))
         }
-        (_, Ok(version)) => Outcome::ok("core.venv", format!("`{shown}` has Python {version}")),
-        (_, Err(problem)) => Outcome::err("core.venv", format!("`{shown}` {problem}")),
+        (_, Ok(version)) => Outcome::ok(VENV, format!("`{shown}` has Python {version}")),
+        (_, Err(problem)) => Outcome::err(VENV, format!("`{shown}` {problem}")),
     };
     let venv = match venv.status {
         Status::Ok => venv,
@@ -85,7 +93,7 @@ pub(super) const NO_VENV: &str = "there is no virtual environment";
 /// The outcome of `core.venv` where there is none.
 pub(super) fn no_venv(target: &Target) -> Outcome {
     let shown = target.project.relative(&target.venv).display();
-    Outcome::err("core.venv", format!("`{shown}` is not there")).hint("cargo xtask install").repair(Repair::Sync)
+    Outcome::err(VENV, format!("`{shown}` is not there")).hint("cargo xtask install").repair(Repair::Sync)
 }
 
 /// The interpreter of a virtual environment.
@@ -94,22 +102,21 @@ pub(crate) fn interpreter(venv: &Path) -> PathBuf {
 }
 
 fn uv_and_lock(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
-    const LOCK: &str = "core.lock";
     let uv = match find_uv(&target.project, deadline) {
         Ok(uv) => uv,
         Err(error) => {
             let error = target.secrets.redact(&error.to_string());
-            let outcome = Outcome::err("core.uv", error).hint("cargo xtask install");
+            let outcome = Outcome::err(UV, error).hint("cargo xtask install");
             let lock = Outcome::blocked(LOCK, "there is no uv to ask", &outcome);
             return vec![outcome, lock];
         }
     };
     let program = target.project.relative(Path::new(&uv.program)).display();
-    let found = Outcome::ok("core.uv", format!("{} ({program})", uv.version));
+    let found = Outcome::ok(UV, format!("{} ({program})", uv.version));
     let service_dir = target.project.service_dir();
     let lock = match Pyproject::read(&service_dir) {
-        _ if !target.selection.wants(LOCK) => return vec![found],
-        Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err("core.python", error.to_string())),
+        _ if !target.selection.wants(&LOCK) => return vec![found],
+        Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err(PYTHON, error.to_string())),
         Ok(_) if !interpreter(&target.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(target)),
         Ok(_) if !service_dir.join("uv.lock").is_file() => {
             Outcome::err(LOCK, "`uv.lock` is not there").hint("cargo xtask install")
@@ -134,30 +141,28 @@ pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'stati
 /// Checks, through uv, that the virtual environment exists and holds the packages of `uv.lock`.
 #[must_use]
 pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
-    const NAME: &str = "core.lock";
     let venv = ground.project.relative(ground.venv).display();
     let args = ["sync", "--check"].iter().chain(sync_args).copied();
     let command = uv.command(args).dir(ground.project.service_dir()).envs(ground.variables.to_vec());
     match command.run(deadline) {
-        Ok(finished) if finished.is_success() => Outcome::ok(NAME, format!("`{venv}` is in step with `uv.lock`")),
-        Ok(finished) => Outcome::err(NAME, format!("`{venv}` is not in step with `uv.lock`"))
+        Ok(finished) if finished.is_success() => Outcome::ok(LOCK, format!("`{venv}` is in step with `uv.lock`")),
+        Ok(finished) => Outcome::err(LOCK, format!("`{venv}` is not in step with `uv.lock`"))
             .output(&ground.secrets.redact(finished.stderr()))
             .hint("cargo xtask install")
             .repair(Repair::Sync),
-        Err(error) => Outcome::err(NAME, error.to_string()).output(&ground.secrets.redact(error.stderr())),
+        Err(error) => Outcome::err(LOCK, error.to_string()).output(&ground.secrets.redact(error.stderr())),
     }
 }
 
 /// Whether the folders can be written to, by the operating system's word; nothing is written to find out.
 fn writable(target: &Target) -> Outcome {
-    const NAME: &str = "core.writable";
     let service_dir = target.project.service_dir();
     for dir in [&target.project.root, &service_dir] {
         if let Err(error) = access(dir, Access::WRITE_OK) {
-            return Outcome::err(NAME, format!("`{}`: {error}", dir.display()));
+            return Outcome::err(WRITABLE, format!("`{}`: {error}", dir.display()));
         }
     }
-    Outcome::ok(NAME, "the project can be written to")
+    Outcome::ok(WRITABLE, "the project can be written to")
 }
 
 fn disk(target: &Target) -> Outcome {
@@ -169,7 +174,7 @@ fn disk(target: &Target) -> Outcome {
 pub fn disk_at(folder: &Path) -> Outcome {
     match statvfs(folder) {
         Ok(found) => free(found.f_bavail.saturating_mul(found.f_frsize)),
-        Err(error) => Outcome::err("core.disk", format!("cannot read the free space: {error}")),
+        Err(error) => Outcome::err(DISK, format!("cannot read the free space: {error}")),
     }
 }
 
@@ -178,9 +183,9 @@ fn free(bytes: u64) -> Outcome {
     let tenths = bytes / (LEAST_FREE / 10);
     let message = format!("{}.{} GB free", tenths / 10, tenths % 10);
     if bytes < LEAST_FREE {
-        return Outcome::err("core.disk", format!("{message}, and 1 GB is needed for the next release or backup"));
+        return Outcome::err(DISK, format!("{message}, and 1 GB is needed for the next release or backup"));
     }
-    Outcome::ok("core.disk", message)
+    Outcome::ok(DISK, message)
 }
 
 #[cfg(test)]
@@ -189,7 +194,7 @@ mod tests {
 
     #[test]
     fn free_space() {
-        assert_eq!(free(12_345_678_901), Outcome::ok("core.disk", "12.3 GB free"));
+        assert_eq!(free(12_345_678_901), Outcome::ok(DISK, "12.3 GB free"));
         assert_eq!(free(LEAST_FREE).status, Status::Ok);
         let outcome = free(LEAST_FREE - 1);
         assert_eq!(outcome.status, Status::Err);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline};
 
+use crate::CheckName;
 use crate::Target;
 use crate::outcome::Outcome;
 use crate::run::Probe;
 
-const NAME: &str = "dev.hooks";
+const NAME: CheckName = CheckName::known("dev.hooks");
 
 /// A program that installs Git hooks.
 struct HookTool {

@@ -10,6 +10,7 @@ use subprocess::{Command, Deadline};
 
 use super::ServiceContext;
 use super::core::{NO_VENV, interpreter, no_venv};
+use crate::CheckName;
 use crate::Target;
 use crate::outcome::{self, Outcome, Repair, Status};
 use crate::run::Probe;
@@ -19,9 +20,9 @@ use crate::run::Probe;
 pub const SET_UP: &str = include_str!("django_setup.py");
 const SCRIPT: &str = concat!(include_str!("django_setup.py"), "\n\n", include_str!("django.py"));
 
-const CHECK: &str = "django.check";
-const MIGRATIONS: &str = "django.migrations";
-const DATABASE: &str = "django.database";
+const CHECK: CheckName = CheckName::known("django.check");
+const MIGRATIONS: CheckName = CheckName::known("django.migrations");
+const DATABASE: CheckName = CheckName::known("django.database");
 
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let target = Arc::clone(target);
@@ -175,7 +176,7 @@ fn redacted(mut answer: Answer, secrets: &Secrets) -> Answer {
 pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
     let Answer { check: findings, database: found, migrations: listed, failure, .. } = answer;
     let mut cause: Option<Outcome> = None;
-    let mut failed = |name: &'static str| match (&cause, failure) {
+    let mut failed = |name: CheckName| match (&cause, failure) {
         (None, Some(Failure { failure_reason, output })) => {
             cause.insert(Outcome::err(name, failure_reason).output(output)).clone()
         }

@@ -8,7 +8,6 @@ mod engine;
 mod services;
 mod web;
 
-use std::borrow::Cow;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
@@ -17,17 +16,17 @@ use std::time::{Duration, Instant};
 use project::text::counted;
 use subprocess::{Command, CommandError, Deadline, Finished};
 
+use crate::CheckName;
 use crate::Target;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
 use containers::Container;
 use declared::Declared;
 
-const DAEMON: &str = "docker.daemon";
-const COMPOSE: &str = "docker.compose";
-const SERVICES: &str = "docker.service.<name>";
-const SERVICE: &str = "docker.service";
-const HTTP: &str = "docker.http";
+const DAEMON: CheckName = CheckName::known("docker.daemon");
+const COMPOSE: CheckName = CheckName::known("docker.compose");
+const SERVICES: CheckName = CheckName::known("docker.service.<name>");
+const HTTP: CheckName = CheckName::known("docker.http");
 
 /// An engine that refuses at once. For Compose's reading of a file it makes no difference, except that Docker would
 /// wait for one that does not answer (3 s, Docker 20.10).
@@ -43,10 +42,10 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
 fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let (mut daemon, mut compose) = (None, None);
     thread::scope(|scope| {
-        if target.selection.wants(DAEMON) {
+        if target.selection.wants(&DAEMON) {
             scope.spawn(|| daemon = Some(Outcome::timed(|| engine::daemon(target, deadline))));
         }
-        if [COMPOSE, SERVICES, HTTP].into_iter().any(|name| target.selection.wants(name)) {
+        if [COMPOSE, SERVICES, HTTP].iter().any(|name| target.selection.wants(name)) {
             compose = Some(Answers::ask(target, deadline));
         }
     });
@@ -77,7 +76,7 @@ impl Answers {
             return Answers { file, compose: Err(outcome.into()), containers: None, host: None, elapsed };
         };
         let file = target.project.relative(&file).display().to_string();
-        let wants_services = [SERVICES, HTTP].into_iter().any(|name| target.selection.wants(name));
+        let wants_services = [SERVICES, HTTP].iter().any(|name| target.selection.wants(name));
         let compose = |args: &[&str]| {
             Command::new("docker", [&["compose", "-f", &file], args].concat()).dir(&target.project.root)
         };
@@ -87,7 +86,7 @@ impl Answers {
             if wants_services {
                 scope.spawn(|| containers = Some(described(list.run(deadline), target, deadline)));
             }
-            if target.selection.wants(HTTP) {
+            if target.selection.wants(&HTTP) {
                 scope.spawn(|| host = ::docker::host(deadline));
             }
             let version = scope.spawn(|| engine::compose_version(deadline));
@@ -105,7 +104,7 @@ impl Answers {
             Ok(answer) => answer,
             Err(cause) => {
                 let reason = "Compose does not know the services";
-                let others = [SERVICE, HTTP].map(|name| Outcome::blocked(name, reason, &cause));
+                let others = [CheckName::of_service(None), HTTP].map(|name| Outcome::blocked(name, reason, &cause));
                 return [*cause].into_iter().chain(others).map(|outcome| Outcome { elapsed, ..outcome }).collect();
             }
         };
@@ -121,8 +120,8 @@ impl Answers {
                 outcomes.extend(services.iter().map(|service| services::outcome(service, containers, &file)));
             }
             Some(Err(reason)) => {
-                let names = services.iter().map(|service| Cow::Owned(format!("{SERVICE}.{}", service.name)));
-                let names = names.chain([Cow::Borrowed(HTTP)]);
+                let names = services.iter().map(|service| CheckName::of_service(Some(&service.name)));
+                let names = names.chain([HTTP]);
                 let cause = Outcome::err(DAEMON, reason);
                 outcomes.extend(names.map(|name| {
                     if is_engine_well {
@@ -136,7 +135,7 @@ impl Answers {
         for outcome in &mut outcomes {
             outcome.elapsed = elapsed;
         }
-        if let (true, Some(Ok(containers))) = (target.selection.wants(HTTP), &containers) {
+        if let (true, Some(Ok(containers))) = (target.selection.wants(&HTTP), &containers) {
             let ask = || web::outcome(&services, containers, host.as_deref(), target, &deadline.again());
             outcomes.push(Outcome::timed(ask));
         }

@@ -16,20 +16,29 @@ use project::text::counted;
 use project::{InGit, SAMPLE_FILE, in_git};
 use subprocess::Deadline;
 
+use crate::CheckName;
 use crate::Target;
 use crate::outcome::{Finding, Outcome, Repair, Status};
 use crate::run::Probe;
+
+const AXES: CheckName = CheckName::known("env.axes");
+const FILE: CheckName = CheckName::known("env.file");
+const MODE: CheckName = CheckName::known("env.mode");
+const IGNORED: CheckName = CheckName::known("env.ignored");
+const SAMPLE: CheckName = CheckName::known("env.sample");
+const PORTABLE: CheckName = CheckName::known("env.portable");
+const MATRIX: CheckName = CheckName::known("env.matrix");
 
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let for_file = Arc::clone(target);
     let for_git = Arc::clone(target);
     let for_lines = Arc::clone(target);
-    let of_file = ["env.axes", "env.file", "env.mode", "env.sample", "env.matrix"];
+    let of_file = [AXES, FILE, MODE, SAMPLE, MATRIX];
     vec![
         Probe::new(of_file, move |_| outcomes(&for_file)),
-        Probe::new(["env.ignored"], move |deadline| vec![ignored(&for_git, deadline)]),
+        Probe::new([IGNORED], move |deadline| vec![ignored(&for_git, deadline)]),
         // Comparing the readers takes long for a file of megabytes.
-        Probe::new(["env.portable"], move |_| vec![of_lines("env.portable", portable::check, &for_lines)]),
+        Probe::new([PORTABLE], move |_| vec![of_lines(PORTABLE, portable::check, &for_lines)]),
     ]
 }
 
@@ -38,13 +47,13 @@ fn outcomes(target: &Target) -> Vec<Outcome> {
         axes(target),
         file(target),
         mode(target),
-        of_lines("env.sample", sample, target),
-        of_lines("env.matrix", matrix::check, target),
+        of_lines(SAMPLE, sample, target),
+        of_lines(MATRIX, matrix::check, target),
     ]
 }
 
 /// Returns a check of the file's lines, which is skipped if the file cannot be read.
-fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Target) -> Outcome, target: &Target) -> Outcome {
+fn of_lines(name: CheckName, check: fn(CheckName, &EnvFile, &Target) -> Outcome, target: &Target) -> Outcome {
     match (&target.env_file, target.env()) {
         (_, Some(file)) => check(name, file, target),
         (Err(_), _) => Outcome::blocked(name, format!("`{ENV_FILE}` cannot be read"), &file(target)),
@@ -53,7 +62,6 @@ fn of_lines(name: &'static str, check: fn(&'static str, &EnvFile, &Target) -> Ou
 }
 
 fn axes(target: &Target) -> Outcome {
-    const NAME: &str = "env.axes";
     let Target { environment, deploy_method, .. } = target;
     let rejected: Vec<_> = environment.rejected.iter().chain(&deploy_method.rejected).collect();
     if !rejected.is_empty() {
@@ -64,19 +72,19 @@ fn axes(target: &Target) -> Outcome {
             hint: None,
         });
         let variables: Vec<_> = rejected.iter().map(|rejected| format!("`{}`", rejected.variable)).collect();
-        return Outcome::err(NAME, format!("unknown value for {}", variables.join(" and ")))
+        return Outcome::err(AXES, format!("unknown value for {}", variables.join(" and ")))
             .findings(findings.collect())
             .hint("cargo xtask install --env dev|prod --method bare|docker");
     }
     if let Some(unanswered) = &deploy_method.unanswered {
         let unanswered = target.secrets.redact(&unanswered.to_string());
         let guess = format!("`{}` is a guess, as {unanswered}", deploy_method.value);
-        return Outcome::warn(NAME, guess).hint("cargo xtask install --method bare|docker");
+        return Outcome::warn(AXES, guess).hint("cargo xtask install --method bare|docker");
     }
     if target.env_file.is_err() {
-        return Outcome::blocked(NAME, format!("`{ENV_FILE}` cannot be read"), &file(target));
+        return Outcome::blocked(AXES, format!("`{ENV_FILE}` cannot be read"), &file(target));
     }
-    Outcome::ok(NAME, format!("{}, {}", described(environment), described(deploy_method)))
+    Outcome::ok(AXES, format!("{}, {}", described(environment), described(deploy_method)))
 }
 
 fn described<T: std::fmt::Display>(detected: &Detected<T>) -> String {
@@ -84,19 +92,18 @@ fn described<T: std::fmt::Display>(detected: &Detected<T>) -> String {
 }
 
 fn file(target: &Target) -> Outcome {
-    const NAME: &str = "env.file";
     match &target.env_file {
         Ok(Some(file)) => {
-            Outcome::ok(NAME, format!("`{ENV_FILE}` is there, {}", counted(file.keys().count(), "variable")))
+            Outcome::ok(FILE, format!("`{ENV_FILE}` is there, {}", counted(file.keys().count(), "variable")))
         }
         Ok(None) => {
             let axes = match (target.environment.value, target.deploy_method.value) {
                 (Environment::Dev, DeployMethod::Bare) => String::new(),
                 (environment, method) => format!(" --env {environment} --method {method}"),
             };
-            Outcome::err(NAME, format!("`{ENV_FILE}` is not there")).hint(format!("cargo xtask install{axes}"))
+            Outcome::err(FILE, format!("`{ENV_FILE}` is not there")).hint(format!("cargo xtask install{axes}"))
         }
-        Err(error) => Outcome::err(NAME, error.to_string()),
+        Err(error) => Outcome::err(FILE, error.to_string()),
     }
 }
 
@@ -104,26 +111,25 @@ fn file(target: &Target) -> Outcome {
 const OTHERS: u32 = 0o007;
 
 fn mode(target: &Target) -> Outcome {
-    const NAME: &str = "env.mode";
     let path = target.project.env_file();
     let mode = match fs::metadata(&path) {
         Ok(metadata) if !metadata.is_file() => {
-            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not a file"), &file(target));
+            return Outcome::blocked(MODE, format!("`{ENV_FILE}` is not a file"), &file(target));
         }
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Outcome::blocked(NAME, format!("`{ENV_FILE}` is not there"), &file(target));
+            return Outcome::blocked(MODE, format!("`{ENV_FILE}` is not there"), &file(target));
         }
-        Err(error) => return Outcome::err(NAME, format!("cannot look at `{}`: {error}", path.display())),
+        Err(error) => return Outcome::err(MODE, format!("cannot look at `{}`: {error}", path.display())),
     };
     if mode & OTHERS == 0 {
-        return Outcome::ok(NAME, format!("{mode:03o}: no other user can read it"));
+        return Outcome::ok(MODE, format!("{mode:03o}: no other user can read it"));
     }
     let status = match target.environment.value {
         Environment::Dev => Status::Warn,
         Environment::Prod => Status::Err,
     };
-    Outcome::new(NAME, status, format!("{mode:03o}: every user of this machine can get at the secrets in it"))
+    Outcome::new(MODE, status, format!("{mode:03o}: every user of this machine can get at the secrets in it"))
         .hint(format!("chmod {:03o} {ENV_FILE}", private(mode)))
         .repair(Repair::EnvMode)
 }
@@ -135,11 +141,10 @@ pub fn private(mode: u32) -> u32 {
 }
 
 fn ignored(target: &Target, deadline: &Deadline) -> Outcome {
-    const NAME: &str = "env.ignored";
     let in_git = match in_git(&target.project, deadline) {
         Ok(in_git) => in_git,
-        Err(error) if error.is_not_found() => return Outcome::skip(NAME, error.to_string()),
-        Err(error) => return Outcome::warn(NAME, error.to_string()),
+        Err(error) if error.is_not_found() => return Outcome::skip(IGNORED, error.to_string()),
+        Err(error) => return Outcome::warn(IGNORED, error.to_string()),
     };
     match (&in_git.state, in_git.problem()) {
         (InGit::Tracked, Some((message, hint))) => {
@@ -147,20 +152,20 @@ fn ignored(target: &Target, deadline: &Deadline) -> Outcome {
                 Environment::Dev => Status::Warn,
                 Environment::Prod => Status::Err,
             };
-            Outcome::new(NAME, status, message).hint(hint)
+            Outcome::new(IGNORED, status, message).hint(hint)
         }
-        (_, Some((message, hint))) => Outcome::warn(NAME, message).hint(hint),
+        (_, Some((message, hint))) => Outcome::warn(IGNORED, message).hint(hint),
         (InGit::Unknown(reason), None) => {
             let message = format!("unknown to Git: {}", target.secrets.redact(reason));
             // Outside of a repository there is nothing to check.
             let is_repository = target.project.root.ancestors().any(|dir| dir.join(".git").exists());
-            Outcome::new(NAME, if is_repository { Status::Warn } else { Status::Skip }, message)
+            Outcome::new(IGNORED, if is_repository { Status::Warn } else { Status::Skip }, message)
         }
-        (_, None) => Outcome::ok(NAME, format!("Git ignores `{}`", in_git.file.display())),
+        (_, None) => Outcome::ok(IGNORED, format!("Git ignores `{}`", in_git.file.display())),
     }
 }
 
-fn sample(name: &'static str, file: &EnvFile, target: &Target) -> Outcome {
+fn sample(name: CheckName, file: &EnvFile, target: &Target) -> Outcome {
     let sample = match &target.sample {
         Ok(Some(sample)) => sample,
         Ok(None) => return Outcome::skip(name, format!("there is no `{SAMPLE_FILE}`")),

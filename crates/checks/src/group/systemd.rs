@@ -22,14 +22,15 @@ use project::{Project, web};
 use subprocess::{Deadline, http};
 use systemd::Unit;
 
+use crate::CheckName;
 use crate::Target;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
 
-const UNIT: &str = "systemd.unit.<name>";
-const REDIS: &str = "systemd.redis";
-const HTTP: &str = "systemd.http";
-const DRIFT: &str = "systemd.drift";
+const UNIT: CheckName = CheckName::known("systemd.unit.<name>");
+const REDIS: CheckName = CheckName::known("systemd.redis");
+const HTTP: CheckName = CheckName::known("systemd.http");
+const DRIFT: CheckName = CheckName::known("systemd.drift");
 
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let target = Arc::clone(target);
@@ -78,12 +79,12 @@ fn asked(target: &Target, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
     let allowed_hosts = value(target, file.as_ref(), DJANGO_ALLOWED_HOSTS);
     let (mut redis, mut http) = (None, None);
     thread::scope(|scope| {
-        if target.selection.wants(REDIS) {
+        if target.selection.wants(&REDIS) {
             scope.spawn(|| {
                 redis = Some(Outcome::timed(|| redis::outcome(broker_url.as_deref(), units, &deadline.again())));
             });
         }
-        if target.selection.wants(HTTP) {
+        if target.selection.wants(&HTTP) {
             http = Some(Outcome::timed(|| answers(target, units, allowed_hosts.as_deref(), &deadline.again())));
         }
     });
@@ -150,7 +151,7 @@ fn all(names: &[String], main: &str) -> Vec<String> {
 
 /// Returns the outcomes for a systemd that does not respond.
 fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
-    let units: Vec<_> = names.iter().map(|name| Outcome::err(unit::check(name), reason)).collect();
+    let units: Vec<_> = names.iter().map(|name| Outcome::err(CheckName::of_unit(name), reason)).collect();
     let others = [REDIS, HTTP, DRIFT].map(|name| match units.first() {
         Some(unit) => Outcome::blocked(name, "systemd does not show its units", unit),
         None => Outcome::err(name, reason),
@@ -195,9 +196,9 @@ mod tests {
     #[test]
     fn a_silent_systemd_is_reported_by_every_check() {
         let outcomes = silent(&["shop.service".into()], "no response in 10 s from `systemctl`");
-        let outcomes: Vec<_> = outcomes.iter().map(|outcome| (&*outcome.name, outcome.status)).collect();
-        let skipped = [REDIS, HTTP, DRIFT].map(|name| (name, Status::Skip));
-        assert_eq!(outcomes[0], ("systemd.unit.shop.service", Status::Err));
+        let outcomes: Vec<_> = outcomes.iter().map(|outcome| (outcome.name.to_string(), outcome.status)).collect();
+        let skipped = [REDIS, HTTP, DRIFT].map(|name| (name.to_string(), Status::Skip));
+        assert_eq!(outcomes[0], ("systemd.unit.shop.service".to_owned(), Status::Err));
         assert_eq!(outcomes[1..], skipped);
     }
 

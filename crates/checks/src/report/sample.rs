@@ -5,6 +5,7 @@ use std::time::Duration;
 use detect::{DeployMethod, Detected, Environment, Mode, Source};
 
 use super::Report;
+use crate::CheckName;
 use crate::outcome::{Finding, Outcome, Status};
 
 fn detected<T>(value: T, source: Source) -> Detected<T> {
@@ -34,7 +35,7 @@ pub(super) fn empty() -> Report {
 pub(super) fn sample() -> Report {
     let ms = Duration::from_millis;
     report(vec![
-        Outcome { elapsed: ms(1), ..Outcome::ok("env.file", "`.env` is there, 9 variables") },
+        Outcome { elapsed: ms(1), ..Outcome::ok(CheckName::known("env.file"), "`.env` is there, 9 variables") },
         Outcome {
             findings: vec![
                 finding(Status::Warn, Some(3), "line 3: blank-inside\npython-dotenv  b c", Some("A='b c'")),
@@ -42,16 +43,22 @@ pub(super) fn sample() -> Report {
                 finding(Status::Warn, None, "`B` is missing", None),
             ],
             elapsed: ms(2),
-            ..Outcome::warn("env.portable", "3 things").hint("cargo xtask install")
+            ..Outcome::warn(CheckName::known("env.portable"), "3 things").hint("cargo xtask install")
         },
-        Outcome { elapsed: ms(1034), ..Outcome::skip("core.disk", "`df` is not there").hint("apt install coreutils") },
+        Outcome {
+            elapsed: ms(1034),
+            ..Outcome::skip(CheckName::known("core.disk"), "`df` is not there").hint("apt install coreutils")
+        },
         Outcome {
             findings: vec![finding(Status::Warn, None, "security.W018: DEBUG", Some("DEBUG=0"))],
             elapsed: ms(640),
-            ..Outcome::warn("django.check", "1 warning")
+            ..Outcome::warn(CheckName::known("django.check"), "1 warning")
         },
-        Outcome { elapsed: ms(645), ..Outcome::err("django.database", "no such table").output("Traceback\n  boom\n") }
-            .hint("cargo xtask health --fix"),
+        Outcome {
+            elapsed: ms(645),
+            ..Outcome::err(CheckName::known("django.database"), "no such table").output("Traceback\n  boom\n")
+        }
+        .hint("cargo xtask health --fix"),
     ])
 }
 
@@ -59,6 +66,6 @@ pub(super) fn sample() -> Report {
 pub(super) fn nasty() -> Report {
     let message = "\x1b[31mred\x1b[0m <&> ]]> \"'\0\u{b}\u{85}\u{FFFE} 100% 🦀\r\na::b,c";
     let output = vec!["::error::no".to_owned(), "</failure>".to_owned()];
-    let outcome = Outcome::err("docker.service.a:b,c<\"%", "");
+    let outcome = Outcome::err(CheckName::of_service(Some("a:b,c<\"%")), "");
     report(vec![Outcome { message: message.to_owned(), output, ..outcome }])
 }

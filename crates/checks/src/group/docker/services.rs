@@ -2,14 +2,14 @@
 
 use project::text::counted;
 
-use super::SERVICE;
 use super::containers::{Container, Detail};
 use super::declared::Service;
+use crate::CheckName;
 use crate::outcome::{Outcome, Status};
 
 /// How a service is: as its worst container.
 pub(super) fn outcome(service: &Service, containers: &[Container], compose_file: &str) -> Outcome {
-    let name = format!("{SERVICE}.{}", service.name);
+    let name = CheckName::of_service(Some(&service.name));
     let command = |verb: &str| format!("docker compose -f {compose_file} {verb} {}", service.name);
     let its: Vec<_> = containers.iter().filter(|container| container.service == service.name).collect();
     let judged = its.iter().map(|container| (*container, judge(container, service.is_job)));

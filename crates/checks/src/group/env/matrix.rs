@@ -7,10 +7,10 @@ use project::matrix::{
     unsafe_reason,
 };
 
-use crate::Target;
 use crate::outcome::{Finding, Outcome, Status};
+use crate::{CheckName, Target};
 
-pub(super) fn check(name: &'static str, file: &EnvFile, target: &Target) -> Outcome {
+pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome {
     let (environment, method) = (target.environment.value, target.deploy_method.value);
     let value = |variable: &str| file.get(variable).map(|entry| entry.value).filter(|value| !is_empty(value));
     let (eager, broker) = (value(CELERY_TASK_ALWAYS_EAGER), value(CELERY_BROKER_URL));

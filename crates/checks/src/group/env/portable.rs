@@ -4,10 +4,10 @@ use detect::{DeployMethod, ENV_FILE};
 use envfile::{Class, Disagreement, EnvFile, Reader, Reading};
 use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
 
-use crate::Target;
 use crate::outcome::{Finding, Outcome, Status};
+use crate::{CheckName, Target};
 
-pub(super) fn check(name: &'static str, file: &EnvFile, target: &Target) -> Outcome {
+pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome {
     let readers = readers(target.deploy_method.value, target.is_unit_installed);
     let findings = findings(file, &readers, &target.secrets);
     let lines = match findings.len() {

@@ -5,20 +5,16 @@ use std::time::Duration;
 use project::text::counted;
 use systemd::Unit;
 
+use crate::CheckName;
 use crate::outcome::Outcome;
 
 /// A unit that was restarted and has lived for so long since has got over it.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// The name of the check of a unit.
-pub(super) fn check(unit: &str) -> String {
-    format!("systemd.unit.{unit}")
-}
-
 /// Judges a unit; `socket` is the socket unit of the same name, `now` the time since boot.
 pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outcome {
     let name = &unit.name;
-    let err = |message: String| Outcome::err(check(name), message);
+    let err = |message: String| Outcome::err(CheckName::of_unit(name), message);
     let journal = format!("journalctl -u {name} -n 50");
     match unit.get("LoadState") {
         "" | "not-found" => return err("not installed".into()),
@@ -35,7 +31,7 @@ pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outc
         "activating" if unit.number("NRestarts") > 0 => {
             err(format!("restarting: {}, and not up yet", restarts(unit))).hint(journal)
         }
-        "activating" => Outcome::warn(check(name), format!("still starting (`{sub}`)")).hint(journal),
+        "activating" => Outcome::warn(CheckName::of_unit(name), format!("still starting (`{sub}`)")).hint(journal),
         _ if unit.is_active() => match since_restart(unit, now) {
             Some(since) => {
                 let message = format!("restarting: {}, the last one {} s ago", restarts(unit), since.as_secs());
@@ -53,11 +49,13 @@ fn running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
     let (name, file) = (&unit.name, unit.get("UnitFileState"));
     let message = format!("{} (`{}`), {file}", unit.get("ActiveState"), unit.get("SubState"));
     if is_enabled_for_good(unit) {
-        return Outcome::ok(check(name), message.trim_end_matches([',', ' ']));
+        return Outcome::ok(CheckName::of_unit(name), message.trim_end_matches([',', ' ']));
     }
     match socket.filter(|socket| socket.get("UnitFileState") == "enabled") {
-        Some(socket) => Outcome::ok(check(name), format!("{message}, and started on demand by `{}`", socket.name)),
-        None => Outcome::warn(check(name), format!("{message}: would not come up after a reboot"))
+        Some(socket) => {
+            Outcome::ok(CheckName::of_unit(name), format!("{message}, and started on demand by `{}`", socket.name))
+        }
+        None => Outcome::warn(CheckName::of_unit(name), format!("{message}: would not come up after a reboot"))
             .hint(format!("sudo systemctl enable {name}")),
     }
 }
@@ -66,14 +64,14 @@ fn running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
 fn not_running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
     let name = &unit.name;
     if let Some(socket) = socket.filter(|socket| socket.is_active()) {
-        return Outcome::ok(check(name), format!("started on demand by `{}`", socket.name));
+        return Outcome::ok(CheckName::of_unit(name), format!("started on demand by `{}`", socket.name));
     }
     // For example the task of a timer.
     if unit.get("Type") == "oneshot" && unit.get("Result") == "success" {
-        return Outcome::ok(check(name), "a `oneshot` that is not running now");
+        return Outcome::ok(CheckName::of_unit(name), "a `oneshot` that is not running now");
     }
     let command = if is_enabled_for_good(unit) { "start" } else { "enable --now" };
-    Outcome::err(check(name), "inactive").hint(format!("sudo systemctl {command} {name}"))
+    Outcome::err(CheckName::of_unit(name), "inactive").hint(format!("sudo systemctl {command} {name}"))
 }
 
 /// Whether the unit is not one that could be enabled, and is not, or is until the next reboot alone. (`static`,
@@ -103,7 +101,7 @@ mod tests {
     #[track_caller]
     fn check_with(unit: &Unit, socket: Option<&Unit>, expected: &str, hint: Option<&str>) {
         let outcome = outcome(unit, socket, RECORDED);
-        assert_eq!(outcome.name, format!("systemd.unit.{}", unit.name));
+        assert_eq!(*outcome.name, format!("systemd.unit.{}", unit.name));
         assert_eq!(format!("{}: {}", outcome.status, outcome.message), expected);
         assert_eq!(outcome.hint.as_deref(), hint);
     }
