@@ -135,10 +135,7 @@ pub struct Network {
 }
 
 /// Deserializes a list or map that Compose writes as `null` where it has no items.
-///
-/// # Errors
-/// As the type itself does.
-pub fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

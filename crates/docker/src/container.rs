@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use detect::{DJANGO_ENV, Environment};
-use serde::Deserialize;
+use detect::Environment;
 
 /// A container, by `docker inspect`. The rest of its output, and with it the secrets in the environment, is dropped.
 #[derive(Debug, Clone)]
@@ -20,6 +19,8 @@ pub struct Container {
     pub service: String,
     /// The project folder that Compose was called with; empty like the project.
     pub folder: String,
+    /// The Compose files that it was created from, separated by commas; empty like the project.
+    pub files: String,
     /// The environment that it was deployed for, where its variables set `DJANGO_ENV`.
     pub environment: Option<Environment>,
     /// Whether Compose created it for its service. Containers of `docker compose run`, and those of a plain `docker run` of
@@ -51,8 +52,21 @@ pub struct Container {
     pub mounts: Vec<PathBuf>,
     /// The mount points of its anonymous volumes: data that no other container would find.
     pub anonymous_volumes: Vec<String>,
-    /// The ports of the engine's host that it publishes.
+    /// The ports of the engine's host that its configuration publishes, running or not.
     pub host_ports: Vec<u16>,
+    /// The ports that it publishes now; none unless it runs.
+    pub published: Vec<PublishedPort>,
+}
+
+/// A port of a running container that the engine's host forwards to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedPort {
+    /// The address of the host that it is bound to, such as `0.0.0.0`.
+    pub address: String,
+    /// The port of the host.
+    pub port: u16,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
 }
 
 /// The result of a container's health check.
@@ -122,157 +136,26 @@ impl fmt::Display for Container {
     }
 }
 
-/// The fields of `docker inspect` that a [`Container`] is made of.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Inspected {
-    id: String,
-    name: String,
-    image: String,
-    restart_count: u64,
-    state: State,
-    config: Config,
-    #[serde(default)]
-    host_config: HostConfig,
-    network_settings: NetworkSettings,
-    mounts: Option<Vec<Mount>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct State {
-    status: String,
-    exit_code: i64,
-    #[serde(rename = "OOMKilled", default)]
-    oom_killed: bool,
-    started_at: String,
-    health: Option<HealthState>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HealthState {
-    status: String,
-    log: Option<Vec<HealthLog>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HealthLog {
-    output: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Config {
-    labels: Option<BTreeMap<String, String>>,
-    stop_timeout: Option<u64>,
-    env: Option<Vec<String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct HostConfig {
-    restart_policy: RestartPolicy,
-    port_bindings: Option<BTreeMap<String, Option<Vec<Binding>>>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct RestartPolicy {
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Binding {
-    host_port: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct NetworkSettings {
-    networks: Option<BTreeMap<String, Endpoint>>,
-}
-
-#[derive(Deserialize)]
-struct Endpoint {
-    #[serde(rename = "IPAddress", default)]
-    address: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Mount {
-    #[serde(rename = "Type")]
-    kind: String,
-    #[serde(default)]
-    name: String,
-    destination: String,
-}
-
 /// The label of a proxy with the URL of its rotation state.
 pub const STATE_LABEL: &str = "xtask.state";
 
-/// The time that Docker gives a container to exit where none is configured, in seconds.
-const STOP_TIMEOUT: u64 = 10;
-
-impl From<Inspected> for Container {
-    fn from(inspected: Inspected) -> Self {
-        let Inspected { id, name, image, restart_count, state, config, host_config, network_settings, mounts } =
-            inspected;
-        let labels = config.labels.unwrap_or_default();
-        let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-        let health = match state.health {
-            None => Health::Unchecked,
-            Some(health) => match health.status.as_str() {
-                "healthy" => Health::Healthy,
-                "unhealthy" => {
-                    let last = health.log.unwrap_or_default().pop();
-                    Health::Unhealthy(last.map(|log| log.output).unwrap_or_default())
-                }
-                "none" => Health::Unchecked,
-                _ => Health::Starting,
-            },
-        };
-        // The engine itself names a volume that has no name: 64 digits.
-        let is_anonymous = |mount: &Mount| {
-            mount.kind == "volume" && mount.name.len() == 64 && mount.name.bytes().all(|b| b.is_ascii_hexdigit())
-        };
-        let mounts = mounts.unwrap_or_default();
-        let bindings = host_config.port_bindings.unwrap_or_default().into_values().flatten().flatten();
-        Container {
-            id,
-            name: name.trim_start_matches('/').to_owned(),
-            project: label("com.docker.compose.project"),
-            service: label("com.docker.compose.service"),
-            folder: label("com.docker.compose.project.working_dir"),
-            environment: config.env.iter().flatten().find_map(|variable| {
-                let (name, word) = variable.split_once('=')?;
-                word.parse().ok().filter(|_| name == DJANGO_ENV)
-            }),
-            is_of_service: label("com.docker.compose.oneoff") == "False",
-            image,
-            state: state.status,
-            health,
-            exit_code: state.exit_code,
-            is_out_of_memory: state.oom_killed,
-            restarts: restart_count,
-            started_at: state.started_at,
-            stop_timeout: config.stop_timeout.unwrap_or(STOP_TIMEOUT),
-            addresses: network_settings
-                .networks
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(name, endpoint)| (name, endpoint.address))
-                .collect(),
-            state_url: labels.get(STATE_LABEL).cloned(),
-            is_never_restarted: matches!(host_config.restart_policy.name.as_str(), "" | "no"),
-            mounts: mounts.iter().map(|mount| PathBuf::from(&mount.destination)).collect(),
-            anonymous_volumes: mounts.into_iter().filter(is_anonymous).map(|mount| mount.destination).collect(),
-            host_ports: bindings.filter_map(|binding| binding.host_port.parse().ok()).collect(),
-        }
-    }
+/// Returns the output of `docker inspect` for containers, without those that do not exist any more. `docker` runs Docker with
+/// these arguments, and returns its output.
+///
+/// # Errors
+/// Those of `docker`.
+pub fn inspect<E>(ids: &[&str], docker: impl Fn(&[&str]) -> Result<String, E>) -> Result<String, E> {
+    let inspect = |ids: &[&str]| match ids {
+        [] => Ok("[]".to_owned()),
+        ids => docker(&[&["inspect", "--type", "container"], ids].concat()),
+    };
+    inspect(ids).or_else(|error| {
+        // Docker's exit status does not distinguish a container that is gone from other failures; its list does.
+        let existing = docker(&["ps", "--all", "--quiet", "--no-trunc"])?;
+        let is_there = |id: &&str| existing.lines().any(|line| line.starts_with(*id));
+        let rest: Vec<&str> = ids.iter().copied().filter(is_there).collect();
+        if rest.len() == ids.len() { Err(error) } else { inspect(&rest) }
+    })
 }
 
 /// Returns whether a container with these labels was started from this Compose file. A project may be brought up with several
@@ -286,6 +169,7 @@ pub fn is_started_from(compose_file: &Path, working_dir: &str, files: &str) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::containers;
 
     /// As Docker 20.10 describes a container of Compose 2.26, most of it left out.
     const INSPECTED: &str = r#"{"Id": "e9c2", "Name": "/shop-web-1", "Image": "sha256:1", "RestartCount": 2,
@@ -294,16 +178,19 @@ mod tests {
         "Config": {"StopTimeout": 40, "Env": ["A_TOKEN=hunter2", "DJANGO_ENV=prod"],
                    "Labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "web",
                               "com.docker.compose.oneoff": "False",
-                              "com.docker.compose.project.working_dir": "/srv/shop"}},
+                              "com.docker.compose.project.working_dir": "/srv/shop",
+                              "com.docker.compose.project.config_files": "/srv/shop/compose.yaml,/srv/shop/b.yaml"}},
         "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8000"}], "81/tcp": null}},
-        "NetworkSettings": {"Networks": {"shop_front": {"IPAddress": "172.21.0.4"}}},
+        "NetworkSettings": {"Networks": {"shop_front": {"IPAddress": "172.21.0.4"}},
+                            "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8000"}], "81/tcp": null,
+                                      "53/udp": [{"HostIp": "::", "HostPort": "53"}]}},
         "Mounts": [{"Type": "volume", "Name": "shop_data", "Destination": "/data"},
                    {"Type": "bind", "Source": "/x", "Destination": "/x"},
                    {"Type": "volume", "Destination": "/media",
                     "Name": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}]}"#;
 
     fn container() -> Container {
-        serde_json::from_str::<Inspected>(INSPECTED).expect("as Docker writes it").into()
+        containers(&format!("[{INSPECTED}]")).expect("as Docker writes it").remove(0)
     }
 
     #[test]
@@ -315,6 +202,44 @@ mod tests {
         assert_eq!(container.addresses["shop_front"], "172.21.0.4");
         assert_eq!((container.anonymous_volumes.join(" ").as_str(), container.host_ports), ("/media", vec![8000]));
         assert_eq!(container.health, Health::Unhealthy("no\nway\n".to_owned()));
+        let published: Vec<_> =
+            container.published.iter().map(|it| format!("{} {} {}", it.address, it.port, it.protocol)).collect();
+        assert_eq!(published, [":: 53 udp", "0.0.0.0 8000 tcp"]);
+    }
+
+    #[test]
+    fn the_compose_file_of_a_container() {
+        let Container { folder, files, .. } = container();
+        let is_from = |file: &str| is_started_from(Path::new(file), &folder, &files);
+        assert!(is_from("/srv/shop/compose.yaml") && is_from("/srv/shop/b.yaml") && !is_from("/srv/shop/c.yaml"));
+    }
+
+    /// The calls of Docker for the containers `a` and `b`, with the ids that exist, and the result.
+    #[track_caller]
+    fn check_inspect(existing: &[&str], is_engine_well: bool, expected: &[&str]) {
+        let calls = std::cell::RefCell::new(Vec::new());
+        let docker = |args: &[&str]| {
+            calls.borrow_mut().push(args.join(" "));
+            let ids = args.iter().filter(|word| word.len() == 1);
+            match args[0] {
+                _ if !is_engine_well => Err("no engine"),
+                "ps" => Ok(existing.join("\n")),
+                _ if ids.clone().all(|id| existing.contains(id)) => Ok(ids.copied().collect()),
+                _ => Err("no such container"),
+            }
+        };
+        let result = inspect(&["a", "b"], docker).unwrap_or_else(|error| format!("error: {error}"));
+        let calls = calls.into_inner().into_iter().chain([result]).collect::<Vec<_>>();
+        assert_eq!(calls, expected);
+    }
+
+    #[test]
+    fn containers_that_are_gone_are_left_out() {
+        let (all, list) = ("inspect --type container a b", "ps --all --quiet --no-trunc");
+        check_inspect(&["a", "b"], true, &[all, "ab"]);
+        check_inspect(&["b"], true, &[all, list, "inspect --type container b", "b"]);
+        check_inspect(&[], true, &[all, list, "[]"]);
+        check_inspect(&[], false, &[all, list, "error: no engine"]);
     }
 
     #[test]

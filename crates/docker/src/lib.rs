@@ -6,6 +6,8 @@
 pub mod compose;
 mod container;
 mod engine;
+mod inspected;
 
-pub use container::{Container, Health, Inspected, STATE_LABEL, is_started_from};
+pub use container::{Container, Health, PublishedPort, STATE_LABEL, inspect, is_started_from};
 pub use engine::{EngineError, compose_version, host, version};
+pub use inspected::containers;

@@ -9,10 +9,9 @@ use rustix::fs::{Access, access, statvfs};
 use subprocess::{Command, Deadline};
 
 use super::ServiceContext;
-use crate::CheckName;
-use crate::Target;
 use crate::outcome::{Outcome, Repair, Status};
 use crate::run::Probe;
+use crate::{CheckName, Target};
 
 /// Below this, in bytes, the next release or backup may fail half-way.
 const LEAST_FREE: u64 = 1_000_000_000;

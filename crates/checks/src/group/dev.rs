@@ -8,10 +8,9 @@ use std::sync::Arc;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline};
 
-use crate::CheckName;
-use crate::Target;
 use crate::outcome::Outcome;
 use crate::run::Probe;
+use crate::{CheckName, Target};
 
 const NAME: CheckName = CheckName::known("dev.hooks");
 

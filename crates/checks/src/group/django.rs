@@ -10,10 +10,9 @@ use subprocess::{Command, Deadline};
 
 use super::ServiceContext;
 use super::core::{NO_VENV, interpreter, no_venv};
-use crate::CheckName;
-use crate::Target;
 use crate::outcome::{self, Outcome, Repair, Status};
 use crate::run::Probe;
+use crate::{CheckName, Target};
 
 /// The beginning of a Python script that asks Django something, run in the folder of manage.py: it defines `set_up()`,
 /// and `answer(name=…)`, which prints a line of JSON.

@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ::docker::Container;
 use project::text::counted;
 use subprocess::{Command, CommandError, Deadline, Finished};
 
-use crate::CheckName;
-use crate::Target;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
-use containers::Container;
+use crate::{CheckName, Target};
+use containers::Listed;
 use declared::Declared;
 
 const DAEMON: CheckName = CheckName::known("docker.daemon");
@@ -54,13 +54,16 @@ fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     daemon.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
+/// The containers as Compose lists them, and as the engine describes them.
+type Containers = (Vec<Listed>, Vec<Container>);
+
 /// The results of Compose, or its errors. The commands are those that a person would run in the root folder.
 struct Answers {
     /// The Compose file, from the root folder.
     file: String,
     compose: Result<(String, Declared), Box<Outcome>>,
-    /// The containers as Compose lists them, and as the engine describes them; `None` if no check needs them.
-    containers: Option<Result<(Vec<Container>, String), String>>,
+    /// `None` if no check needs them.
+    containers: Option<Result<Containers, String>>,
     /// The host of the engine, if it is not this machine.
     host: Option<String>,
     elapsed: Duration,
@@ -112,7 +115,7 @@ impl Answers {
         let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`"))];
         let path = target.project.root.join(&file);
         let containers = containers.map(|answer| {
-            answer.map(|(listed, inspected)| containers::of_services(listed, &inspected, &path, &secrets))
+            answer.map(|(listed, containers)| containers::of_services(listed, &containers, &path, &secrets))
         });
         match &containers {
             None => {}
@@ -148,7 +151,7 @@ fn described(
     listed: Result<Finished, CommandError>,
     target: &Target,
     deadline: &Deadline,
-) -> Result<(Vec<Container>, String), String> {
+) -> Result<Containers, String> {
     let unknown =
         |failure_reason: &str| format!("the containers are not known: {}", target.secrets.redact(failure_reason));
     let listed = match listed {
@@ -157,25 +160,13 @@ fn described(
         Err(error) => return Err(unknown(&error.to_string())),
     };
     let listed = containers::listed(listed.stdout()).map_err(|error| unknown(&format!("Compose's answer: {error}")))?;
-    if listed.is_empty() {
-        return Ok((listed, String::new()));
-    }
-    let run = |args: Vec<&str>| match Command::new("docker", args).run(deadline) {
+    let docker = |args: &[&str]| match Command::new("docker", args).run(deadline) {
         Ok(finished) if finished.is_success() => Ok(finished.stdout().to_owned()),
         Ok(finished) => Err(unknown(&finished.failure_reason())),
         Err(error) => Err(unknown(&error.to_string())),
     };
-    let inspect = ["inspect", "--type", "container", "--format", containers::DETAIL];
     let ids: Vec<&str> = listed.iter().map(|container| container.id.as_str()).collect();
-    let described = run([&inspect, ids.as_slice()].concat()).or_else(|error| {
-        // A container that was removed since makes the command fail; the others are described nevertheless.
-        let existing = run(vec!["ps", "--all", "--quiet", "--no-trunc"])?;
-        let existing: Vec<&str> =
-            ids.iter().copied().filter(|id| existing.lines().any(|line| line.starts_with(id))).collect();
-        if existing.len() == ids.len() {
-            return Err(error);
-        }
-        if existing.is_empty() { Ok(String::new()) } else { run([&inspect, existing.as_slice()].concat()) }
-    })?;
-    Ok((listed, described))
+    let inspected = ::docker::inspect(&ids, docker)?;
+    let containers = ::docker::containers(&inspected).map_err(|error| unknown(&format!("Docker's answer: {error}")))?;
+    Ok((listed, containers))
 }

@@ -16,10 +16,9 @@ use project::text::counted;
 use project::{InGit, SAMPLE_FILE, in_git};
 use subprocess::Deadline;
 
-use crate::CheckName;
-use crate::Target;
 use crate::outcome::{Finding, Outcome, Repair, Status};
 use crate::run::Probe;
+use crate::{CheckName, Target};
 
 const AXES: CheckName = CheckName::known("env.axes");
 const FILE: CheckName = CheckName::known("env.file");

@@ -22,10 +22,9 @@ use project::{Project, web};
 use subprocess::{Deadline, http};
 use systemd::Unit;
 
-use crate::CheckName;
-use crate::Target;
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
+use crate::{CheckName, Target};
 
 const UNIT: CheckName = CheckName::known("systemd.unit.<name>");
 const REDIS: CheckName = CheckName::known("systemd.redis");

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use docker::{Container, Inspected};
+use docker::Container;
 use project::Project;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline, Finished};
@@ -95,26 +95,8 @@ impl<'a> Client<'a> {
     /// Returns the state of containers. Containers that do not exist any more are left out.
     pub(super) fn inspect<'b>(&self, ids: impl IntoIterator<Item = &'b str>) -> anyhow::Result<Vec<Container>> {
         let ids: Vec<&str> = ids.into_iter().collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let command = ["inspect", "--type", "container"];
-        let inspect = |ids: &[&str]| self.ask(&[&command, ids].concat(), b"", QUICK);
-        let mut finished = inspect(&ids)?;
-        if !finished.is_success() {
-            // Docker's exit status does not distinguish a container that is gone from other failures; its list does.
-            let existing = self.docker(["ps", "--all", "--quiet", "--no-trunc"], QUICK)?;
-            let existing: Vec<&str> =
-                ids.into_iter().filter(|id| existing.lines().any(|line| line.starts_with(id))).collect();
-            if existing.is_empty() {
-                return Ok(Vec::new());
-            }
-            finished = inspect(&existing)?;
-        }
-        let inspected = self.printed(&command, &finished)?;
-        let inspected: Vec<Inspected> =
-            serde_json::from_str(&inspected).context("`docker inspect` is not understood")?;
-        Ok(inspected.into_iter().map(Container::from).collect())
+        let inspected = docker::inspect(&ids, |args| self.docker(args.iter().copied(), QUICK))?;
+        docker::containers(&inspected).context("`docker inspect` is not understood")
     }
 
     /// The containers of the services of a Compose project; not those of a `docker compose run`.

@@ -81,7 +81,7 @@ impl Layout {
     }
 
     pub(super) fn canary_socket(&self) -> PathBuf {
-        format!("/run/{}-proof.sock", self.name).into()
+        format!("/run/{}-canary.sock", self.name).into()
     }
 
     /// The unit that migrates the database.
@@ -98,8 +98,8 @@ impl Layout {
 /// Returns the name of the canary of a unit.
 pub(super) fn canary_of(unit: &str) -> String {
     match unit.rsplit_once('.') {
-        Some((stem, kind)) => format!("{stem}-proof.{kind}"),
-        None => format!("{unit}-proof"),
+        Some((stem, kind)) => format!("{stem}-canary.{kind}"),
+        None => format!("{unit}-canary"),
     }
 }
 
@@ -123,6 +123,6 @@ mod tests {
         assert_eq!(layout.service_of(&layout.release("1")), Path::new("/opt/shop-releases/1"));
         assert_eq!(layout.staged_env("1"), Path::new("/etc/shop/env.1"));
         assert_eq!(layout.new_link(), Path::new("/opt/shop.new"));
-        assert_eq!(canary_of(&layout.main_unit()), "shop-proof.service");
+        assert_eq!(canary_of(&layout.main_unit()), "shop-canary.service");
     }
 }

@@ -20,7 +20,7 @@ const KINDS: [Broken; 7] = [
         case: "systemd_broken_import",
         file: "service/config/wsgi.py",
         code: "raise ImportError('no way with ' + os.environ['DJANGO_SECRET_KEY'])\n",
-        messages: &["ImportError: no way with ********", "`server-monitoring-proof.service` failed"],
+        messages: &["ImportError: no way with ********", "`server-monitoring-canary.service` failed"],
     },
     Broken {
         case: "systemd_broken_after_2_s",
@@ -50,7 +50,7 @@ def when_ready(server):
         case: "systemd_invalid_unit",
         file: "deploy/systemd/server-monitoring.service",
         code: "[Service]\nBindReadOnlyPaths=/no/such/folder\n",
-        messages: &["`server-monitoring-proof.service` failed", "/no/such/folder"],
+        messages: &["`server-monitoring-canary.service` failed", "/no/such/folder"],
     },
     Broken {
         case: "systemd_missing_dependency",
@@ -62,7 +62,7 @@ def when_ready(server):
         case: "systemd_broken_worker",
         file: "service/config/celery.py",
         code: "\nimport sys\n\nif \"worker\" in sys.argv:\n    os._exit(9)\n",
-        messages: &["`server-monitoring-celery-proof.service` failed", "exit status 9"],
+        messages: &["`server-monitoring-celery-canary.service` failed", "exit status 9"],
     },
 ];
 
@@ -123,7 +123,7 @@ fn breaks_as_it_serves(server: &Server) {
     let (conf, unit) = ("service/gunicorn.conf.py", "deploy/systemd/server-monitoring.service");
     let originals = [conf, unit].map(|file| server.checkout.read(file));
     server.checkout.write(unit, &originals[1].replace("[Service]\n", "[Service]\nEnvironment=UNIT=%n\n"));
-    let code = "import os\nimport pathlib\n\nif \"proof\" not in pathlib.Path(\"/proc/self/cgroup\").read_text():\n    \
+    let code = "import os\nimport pathlib\n\nif \"canary\" not in pathlib.Path(\"/proc/self/cgroup\").read_text():\n    \
                 raise RuntimeError(\"not for real\")\n";
     server.checkout.write(conf, &format!("{}{code}", originals[0]));
     // The poll comes late: by then the unit has failed twice, and is on its way up once more.

@@ -6,7 +6,7 @@ use crate::units::server::{QUICK, RELEASES, Server};
 /// The moments at which a deployer is killed, as conditions of the shell.
 const MOMENTS: [&str; 3] = [
     "ls /opt/server-monitoring-releases/*/uv.lock /opt/server-monitoring-releases/*/service/.venv/bin/gunicorn 2>/dev/null | grep -qv $(readlink /opt/server-monitoring)",
-    "systemctl is-active --quiet server-monitoring-proof.service",
+    "systemctl is-active --quiet server-monitoring-canary.service",
     "! readlink /opt/server-monitoring | grep -q $(cat /srv/first)",
 ];
 
@@ -43,7 +43,7 @@ fn at_once(server: &Server) {
     let before = server.state();
     server.checkout.code("never to be seen");
     let deploy = server.begin("--stability 10m");
-    let is_up = "systemctl is-active --quiet server-monitoring-proof.service";
+    let is_up = "systemctl is-active --quiet server-monitoring-canary.service";
     server.machine.script(&format!("timeout 60 bash -c 'until {is_up}; do sleep 0.05; done'"));
     let (second, code) = server.deploy("");
     assert_eq!(code, 6, "{second}");
@@ -58,7 +58,7 @@ fn at_once(server: &Server) {
 /// The calls of `systemctl` that Ctrl-C ends before the deployer hears of it.
 const CALLS: [&str; 4] = [
     "show --property*server-monitoring-migrate.service",
-    "start --no-block server-monitoring-celery-proof.service",
+    "start --no-block server-monitoring-celery-canary.service",
     "daemon-reload",
     "restart --no-block*",
 ];

@@ -1,28 +1,29 @@
 //! `docker.service.<name>`: whether a service is as it should be, by its containers.
 
+use docker::{Container, Health};
 use project::text::counted;
 
-use super::containers::{Container, Detail};
+use super::containers::ServiceContainer;
 use super::declared::Service;
 use crate::CheckName;
 use crate::outcome::{Outcome, Status};
 
 /// How a service is: as its worst container.
-pub(super) fn outcome(service: &Service, containers: &[Container], compose_file: &str) -> Outcome {
+pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compose_file: &str) -> Outcome {
     let name = CheckName::of_service(Some(&service.name));
     let command = |verb: &str| format!("docker compose -f {compose_file} {verb} {}", service.name);
-    let its: Vec<_> = containers.iter().filter(|container| container.service == service.name).collect();
+    let its: Vec<_> = containers.iter().filter(|it| it.container.service == service.name).collect();
     let judged = its.iter().map(|container| (*container, judge(container, service.is_job)));
     // Of equally bad containers the first is reported, so that two reports of the same state are the same.
     let worst = judged.rev().max_by_key(|(_, (status, _))| badness(*status));
-    let Some((container, (status, message))) = worst else {
+    let Some((ServiceContainer { container, .. }, (status, message))) = worst else {
         return match service.scale {
             0 => Outcome::skip(name, "scaled to 0"),
             _ => Outcome::err(name, "there is no container").hint(command("up -d")),
         };
     };
     let expected = its.len().max(service.scale);
-    let running = its.iter().filter(|container| container.runs()).count();
+    let running = its.iter().filter(|it| it.container.runs()).count();
     let message = match expected {
         1 => message,
         _ => format!("{message} ({running} of {expected} containers run)"),
@@ -31,7 +32,10 @@ pub(super) fn outcome(service: &Service, containers: &[Container], compose_file:
         Status::Ok if its.len() < service.scale => Outcome::warn(name, message).hint(command("up -d")),
         Status::Err => {
             let outcome = Outcome::err(name, message).hint(command(remedy(container)));
-            if is_unhealthy(container) { outcome.output(&container.detail.health_log) } else { outcome }
+            match &container.health {
+                Health::Unhealthy(output) if container.runs() => outcome.output(output),
+                _ => outcome,
+            }
         }
         status => Outcome::new(name, status, message),
     }
@@ -46,9 +50,9 @@ fn badness(status: Status) -> usize {
 }
 
 /// A container's status, and its state in words.
-fn judge(container: &Container, is_job: bool) -> (Status, String) {
+fn judge(container: &ServiceContainer, is_job: bool) -> (Status, String) {
     let (status, state) = by_state(container, is_job);
-    match &container.detail.elsewhere {
+    match &container.elsewhere {
         Some(elsewhere) if status == Status::Ok => {
             (Status::Warn, format!("{state}, and was started from another Compose file: `{elsewhere}`"))
         }
@@ -56,18 +60,18 @@ fn judge(container: &Container, is_job: bool) -> (Status, String) {
     }
 }
 
-fn by_state(container: &Container, is_job: bool) -> (Status, String) {
-    let Detail { restarts, exit_code, .. } = container.detail;
+fn by_state(ServiceContainer { container, status, .. }: &ServiceContainer, is_job: bool) -> (Status, String) {
+    let Container { restarts, exit_code, .. } = *container;
     // "Up 5 seconds", "Up Less than a second": Docker's own words for less than a minute.
-    let is_new = container.status.contains("second");
-    match (container.state.as_str(), container.health.as_str()) {
+    let is_new = status.contains("second");
+    match (container.state.as_str(), &container.health) {
         ("running", _) if restarts > 0 && is_new => {
-            (Status::Err, format!("restarting: {}, {}", counted(restarts, "restart"), container.status.to_lowercase()))
+            (Status::Err, format!("restarting: {}, {}", counted(restarts, "restart"), status.to_lowercase()))
         }
-        ("running", "unhealthy") => (Status::Err, "unhealthy".to_owned()),
-        ("running", "starting") => (Status::Warn, "runs, and is not healthy yet".to_owned()),
-        ("running", "healthy") => (Status::Ok, "healthy".to_owned()),
-        ("running", _) => (Status::Ok, "runs".to_owned()),
+        ("running", Health::Unhealthy(_)) => (Status::Err, "unhealthy".to_owned()),
+        ("running", Health::Starting) => (Status::Warn, "runs, and is not healthy yet".to_owned()),
+        ("running", Health::Healthy) => (Status::Ok, "healthy".to_owned()),
+        ("running", Health::Unchecked) => (Status::Ok, "runs".to_owned()),
         ("restarting", _) => {
             (Status::Err, format!("restarting: exit code {exit_code}, {}", counted(restarts, "restart")))
         }
@@ -76,10 +80,6 @@ fn by_state(container: &Container, is_job: bool) -> (Status, String) {
         ("created", _) => (Status::Err, "was created, and never started".to_owned()),
         (state, _) => (Status::Err, format!("is {state}")),
     }
-}
-
-fn is_unhealthy(container: &Container) -> bool {
-    container.runs() && container.health == "unhealthy"
 }
 
 /// Returns the Compose command that fixes the state of a container, or shows more about it.
@@ -95,18 +95,21 @@ fn remedy(container: &Container) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::containers::fixture;
     use super::*;
 
     /// A container of the service `web`.
-    fn container(state: &str, health: &str, status: &str, restarts: u64, exit_code: i64) -> Container {
-        Container {
-            id: "e9c2f311b453".to_owned(),
-            service: "web".to_owned(),
-            state: state.to_owned(),
-            health: health.to_owned(),
+    fn container(state: &str, health: &str, status: &str, restarts: u64, exit_code: i64) -> ServiceContainer {
+        let health = match health {
+            "healthy" => Health::Healthy,
+            "starting" => Health::Starting,
+            "unhealthy" => Health::Unhealthy("no\nway\n".to_owned()),
+            _ => Health::Unchecked,
+        };
+        ServiceContainer {
+            container: Container { state: state.to_owned(), health, restarts, exit_code, ..fixture("e9c2", false) },
             status: status.to_owned(),
-            publishers: Vec::new(),
-            detail: Detail { restarts, exit_code, health_log: "no\nway\n".to_owned(), elsewhere: None },
+            elsewhere: None,
         }
     }
 
@@ -116,7 +119,7 @@ mod tests {
 
     /// Checks the outcome of a service, without the beginning that all hints share.
     #[track_caller]
-    fn check(service: &Service, containers: &[Container], expected: &str) {
+    fn check(service: &Service, containers: &[ServiceContainer], expected: &str) {
         let Outcome { status, message, output, hint, .. } = outcome(service, containers, "c.yaml");
         let hint = hint.unwrap_or_default();
         let hint = hint.strip_prefix("docker compose -f c.yaml ").unwrap_or(&hint);
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn containers_of_another_checkout_are_reported() {
         let mut container = container("running", "", "Up 2 hours", 0, 0);
-        container.detail.elsewhere = Some("/other/c.yaml".to_owned());
+        container.elsewhere = Some("/other/c.yaml".to_owned());
         check(
             &service(1, false),
             &[container],
@@ -205,7 +208,8 @@ mod tests {
 
     #[test]
     fn containers_of_others_do_not_count() {
-        let other = Container { service: "db".to_owned(), ..container("running", "", "Up 2 hours", 0, 0) };
+        let mut other = container("running", "", "Up 2 hours", 0, 0);
+        other.container.service = "db".to_owned();
         check(&service(1, false), &[other], "err there is no container |  | up -d web");
     }
 }

@@ -1,10 +1,11 @@
 //! `docker.http`: the published web service answers.
 
+use docker::PublishedPort;
 use project::{matrix, web};
 use subprocess::{Address, Deadline, http};
 
 use super::HTTP;
-use super::containers::{Container, Publisher};
+use super::containers::ServiceContainer;
 use super::declared::Service;
 use crate::Target;
 use crate::outcome::Outcome;
@@ -14,7 +15,7 @@ const PREFERRED: [&str; 2] = ["proxy", "web"];
 
 pub(super) fn outcome(
     services: &[Service],
-    containers: &[Container],
+    containers: &[ServiceContainer],
     engine_host: Option<&str>,
     target: &Target,
     deadline: &Deadline,
@@ -55,19 +56,20 @@ fn published(services: &[Service]) -> Result<&Service, String> {
 }
 
 /// Where a service is published. Which port that is may have been left to the engine.
-fn publisher<'a>(service: &Service, containers: &'a [Container]) -> Result<&'a Publisher, String> {
-    let is_tcp = |port: &&Publisher| port.port != 0 && matches!(port.protocol.as_str(), "tcp" | "");
+fn publisher<'a>(service: &Service, containers: &'a [ServiceContainer]) -> Result<&'a PublishedPort, String> {
+    let is_tcp = |port: &&PublishedPort| port.protocol == "tcp";
     let name = &service.name;
-    let mut running = containers.iter().filter(|it| it.service == *name && it.runs()).peekable();
+    let containers = containers.iter().map(|it| &it.container);
+    let mut running = containers.filter(|it| it.service == *name && it.runs()).peekable();
     if running.peek().is_none() {
         return Err(format!("`{name}` does not run"));
     }
-    let port = running.find_map(|container| container.publishers.iter().find(is_tcp));
+    let port = running.find_map(|container| container.published.iter().find(is_tcp));
     port.ok_or_else(|| format!("`{name}` runs, and publishes no port"))
 }
 
 /// Where a published port is: on the engine's host, whichever of its addresses it was bound to.
-fn host(port: &Publisher, engine_host: Option<&str>) -> String {
+fn host(port: &PublishedPort, engine_host: Option<&str>) -> String {
     match (engine_host, port.address.as_str()) {
         (Some(host), _) => host.to_owned(),
         (None, "" | "0.0.0.0" | "::") => "127.0.0.1".to_owned(),
@@ -77,44 +79,54 @@ fn host(port: &Publisher, engine_host: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::containers::listed;
+    use docker::Container;
+
+    use super::super::containers::fixture;
     use super::*;
 
     /// Services with whether they declare a published port, their states and the ports; and which port is asked.
     #[track_caller]
-    fn check(found: &[(&str, bool, &str, u16)], expected: Result<u16, &str>) {
-        let service = |(name, is_published, ..): &(&str, bool, &str, u16)| Service {
+    fn check(found: &[(&str, bool, &str, Option<u16>)], expected: Result<u16, &str>) {
+        let service = |(name, is_published, ..): &(&str, bool, &str, Option<u16>)| Service {
             name: (*name).to_owned(),
             scale: 1,
             is_job: false,
             is_published: *is_published,
         };
         let services: Vec<_> = found.iter().map(service).collect();
-        let container = |(name, _, state, port): &(&str, bool, &str, u16)| {
-            let publishers = format!(r#"[{{"URL":"0.0.0.0","PublishedPort":{port},"Protocol":"tcp"}}]"#);
-            format!(r#"{{"ID":"1","Service":"{name}","State":"{state}","Publishers":{publishers}}}"#)
+        let container = |(name, _, state, port): &(&str, bool, &str, Option<u16>)| {
+            let published = |port| PublishedPort { address: "0.0.0.0".to_owned(), port, protocol: "tcp".to_owned() };
+            ServiceContainer {
+                container: Container {
+                    service: (*name).to_owned(),
+                    state: (*state).to_owned(),
+                    published: port.map(published).into_iter().collect(),
+                    ..fixture("1", false)
+                },
+                status: String::new(),
+                elsewhere: None,
+            }
         };
-        let lines: Vec<_> = found.iter().map(container).collect();
-        let containers = listed(&lines.join("\n")).expect("valid");
+        let containers: Vec<_> = found.iter().map(container).collect();
         let port = published(&services).and_then(|service| publisher(service, &containers)).map(|port| port.port);
         assert_eq!(port, expected.map_err(str::to_owned), "{found:?}");
     }
 
     #[test]
     fn which_port_is_asked() {
-        let db = ("db", true, "running", 5432);
-        check(&[db, ("proxy", true, "running", 80), ("web", true, "running", 8000)], Ok(80));
-        check(&[db, ("web", true, "running", 8000)], Ok(8000));
-        check(&[("app", true, "running", 3000), ("db", false, "running", 0)], Ok(3000));
-        check(&[("proxy", true, "exited", 0), ("web", true, "running", 8000)], Err("`proxy` does not run"));
+        let db = ("db", true, "running", Some(5432));
+        check(&[db, ("proxy", true, "running", Some(80)), ("web", true, "running", Some(8000))], Ok(80));
+        check(&[db, ("web", true, "running", Some(8000))], Ok(8000));
+        check(&[("app", true, "running", Some(3000)), ("db", false, "running", None)], Ok(3000));
+        check(&[("proxy", true, "exited", None), ("web", true, "running", Some(8000))], Err("`proxy` does not run"));
         // A proxy on the host's own network publishes nothing.
-        check(&[("proxy", false, "running", 0), ("web", true, "running", 8000)], Ok(8000));
-        check(&[("web", true, "restarting", 0)], Err("`web` does not run"));
-        check(&[("app", true, "exited", 0)], Err("`app` does not run"));
-        check(&[("app", true, "running", 0)], Err("`app` runs, and publishes no port"));
-        check(&[("app", false, "running", 0)], Err("no service publishes a port"));
+        check(&[("proxy", false, "running", None), ("web", true, "running", Some(8000))], Ok(8000));
+        check(&[("web", true, "restarting", None)], Err("`web` does not run"));
+        check(&[("app", true, "exited", None)], Err("`app` does not run"));
+        check(&[("app", true, "running", None)], Err("`app` runs, and publishes no port"));
+        check(&[("app", false, "running", None)], Err("no service publishes a port"));
         check(
-            &[("a", true, "running", 1), ("b", true, "running", 2)],
+            &[("a", true, "running", Some(1)), ("b", true, "running", Some(2))],
             Err("`a`, `b` publish ports, and none of them is `proxy` or `web`"),
         );
         check(&[], Err("no service publishes a port"));
@@ -122,7 +134,7 @@ mod tests {
 
     #[test]
     fn on_which_host() {
-        let port = |address: &str| Publisher { address: address.to_owned(), port: 80, protocol: "tcp".into() };
+        let port = |address: &str| PublishedPort { address: address.to_owned(), port: 80, protocol: "tcp".into() };
         assert_eq!(host(&port("0.0.0.0"), None), "127.0.0.1");
         assert_eq!(host(&port("::"), None), "127.0.0.1");
         assert_eq!(host(&port("10.0.0.7"), None), "10.0.0.7");

@@ -65,15 +65,15 @@ chown -R -h 'root:root' /opt/shop-releases/2
 chmod -R 'u=rwX,go=rX' /opt/shop-releases/2
 install -d -o root -g root -m 755 /etc/shop
 install -o root -g shop -m 640 /dev/stdin /etc/shop/env.2
-install -m 644 /dev/stdin /run/systemd/system/shop-proof.service
-install -m 644 /dev/stdin /run/systemd/system/shop-proof.socket
-install -m 644 /dev/stdin /run/systemd/system/shop-worker-proof.service
+install -m 644 /dev/stdin /run/systemd/system/shop-canary.service
+install -m 644 /dev/stdin /run/systemd/system/shop-canary.socket
+install -m 644 /dev/stdin /run/systemd/system/shop-worker-canary.service
 install -m 644 /dev/stdin /run/systemd/system/shop-migrate.service
 systemctl daemon-reload
-systemctl start --no-block shop-proof.socket shop-proof.service
+systemctl start --no-block shop-canary.socket shop-canary.service
 systemctl start --no-block shop-migrate.service
 cat /run/shop-migrate.out
-systemctl start --no-block shop-worker-proof.service
+systemctl start --no-block shop-worker-canary.service
 install -d -o root -g root -m 755 /opt/shop-releases/2.before
 cp -a /etc/shop/env /opt/shop-releases/2.before/env
 cp -a /etc/systemd/system/shop-worker.service /opt/shop-releases/2.before
@@ -84,8 +84,8 @@ mv -T /opt/shop.new /opt/shop
 systemctl daemon-reload
 systemctl restart --no-block shop.service
 systemctl restart --no-block shop-worker.service
-systemctl stop shop-proof.service shop-proof.socket shop-worker-proof.service shop-migrate.service
-rm -f /run/systemd/system/shop-proof.service /run/systemd/system/shop-proof.socket /run/systemd/system/shop-worker-proof.service /run/systemd/system/shop-migrate.service /run/shop-migrate.out
+systemctl stop shop-canary.service shop-canary.socket shop-worker-canary.service shop-migrate.service
+rm -f /run/systemd/system/shop-canary.service /run/systemd/system/shop-canary.socket /run/systemd/system/shop-worker-canary.service /run/systemd/system/shop-migrate.service /run/shop-migrate.out
 systemctl daemon-reload
 rm -rf /opt/shop-releases/2.before /opt/shop-releases/0";
 
