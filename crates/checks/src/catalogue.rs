@@ -181,7 +181,7 @@ impl fmt::Display for UnknownCheck {
 
 impl std::error::Error for UnknownCheck {}
 
-/// Which checks are wanted.
+/// The checks that `--only` selects, without those of `--skip`.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// These alone; all, if there are none.

@@ -21,7 +21,7 @@ use crate::{CheckName, Target};
 /// The parts of a checkout that the checks of a service on this machine work with.
 #[derive(Clone, Copy)]
 pub struct ServiceContext<'a> {
-    /// The checkout.
+    /// The checkout that the service belongs to.
     pub project: &'a Project,
     /// The virtual environment of the service.
     pub venv: &'a Path,

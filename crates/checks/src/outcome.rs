@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::CheckName;
-/// How a check ended.
+
+/// The result of a check, from good to bad; `Skip` is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// As it should be.
@@ -50,7 +51,7 @@ impl fmt::Display for Status {
 pub struct Outcome {
     /// The group and the check, such as `django.migrations` or `docker.service.web`.
     pub name: CheckName,
-    /// How it ended.
+    /// The result: good, suspicious, bad, or not checked.
     pub status: Status,
     /// The result in one line.
     pub message: String,
@@ -64,14 +65,14 @@ pub struct Outcome {
     pub repair: Option<Repair>,
     /// The outcome of another check that prevented this one.
     pub because: Option<Box<Outcome>>,
-    /// How long the answer took.
+    /// The time that the answer took.
     pub elapsed: Duration,
 }
 
 /// One of the things that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity: a warning or an error.
     pub status: Status,
     /// The line of `.env` that it is about, from 1.
     pub line: Option<usize>,
@@ -183,7 +184,7 @@ impl Outcome {
     }
 }
 
-/// How many lines of a failing program's output a report holds.
+/// The number of lines of a failing program's output that a report holds.
 const LAST_LINES: usize = 40;
 
 fn last_lines(printed: &str) -> Vec<String> {

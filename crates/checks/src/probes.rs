@@ -16,11 +16,11 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Asks the Docker engine and the systemd of this machine.
 #[derive(Debug)]
 pub struct SystemProbes<'a> {
-    /// Whose containers and units.
+    /// The checkout whose containers and units are looked for.
     pub project: &'a Project,
     /// Whether systemd is this machine's service manager (see `sd_booted(3)`); it is not asked otherwise.
     pub has_systemd: bool,
-    /// How long each question may take; [`PROBE_TIMEOUT`] at the most.
+    /// The timeout of each question; [`PROBE_TIMEOUT`] at most.
     pub timeout: Duration,
     /// Set when the result is no longer wanted.
     pub stop: Arc<AtomicBool>,

@@ -25,20 +25,20 @@ pub use junit::junit;
 /// The report of a run. Never holds a secret.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The first axis.
+    /// The environment, with the source of the value.
     pub environment: Detected<Environment>,
-    /// The second axis.
+    /// The deployment method, with the source of the value.
     pub deploy_method: Detected<DeployMethod>,
     /// Both in one word, for older callers.
     pub mode: Detected<Mode>,
     /// The outcomes, in the order of the catalogue.
     pub outcomes: Vec<Outcome>,
-    /// How long everything took.
+    /// The duration of the whole run; probes run at the same time.
     pub elapsed: Duration,
 }
 
 impl Report {
-    /// How many checks ended so.
+    /// Returns the number of checks with this result.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.status == status).count()

@@ -14,14 +14,14 @@ use crate::outcome::{Outcome, Status};
 
 /// The time that a probe has, after its deadline, to kill its program and to report that.
 const GRACE: Duration = Duration::from_secs(1);
-/// How often a wait looks whether anybody still wants the answers.
+/// The interval at which a wait polls for an interruption.
 const STOP_POLL: Duration = Duration::from_millis(50);
 
 /// One look at the outside, which answers one check or several.
 pub struct Probe {
     /// The checks that it answers, as in the catalogue.
     checks: Vec<CheckName>,
-    /// How many answers it has to wait for one after the other.
+    /// The number of answers that it waits for in sequence, each with a timeout of its own.
     answers: u32,
     ask: Ask,
 }
@@ -37,7 +37,8 @@ impl Probe {
         Probe { checks: checks.into_iter().collect(), answers: 1, ask: Box::new(ask) }
     }
 
-    /// A probe that waits for so many answers one after the other, each with [`Deadline::again`].
+    /// Returns a probe that waits for so many answers in sequence, each with a timeout of its own
+    /// ([`Deadline::again`]).
     #[must_use]
     pub fn in_turn(self, answers: u32) -> Self {
         Probe { answers, ..self }
@@ -62,12 +63,12 @@ impl Probe {
     }
 }
 
-/// How long a run may take.
+/// The timeouts of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Each probe.
+    /// The timeout of each answer that a probe waits for; see [`Probe::in_turn`].
     pub timeout: Duration,
-    /// All of them.
+    /// The time for all probes together: then a probe without an answer is reported as an error.
     pub deadline: Duration,
 }
 

@@ -30,7 +30,7 @@ pub struct HostFacts {
 impl fmt::Debug for HostFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let HostFacts { has_systemd, venv, .. } = self;
-        f.debug_struct("Machine").field("has_systemd", has_systemd).field("venv", venv).finish_non_exhaustive()
+        f.debug_struct("HostFacts").field("has_systemd", has_systemd).field("venv", venv).finish_non_exhaustive()
     }
 }
 
@@ -44,17 +44,17 @@ impl HostFacts {
 
 /// The subject of the checks.
 pub struct Target {
-    /// The checkout.
+    /// The checkout that is checked.
     pub project: Project,
     /// Its `.env`; none if there is none, and why it cannot be read.
     pub env_file: Result<Option<EnvFile>, envfile::Error>,
-    /// Its sample.
+    /// The variables of `.env.sample`; `None` if there is no such file, the error if it cannot be read.
     pub sample: Result<Option<EnvFile>, envfile::Error>,
-    /// The first axis.
+    /// The environment, with the source of the value.
     pub environment: Detected<Environment>,
-    /// The second axis.
+    /// The deployment method, with the source of the value.
     pub deploy_method: Detected<DeployMethod>,
-    /// Both in one word.
+    /// Both axes in one word, for older callers.
     pub mode: Detected<Mode>,
     /// Whether the service's unit is installed. Also true if systemd does not respond.
     pub is_unit_installed: bool,
@@ -62,7 +62,7 @@ pub struct Target {
     pub venv: PathBuf,
     /// The secrets that are redacted in the output of programs.
     pub secrets: Secrets,
-    /// Which checks are wanted.
+    /// The checks that are selected.
     pub selection: Selection,
     variables: Vec<(String, String)>,
 }

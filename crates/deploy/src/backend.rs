@@ -39,7 +39,7 @@ pub trait Backend<'a>: Sized {
     /// Returns the release records of this target.
     fn records(&self) -> &Records;
 
-    /// Returns whether this deploy goes back to an earlier release.
+    /// Returns whether this deploy rolls back to an earlier release.
     fn is_rollback(&self) -> bool;
 
     /// Asks for the consent that the recovery of an unfinished deploy needs.
@@ -51,7 +51,7 @@ pub trait Backend<'a>: Sized {
     /// Removes the remains of committed deploys: a deploy can be killed after its commit.
     ///
     /// # Errors
-    /// If something could not be removed. The next deploy tries again.
+    /// If something could not be removed. The next deploy retries.
     fn clean_up_earlier(&self, records: &[Record]) -> anyhow::Result<()>;
 
     /// Examines the target again, after a recovery has changed it.
@@ -91,7 +91,7 @@ pub trait Backend<'a>: Sized {
     /// present state, so that it can be repeated at any time: after a failure, a signal, a kill or a power cut.
     ///
     /// # Errors
-    /// If something could not be restored. The next deploy tries again.
+    /// If something could not be restored. The next deploy retries.
     fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()>;
 
     /// Removes the remains of a release that was rolled back, once its record has that status.
@@ -106,7 +106,7 @@ pub trait Backend<'a>: Sized {
     /// Removes the remains of the previous release, once the record has the status `deployed`.
     ///
     /// # Errors
-    /// If something could not be removed. The next deploy tries again.
+    /// If something could not be removed. The next deploy retries.
     fn clean_up(&self, plan: &Self::Plan, record: &Record) -> anyhow::Result<()>;
 
     /// Returns the addresses of the service, for the report: a line each.

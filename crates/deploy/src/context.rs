@@ -33,7 +33,7 @@ pub trait Operator {
 /// The surroundings of a deploy.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The checkout.
+    /// The checkout whose commit is deployed.
     pub project: &'a Project,
     /// The facts of this machine.
     pub host_facts: &'a HostFacts,
@@ -41,7 +41,7 @@ pub struct Context<'a> {
     pub user: &'a str,
     /// The user id that the deploy runs as.
     pub uid: u32,
-    /// Its group id.
+    /// The group id that the deploy runs as.
     pub gid: u32,
     /// Whether `--yes` answers the questions that have a safe answer.
     pub is_yes: bool,
@@ -49,7 +49,7 @@ pub struct Context<'a> {
     pub is_dry_run: bool,
     /// Whether there is a terminal to ask on.
     pub can_ask: bool,
-    /// The operator.
+    /// The operator, who can be asked if [`Context::can_ask`].
     pub operator: &'a dyn Operator,
     /// The receiver of the events.
     pub events: Events<'a>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// How many entries are listed, and the rest is counted.
+/// The number of entries that a message lists; the rest is counted.
 const MAX_LISTED: usize = 12;
 
 /// The likely kind of a file.

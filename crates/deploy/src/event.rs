@@ -81,7 +81,7 @@ impl<'a> Events<'a> {
         Events(receive)
     }
 
-    /// Emits an event.
+    /// Hands an event to the receiver, at once: nothing is buffered.
     pub fn emit(&self, event: Event) {
         (self.0)(event);
     }

@@ -60,7 +60,7 @@ impl Problem {
         Problem { message: message.into(), hint: None }
     }
 
-    /// Adds the next step.
+    /// Adds the next step for the operator: a command that can be typed, or a sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -94,8 +94,8 @@ impl Failure {
         Failure::new(Exit::Interrupted, Problem::new(message))
     }
 
-    /// Makes an error of a program that did not run to its end; `command` is the command as it is shown. A program that a
-    /// signal has ended was interrupted, whether or not the signal has reached this process as well.
+    /// Makes an error of a program that did not run to its end; `command` is the command as it is shown. A program
+    /// that a signal has ended was interrupted, whether or not the signal has reached this process as well.
     pub fn unfinished(command: impl fmt::Display, error: &CommandError) -> Self {
         if error.is_interrupted() {
             return Failure::interrupted(format!("interrupted during `{command}`"));
@@ -105,7 +105,8 @@ impl Failure {
 }
 
 impl Problem {
-    /// Makes a problem of a failed health check, with its findings and output; `default_hint` is for a check without a hint.
+    /// Makes a problem of a failed health check, with its findings and output; `default_hint` is for a check without a
+    /// hint.
     pub(crate) fn of_check(outcome: &Outcome, default_hint: &str) -> Self {
         let findings = outcome.findings.iter().filter(|finding| finding.status == Status::Err);
         let findings = findings.flat_map(|finding| finding.message.lines()).map(|line| format!("\n  {line}"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
-/// How often a pause checks for a signal.
+/// The interval at which a pause polls for a signal.
 const SIGNAL_POLL: Duration = Duration::from_millis(50);
 
 /// A flag that a signal handler sets. It is shared with the deadlines of programs, which end them early.

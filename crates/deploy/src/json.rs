@@ -1,5 +1,5 @@
-//! A deploy as JSON lines: a first line that names the format, an object for each event, and the verdict as the last line.
-//! `schema/deploy-1.schema.json` describes them.
+//! A deploy as JSON lines: a first line that names the format, an object for each event, and the verdict as the last
+//! line. `schema/deploy-1.schema.json` describes them.
 
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ enum Line<'a> {
     },
 }
 
-/// Returns the first line.
+/// Returns the first line of the output: the version of the schema, and the command.
 #[must_use]
 pub fn started(command: &str) -> String {
     line(&Line::Started { schema: SCHEMA, command })
@@ -43,7 +43,7 @@ pub fn event(event: &Event) -> String {
     line(event)
 }
 
-/// Returns the last line.
+/// Returns the last line of the output: the verdict with its exit code, the release and the rollback.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> String {
     line(&Line::Verdict {

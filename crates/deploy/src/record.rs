@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure, Problem};
 
-/// How many records, and the images of so many releases, are kept.
+/// The number of records, and of releases with their images, that are kept.
 const KEPT: usize = 5;
 const SCHEMA: u32 = 1;
 
@@ -24,7 +24,7 @@ pub struct Record {
     schema: u32,
     /// The moment in UTC, such as `20261123T045012Z`; the tag of its images.
     pub id: String,
-    /// Where it went.
+    /// The engine and the Compose project, or the machine and the service, that it was deployed to.
     pub target: Target,
     pub started: String,
     pub ended: Option<String>,
@@ -32,7 +32,7 @@ pub struct Record {
     /// The commit, with `+` behind it if the checkout had changes beside it.
     pub commit: Option<String>,
     pub result: Status,
-    /// The release that a rollback went back to.
+    /// The release that `--rollback` has rolled back to.
     pub rollback_to: Option<String>,
     /// The contents of the release: with Compose, the ids of the built images by the references of the Compose file;
     /// with systemd, the hash of its files.
@@ -56,7 +56,7 @@ pub struct Record {
 /// Where a deploy goes. Another engine, or another Compose project, has releases of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Which deployer it is.
+    /// The command that deployed: `deploy-docker` or `deploy-systemd`.
     pub command: String,
     /// The id of the engine; with systemd, of the machine.
     pub engine: String,
@@ -64,7 +64,7 @@ pub struct Target {
     pub project: String,
 }
 
-/// How a release has ended.
+/// The state of a release, from the record to the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -80,12 +80,12 @@ pub struct Snapshot {
     pub images: BTreeMap<String, Option<String>>,
     /// The containers of the services that are replaced, in the order of replacing them.
     pub services: Vec<Replaced>,
-    /// How the units stood, with systemd.
+    /// With systemd, the state of the units before the deploy.
     #[serde(default, alias = "standing", skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitSnapshot>,
 }
 
-/// How the units of a service stood.
+/// The state of the units of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitSnapshot {
     /// The target of the install folder's link; `None` without a link.
@@ -113,7 +113,7 @@ pub struct Replaced {
     pub containers: Vec<Old>,
 }
 
-/// A container from before.
+/// A container that served before this release, which a rollback starts again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Old {
     pub id: String,
@@ -148,7 +148,7 @@ impl Record {
         self.is_adopted || self.id.ends_with("-adopted")
     }
 
-    /// The release whose images these are: for a rollback, the one that it went back to.
+    /// The release whose images these are: for a rollback, the one that it rolled back to.
     pub fn original(&self) -> &str {
         self.rollback_to.as_deref().unwrap_or(&self.id)
     }
@@ -158,8 +158,8 @@ impl Record {
         self.contents.iter().any(|(name, id)| other.contents.get(name).is_some_and(|other| other != id))
     }
 
-    /// Returns the effects that a rollback does not undo, as a part of a message: the migrations that were applied, and the
-    /// copy of the database from before them.
+    /// Returns the effects that a rollback does not undo, as a part of a message: the migrations that were applied,
+    /// and the copy of the database from before them.
     pub fn lasting_effects(&self) -> String {
         let count = self.migrations.len();
         if count == 0 {
@@ -297,14 +297,15 @@ pub(crate) fn serving(records: &[Record]) -> Option<&Record> {
     records.iter().rev().find(|record| record.result == Status::Deployed)
 }
 
-/// Returns the error of a rollback without a release to go back to; `contents` names the things that releases are made of.
+/// Returns the error of a rollback without a release to go back to; `contents` names the things that releases are made
+/// of.
 pub(crate) fn no_previous_release(records: &[Record], contents: &str) -> Failure {
     let serving = serving(records).map(|record| format!(": release {} serves", record.original())).unwrap_or_default();
     let message = format!("there is no earlier release with other {contents} to go back to{serving}");
     Failure::new(Exit::NotMet, Problem::new(message).hint("ls .xtask/releases"))
 }
 
-/// The release that a rollback goes back to: the last good one before the one that serves, made of something else.
+/// The release to roll back to: the last good one before the one that serves, made of something else.
 pub(crate) fn previous(records: &[Record]) -> Option<&Record> {
     let serving = serving(records)?;
     let good = records.iter().rev().filter(|record| record.result == Status::Deployed && record.rollback_to.is_none());

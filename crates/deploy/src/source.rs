@@ -15,7 +15,7 @@ use subprocess::{Command, Deadline};
 
 use crate::failure::{Exit, Failure, Problem};
 
-/// How long Git may take.
+/// The timeout of a Git command.
 const QUICK: Duration = Duration::from_secs(60);
 
 /// The commit of the checkout, with `+` behind it where that is not all of it.
@@ -34,7 +34,7 @@ pub(super) struct Source {
     pub(super) hash: String,
     /// With `+` behind it where the working tree differs from it.
     pub(super) commit: String,
-    /// How many files there are that Git neither tracks nor ignores.
+    /// The number of files that Git neither tracks nor ignores.
     pub(super) untracked: usize,
 }
 

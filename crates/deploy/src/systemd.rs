@@ -201,7 +201,7 @@ impl Systemd<'_> {
         self.preflight.root.as_ref().ok_or_else(|| anyhow::anyhow!("the preflight has not asked for root's rights"))
     }
 
-    /// Returns the release that a rollback goes back to; `None` for a deploy of the checkout.
+    /// Returns the release that `--rollback` rolls back to; `None` for a deploy of the checkout.
     fn rollback_target<'r>(&self, records: &'r [Record]) -> anyhow::Result<Option<&'r Record>> {
         if !self.options.rollback {
             return Ok(None);
@@ -212,7 +212,7 @@ impl Systemd<'_> {
         Ok(Some(target))
     }
 
-    /// Begins the record of a release and plans it: one of the checkout, or one that a rollback goes back to.
+    /// Begins the record of a release and plans it: one of the checkout, or the one to roll back to.
     fn begin(&self, target: Option<&Record>) -> anyhow::Result<(Record, ReleasePlan)> {
         let source = &self.preflight.source;
         let mut record = self.preflight.records.begin(self.context.user.to_owned(), Some(source.commit.clone()));

@@ -17,7 +17,7 @@ use crate::record::{Record, Status, previous, serving};
 /// The result of a deploy.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The exit code.
+    /// The exit code of the command, as the table in the README has them.
     pub exit: Exit,
     /// The problems; none for [`Exit::Done`].
     pub problems: Vec<Problem>,
@@ -25,7 +25,7 @@ pub struct Verdict {
     pub outcome: Option<Outcome>,
     /// The release that the deploy made, or that serves unchanged.
     pub release: Option<String>,
-    /// The release that the deploy went back to.
+    /// The release that the deploy has rolled back to.
     pub rollback_to: Option<String>,
     /// The copy of the database from before the migrations.
     pub database_copy: Option<String>,
@@ -197,8 +197,8 @@ fn unchanged<'a, B: Backend<'a>>(backend: &B, record: Record) -> anyhow::Result<
     Ok(record.id)
 }
 
-/// Rolls back the deploys that were killed, the newest first, and cleans up after those that were killed later than that.
-/// Returns whether there was one to roll back.
+/// Rolls back the deploys that were killed, the newest first, and cleans up after those that were killed later than
+/// that. Returns whether there was one to roll back.
 fn recover<'a, B: Backend<'a>>(backend: &B, events: &Events<'_>) -> anyhow::Result<bool> {
     let records = backend.records().all()?;
     let unfinished: Vec<&Record> = records.iter().filter(|record| record.result == Status::UnderWay).collect();
@@ -276,8 +276,8 @@ fn after_failure<'a, B: Backend<'a>>(
 /// The number of times that a rollback is tried whose programs are ended by a signal.
 const ATTEMPTS: usize = 5;
 
-/// Repeats a rollback whose programs were interrupted. This process ignores signals during a rollback, but a program that
-/// it has just started can still be ended by one, before it is in a process group of its own.
+/// Repeats a rollback whose programs were interrupted. This process ignores signals during a rollback, but a program
+/// that it has just started can still be ended by one, before it is in a process group of its own.
 fn repeat_if_interrupted(roll_back: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
     for _ in 1..ATTEMPTS {
         match roll_back() {

@@ -10,7 +10,8 @@ use crate::{Detected, Probes, Source};
 pub const DEPLOY_METHOD: &str = "DEPLOY_METHOD";
 
 words! {
-    /// How the service is deployed. systemd is a service manager within `bare`, not a method of its own.
+    /// The method that the service is deployed with; the second axis. systemd is a service manager within `bare`, not
+    /// a method of its own.
     pub enum DeployMethod {
         /// On this machine.
         Bare = "bare",

@@ -10,7 +10,7 @@ use crate::{ENV_FILE, Unanswered, UnknownWord};
 /// A detected value, its source, and the values that were rejected on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected<T> {
-    /// The answer.
+    /// The value that counts: never absent, as each axis has a default.
     pub value: T,
     /// The source of the value.
     pub source: Source,
@@ -50,7 +50,7 @@ impl fmt::Display for Source {
 /// A value in `.env` that is none of the words of its variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// The variable.
+    /// The name of the variable, such as `DJANGO_ENV`.
     pub variable: &'static str,
     /// The line of `.env` that it stands on, counted from 1.
     pub line: usize,

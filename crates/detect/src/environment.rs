@@ -10,7 +10,7 @@ use crate::{Detected, Source};
 pub const DJANGO_ENV: &str = "DJANGO_ENV";
 
 words! {
-    /// Which environment this is.
+    /// The environment that the service runs in; the first axis.
     pub enum Environment {
         /// Development.
         Dev = "dev",

@@ -45,13 +45,13 @@ impl Config {
     }
 }
 
-/// A service.
+/// A service of a Compose file, with its defaults applied by Compose.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Service {
     /// The image that it runs; one that is built may be named by Compose itself.
     pub image: Option<String>,
-    /// How the image is built, if it is.
+    /// The build section, for an image that is built.
     pub build: Option<Value>,
     /// A name that only one container can have.
     pub container_name: Option<String>,
@@ -69,7 +69,7 @@ pub struct Service {
     /// The ports that it listens on.
     #[serde(deserialize_with = "or_default")]
     pub expose: Vec<Value>,
-    /// Its labels.
+    /// The labels of its containers, by their names.
     #[serde(deserialize_with = "or_default")]
     pub labels: BTreeMap<String, String>,
     /// The networks that it is on.
@@ -78,7 +78,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// How many containers it should have.
+    /// Returns the number of containers that it should have.
     #[must_use]
     pub fn scale(&self) -> usize {
         self.scale.or(self.deploy.as_ref().and_then(|deploy| deploy.replicas)).unwrap_or(1)
@@ -90,14 +90,14 @@ struct Deploy {
     replicas: Option<usize>,
 }
 
-/// How a service waits for another one.
+/// An entry of `depends_on`.
 #[derive(Clone, Deserialize)]
 pub struct Dependency {
-    /// Such as `service_healthy`.
+    /// The condition that the dependency must meet, such as `service_healthy`.
     pub condition: Option<String>,
 }
 
-/// A published port.
+/// A port of the containers that the host of the engine publishes.
 #[derive(Clone, Deserialize)]
 pub struct Port {
     /// The protocol; `None` stands for `tcp`.
@@ -121,12 +121,12 @@ impl Port {
 /// How a service is known on a network.
 #[derive(Clone, Default, Deserialize)]
 pub struct Membership {
-    /// Names besides its own.
+    /// The names that it can be resolved by, besides that of the service.
     #[serde(default, deserialize_with = "or_default")]
     pub aliases: Vec<String>,
 }
 
-/// A network.
+/// A network of a Compose file.
 #[derive(Clone, Deserialize)]
 pub struct Network {
     /// Its name in the engine.

@@ -9,7 +9,7 @@ use detect::Environment;
 /// A container, by `docker inspect`. The rest of its output, and with it the secrets in the environment, is dropped.
 #[derive(Debug, Clone)]
 pub struct Container {
-    /// The full id.
+    /// The full id: 64 hexadecimal digits.
     pub id: String,
     /// The name, such as `shop-web-1`.
     pub name: String,
@@ -23,8 +23,8 @@ pub struct Container {
     pub files: String,
     /// The environment that it was deployed for, where its variables set `DJANGO_ENV`.
     pub environment: Option<Environment>,
-    /// Whether Compose created it for its service. Containers of `docker compose run`, and those of a plain `docker run` of
-    /// an image that Compose has built, have the labels of the service and are none of its containers.
+    /// Whether Compose created it for its service. Containers of `docker compose run`, and those of a plain `docker
+    /// run` of an image that Compose has built, have the labels of the service and are none of its containers.
     pub is_of_service: bool,
     /// The id of its image.
     pub image: String,
@@ -65,7 +65,7 @@ pub struct PublishedPort {
     pub address: String,
     /// The port of the host.
     pub port: u16,
-    /// `tcp`, `udp` or `sctp`.
+    /// The protocol: `tcp`, `udp` or `sctp`.
     pub protocol: String,
 }
 
@@ -83,7 +83,7 @@ pub enum Health {
 }
 
 impl Container {
-    /// Returns whether it runs.
+    /// Returns whether its main process runs, healthy or not.
     #[must_use]
     pub fn runs(&self) -> bool {
         self.state == "running"
@@ -107,8 +107,8 @@ impl Container {
         self.state == "exited" && self.exit_code == 0
     }
 
-    /// Returns the failure of a container that should run, without a restart since its creation: a clause for a message,
-    /// unredacted.
+    /// Returns the failure of a container that should run, without a restart since its creation: a clause for a
+    /// message, unredacted.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         let exit_code = self.exit_code;
@@ -139,8 +139,8 @@ impl fmt::Display for Container {
 /// The label of a proxy with the URL of its rotation state.
 pub const STATE_LABEL: &str = "xtask.state";
 
-/// Returns the output of `docker inspect` for containers, without those that do not exist any more. `docker` runs Docker with
-/// these arguments, and returns its output.
+/// Returns the output of `docker inspect` for containers, without those that do not exist any more. `docker` runs
+/// Docker with these arguments, and returns its output.
 ///
 /// # Errors
 /// Those of `docker`.
@@ -158,8 +158,8 @@ pub fn inspect<E>(ids: &[&str], docker: impl Fn(&[&str]) -> Result<String, E>) -
     })
 }
 
-/// Returns whether a container with these labels was started from this Compose file. A project may be brought up with several
-/// files, and docker-compose v1 noted them relative to the working folder.
+/// Returns whether a container with these labels was started from this Compose file. A project may be brought up with
+/// several files, and docker-compose v1 noted them relative to the working folder.
 #[must_use]
 pub fn is_started_from(compose_file: &Path, working_dir: &str, files: &str) -> bool {
     let is_same = |path: &Path| path == compose_file || path.canonicalize().is_ok_and(|path| path == compose_file);

@@ -5,7 +5,7 @@ use std::fmt;
 /// A change to a document. It holds lines with their values: redact secrets before showing it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The variable.
+    /// The name of the variable that is added or changed.
     pub key: String,
     /// The physical line of its assignment now.
     pub line: usize,

@@ -11,7 +11,7 @@ macro_rules! classes {
         pub enum Class { $(#[doc = $sentence] $variant,)* }
 
         impl Class {
-            /// All classes.
+            /// All classes, in the order of their table.
             pub const ALL: &'static [Class] = &[$(Class::$variant,)*];
         }
 

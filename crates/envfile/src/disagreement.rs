@@ -19,7 +19,7 @@ pub struct Disagreement {
     pub line: usize,
     /// The variable of the line, if it has one.
     pub key: Option<String>,
-    /// Why they disagree.
+    /// The reason why the readers disagree.
     pub class: Class,
     /// The readings of the variable on this line. A reader for which the line is a part of an earlier one, with a
     /// disagreement of its own, is left out.

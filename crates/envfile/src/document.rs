@@ -19,11 +19,11 @@ pub struct EnvFile {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<'a> {
-    /// Its name.
+    /// The name of the variable.
     pub key: &'a str,
     /// The physical line of its assignment, from 1.
     pub line: usize,
-    /// Its value.
+    /// The value, as this crate parses it.
     pub value: String,
 }
 
@@ -53,7 +53,7 @@ impl EnvFile {
         bytes
     }
 
-    /// Its lines.
+    /// Returns the physical lines of the file, with comments and blank lines.
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter()
     }

@@ -50,7 +50,7 @@ const fn facts(name: &'static str, columns: [bool; 4]) -> Facts {
 }
 
 impl Reader {
-    /// All readers.
+    /// All readers, in the order of reports.
     pub const ALL: &'static [Reader] =
         &[Self::PythonDotenv, Self::Compose, Self::Systemd, Self::Bash, Self::Dotenvy, Self::DockerRun];
 
@@ -58,8 +58,8 @@ impl Reader {
     pub const QUOTING: &'static [Reader] =
         &[Self::PythonDotenv, Self::Compose, Self::Systemd, Self::Bash, Self::Dotenvy];
 
-    /// The readers of a running service. If one of them misses a new line, setting a variable is an error; an earlier line of
-    /// the operator's that only bash or dotenvy reject, such as `NAME=it's`, is no reason to refuse.
+    /// The readers of a running service. If one of them misses a new line, setting a variable is an error; an earlier
+    /// line of the operator's that only bash or dotenvy reject, such as `NAME=it's`, is no reason to refuse.
     pub(crate) const SERVICE: &'static [Reader] = &[Self::PythonDotenv, Self::Compose, Self::Systemd];
 
     fn facts(self) -> &'static Facts {

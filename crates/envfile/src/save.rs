@@ -72,7 +72,7 @@ struct Written {
     after: Vec<u8>,
 }
 
-/// The result of [`Saved::undo`].
+/// The result of [`Saved::undo`]: the state of the file afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
     /// The file has its previous content again.

@@ -6,7 +6,7 @@ use crate::secret::is_secret;
 
 /// Whether Django shows tracebacks to every visitor.
 pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
-/// Signs sessions.
+/// The key that signs sessions and tokens; a secret.
 pub const DJANGO_SECRET_KEY: &str = "DJANGO_SECRET_KEY";
 /// The host names that the service answers to, separated by commas.
 pub const DJANGO_ALLOWED_HOSTS: &str = "DJANGO_ALLOWED_HOSTS";

@@ -14,7 +14,7 @@ use crate::project::line_of;
 /// The required Python of a project that names none.
 const DEFAULT_PYTHON: &str = ">=3.10";
 
-/// The requirements in `pyproject.toml`.
+/// The parts of `pyproject.toml` that the choice of an interpreter and `uv sync` depend on.
 #[derive(Debug, Clone)]
 pub struct Pyproject {
     /// `requires-python`, or `>=3.10` where it is absent.

@@ -17,10 +17,10 @@ const SYSTEM_DIRS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 
 const PRINT_VERSION: &str = "import platform; print(platform.python_version())";
 
-/// An interpreter that fits.
+/// An interpreter whose version `requires-python` allows.
 #[derive(Debug, Clone)]
 pub struct Python {
-    /// How it is started.
+    /// The program: a name on PATH, or a path.
     pub program: String,
     /// The version that it prints.
     pub version: Version,
@@ -79,7 +79,7 @@ fn version_of(program: &str, deadline: &Deadline) -> Result<Option<Version>, Com
     Ok(finished.is_success().then(|| finished.stdout().trim().parse().ok()).flatten())
 }
 
-/// No interpreter fits.
+/// No interpreter satisfies `requires-python`; holds those that were found.
 #[derive(Debug)]
 pub struct PythonError {
     requires: String,

@@ -9,7 +9,7 @@ use subprocess::{Command, Deadline};
 
 use crate::Project;
 
-/// A uv that answers.
+/// A uv that is installed and prints its version.
 #[derive(Debug, Clone)]
 pub struct Uv {
     /// How it is started: `uv`, or the path of the one in the tool folder.
@@ -32,7 +32,7 @@ impl Project {
         self.state_dir().join("tools/uv")
     }
 
-    /// The program in [`uv_dir`](Self::uv_dir).
+    /// The path of uv's program in [`uv_dir`](Self::uv_dir), installed or not.
     #[must_use]
     pub fn own_uv(&self) -> PathBuf {
         self.uv_dir().join("bin/uv")
@@ -61,7 +61,7 @@ pub fn find_uv(project: &Project, deadline: &Deadline) -> Result<Uv, UvError> {
     Err(UvError(broken.unwrap_or_else(|| "command not found: `uv`".to_owned())))
 }
 
-/// No uv answers.
+/// No uv is installed, or none prints its version; holds the reason.
 #[derive(Debug)]
 pub struct UvError(String);
 

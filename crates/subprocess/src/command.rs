@@ -50,7 +50,7 @@ impl Command {
         }
     }
 
-    /// Adds arguments.
+    /// Adds arguments behind the existing ones; no shell parses them.
     #[must_use]
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
@@ -197,8 +197,8 @@ impl Collected {
     }
 }
 
-/// Whether a program was ended by a signal that asks programs to end: Ctrl-C, Ctrl-\\, a closed terminal, `kill`. A shell,
-/// uv and Docker's client report the first as exit status 130.
+/// Whether a program was ended by a signal that asks programs to end: Ctrl-C, Ctrl-\\, a closed terminal, `kill`. A
+/// shell, uv and Docker's client report the first as exit status 130.
 #[must_use]
 pub fn is_interruption(status: ExitStatus) -> bool {
     let signals = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TERM];
@@ -260,13 +260,13 @@ impl Finished {
         self.status.code()
     }
 
-    /// Returns the standard output.
+    /// Returns the standard output, with invalid UTF-8 replaced.
     #[must_use]
     pub fn stdout(&self) -> &str {
         &self.printed.stdout
     }
 
-    /// Returns the error output.
+    /// Returns the error output, with invalid UTF-8 replaced.
     #[must_use]
     pub fn stderr(&self) -> &str {
         &self.printed.stderr

@@ -47,7 +47,7 @@ impl Deadline {
         self.allowed
     }
 
-    /// When it is over.
+    /// Returns the moment at which the time is over.
     #[must_use]
     pub fn at(&self) -> Instant {
         self.at

@@ -8,24 +8,25 @@ use crate::Deadline;
 use crate::socket::Socket;
 pub use crate::socket::{Address, SocketError};
 
-/// A longer head of an answer is none that we take.
+/// The limit for the head of a response, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
-/// How many header fields an answer may have.
+/// The limit for the fields in the head of a response.
 const MOST_FIELDS: usize = 128;
 
 /// The response of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Such as 200.
+    /// The status code, such as 200.
     pub status: u16,
-    /// Where a redirect goes.
+    /// The target of a redirect: its `Location` field.
     pub location: Option<String>,
 }
 
-/// Asks for `path`, by the name `host`. With `https`, as a proxy does that has taken the request over HTTPS.
+/// Sends a `GET` request for `path` with the `Host` field `host`, and returns the response. With `https`, the request
+/// says that a proxy has received it over HTTPS (`X-Forwarded-Proto`).
 ///
 /// # Errors
-/// When there is no answer over HTTP.
+/// If there is no response over HTTP before the deadline, or `path` or `host` cannot be a part of a request.
 pub fn get(address: &Address, path: &str, host: &str, https: bool, deadline: &Deadline) -> Result<Answer, HttpError> {
     let request = request(path, host, https)?;
     let mut socket = Socket::connect(address, deadline)?;
@@ -83,7 +84,7 @@ fn answer(head: &mut Vec<u8>) -> Result<Option<Answer>, httparse::Error> {
     }
 }
 
-/// No answer over HTTP.
+/// The reason why there is no response over HTTP.
 #[derive(Debug)]
 pub enum HttpError {
     /// A path that cannot be asked for.

@@ -9,22 +9,22 @@ use crate::Deadline;
 use crate::percent::percent_decoded;
 use crate::socket::{Address, Socket, SocketError};
 
-/// A longer line of an answer is none of Redis.
+/// The limit for a line of the answer, in bytes: Redis answers `PING` and `AUTH` in less.
 const LONGEST_LINE: usize = 4096;
 const PORT: u16 = 6379;
 
 /// The Redis that a URL names. No `Debug`: it holds the password.
 pub struct Redis {
-    /// Where it listens.
+    /// The address and port, or the socket, that it listens on.
     pub address: Address,
     user: Option<Vec<u8>>,
     password: Option<Vec<u8>>,
 }
 
-/// Redis has answered.
+/// The answer of a Redis to `PING`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Pong {
-    /// From where.
+    /// The address that has answered.
     pub address: Address,
 }
 

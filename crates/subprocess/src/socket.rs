@@ -64,7 +64,7 @@ pub(crate) struct Socket<'a> {
 
 impl<'a> Socket<'a> {
     /// Connects on a thread of its own: neither the lookup of a name nor the connection to a Unix socket whose queue
-    /// is full can be given a time. A thread that gets no answer is left behind.
+    /// is full can be given a time. A thread that gets no answer is not joined.
     pub(crate) fn connect(address: &'a Address, deadline: &'a Deadline) -> Result<Self, SocketError> {
         let (sender, answer) = channel();
         let (to, left) = (address.clone(), deadline.left());

@@ -35,7 +35,8 @@ pub fn parse(printed: &str) -> Vec<Entry> {
     printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// How an invocation ended, from its entries. systemd notes a process that exits with status 0 only when it debugs.
+/// Returns the end of an invocation, from its entries. systemd notes a process that exits with status 0 only when it
+/// debugs.
 #[must_use]
 pub fn exit_reason(entries: &[Entry]) -> String {
     let exited = entries.iter().find(|entry| !entry.exit_code.is_empty());

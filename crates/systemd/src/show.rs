@@ -45,7 +45,7 @@ impl Unit {
         !matches!(self.get("LoadState"), "" | "not-found")
     }
 
-    /// Whether it is up.
+    /// Returns whether the unit runs, by its `ActiveState`; a unit that is reloading does.
     #[must_use]
     pub fn is_active(&self) -> bool {
         matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing")

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// A unit file of a release.
 #[derive(Debug, Clone)]
 pub struct UnitFile {
-    /// Such as `shop.service`.
+    /// The name of the unit with its type, such as `shop.service`.
     pub name: String,
     /// The content of the file.
     pub text: String,

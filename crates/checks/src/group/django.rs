@@ -37,24 +37,24 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
 /// The results of one start of Django; a part that it did not come to is `None`.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// The settings.
+    /// The values of settings that this tool depends on.
     pub settings: Option<Settings>,
     /// The findings of `manage.py check`; in prod those of `manage.py check --deploy`.
     pub check: Option<Vec<Finding>>,
-    /// The default database.
+    /// The result of a query to the default database.
     pub database: Option<Database>,
-    /// Its migrations.
+    /// The migrations of the default database that are not applied yet.
     pub migrations: Option<Migrations>,
     /// The reason why the other parts are missing.
     pub failure: Option<Failure>,
 }
 
-/// Values of the settings.
+/// The values of settings that this tool depends on.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Settings {
     /// Where `collectstatic` puts its files, if that is configured.
     pub static_root: Option<String>,
-    /// Whether a reader of `.env` is loaded: the settings see the file without anybody's help.
+    /// Whether the settings load `.env` themselves: a package that parses such files is imported.
     pub reads_env_file: bool,
 }
 
@@ -65,13 +65,13 @@ pub struct Finding {
     pub id: String,
     /// From 30 on a warning, from 40 on an error, as in Django.
     pub level: u32,
-    /// Django's message.
+    /// Django's message, in one line or several.
     pub message: String,
-    /// Django's hint.
+    /// Django's advice, which is not a command.
     pub hint: Option<String>,
 }
 
-/// The default database.
+/// The result of a query (`SELECT 1`) to the default database.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Database {
     /// The error that the database reports.
@@ -105,9 +105,9 @@ const WARNING: u32 = 30;
 /// The reason why Django did not report everything, with secrets redacted.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The last word on it, such as `ModuleNotFoundError: No module named 'shop'`.
+    /// The last line of it, such as `ModuleNotFoundError: No module named 'shop'`.
     pub failure_reason: String,
-    /// All that was complained of, with the traceback.
+    /// The error output of Django, with the traceback.
     pub output: String,
 }
 

@@ -6,21 +6,21 @@ use anstyle::{AnsiColor, Style};
 
 use crate::Status;
 
-/// As it should be.
+/// The style of the status `ok`.
 pub const GREEN: Style = AnsiColor::Green.on_default();
-/// To be looked at.
+/// The style of the status `warn`.
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
-/// Broken.
+/// The style of the status `err`.
 pub const RED: Style = AnsiColor::Red.on_default();
 /// The style of the most important words.
 pub const BOLD: Style = Style::new().bold();
-/// The style of details.
+/// The style of details, and of the status `skip`.
 pub const DIM: Style = Style::new().dimmed();
 
 /// Whether a stream takes colours.
 #[derive(Debug, Clone, Copy)]
 pub struct Colors {
-    /// Whether it does.
+    /// Whether the stream is a terminal that shows colours, and nothing like `NO_COLOR` forbids them.
     pub has_color: bool,
 }
 

@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure, Problem};
 
 /// The timeout of commands that wait for no service.
 pub(super) const QUICK: Duration = Duration::from_secs(60);
-/// How long an image may take to be built or fetched.
+/// The timeout of building or pulling an image.
 pub(super) const BUILD: Duration = Duration::from_secs(60 * 60);
 
 /// Variables for Compose: two builds of the same sources have the same id, and the output has no advertisements.

@@ -38,7 +38,7 @@ pub(super) fn run(
     Err(Failure::new(Exit::Failed, Problem::new(message)).into())
 }
 
-/// Takes a container away that a run has left behind.
+/// Cleans up a container that a run has not removed.
 pub(super) fn clean_up(client: &Client<'_>, stack: &Stack, release: &str) -> anyhow::Result<()> {
     let filter = format!("name=^/?{}$", container(stack, release));
     let id = client.docker(["ps", "--all", "--quiet", "--filter", &filter], QUICK)?;

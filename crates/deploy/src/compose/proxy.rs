@@ -1,4 +1,5 @@
-//! The proxy before the web service: who is in rotation, how one gets in, and how one gets out without losing a request.
+//! The proxy before the web service: who is in rotation, how one gets in, and how one gets out without losing a
+//! request.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::stack::Rotation;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 
-/// How long the proxy may take to notice who is there: longer than three checks of a busy container, of 5 s each.
+/// The time that the proxy has to notice a change: longer than three checks of a busy container, of 5 s each.
 const NOTICE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
 /// Asks the URL that it is given, from within a container: the engine may be on another machine.
@@ -64,8 +65,8 @@ impl Proxy<'_> {
         })
     }
 
-    /// Removes a container from the rotation and waits until its requests are finished, for this time at most. Returns
-    /// the number of requests that are still open.
+    /// Drains a container: removes it from the rotation, and polls until its requests are finished, with this timeout.
+    /// Returns the number of requests that are still open.
     pub(super) fn drain(&self, container: &Container, patience: Duration) -> anyhow::Result<u64> {
         if self.state.is_none() {
             return Ok(0);

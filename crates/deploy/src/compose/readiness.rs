@@ -14,9 +14,9 @@ use crate::interrupt::Interrupt;
 
 const POLL: Duration = Duration::from_millis(250);
 const NOT_HEALTHY_YET: &str = "is not healthy by its health check";
-/// How long one question from within a container goes on; the engine is asked about it in between.
+/// The duration of one poll from within a container; its state is polled in between.
 const ASK: Duration = Duration::from_secs(1);
-/// How many of a container's last lines are shown.
+/// The number of lines of a container's log that a failure shows.
 const LOG_LINES: &str = "30";
 /// Requests the health path from within the container: it is not reachable from outside yet.
 const SCRIPT: &str = include_str!("probe.py");
@@ -28,7 +28,7 @@ pub(super) struct Readiness<'a> {
     pub(super) stack: &'a Stack,
     pub(super) interrupt: &'a Interrupt,
     pub(super) events: Events<'a>,
-    /// How long a container may take until it is well.
+    /// The time that a container has to become healthy.
     pub(super) timeout: Duration,
 }
 

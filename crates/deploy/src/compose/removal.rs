@@ -14,7 +14,7 @@ use crate::record::{Record, Replaced};
 /// The treatment of a container that the proxy does not release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Urgency {
-    /// It is left running: the next deploy tries again.
+    /// It is left running: the next deploy retries.
     Patient,
     /// It is removed with its anonymous volumes, which this deploy has created.
     FailedDeploy,
@@ -196,8 +196,8 @@ impl<'a> Rollout<'a> {
     }
 }
 
-/// Classifies the containers of a service by its snapshot: those that ran before, and new ones. If none of the former is
-/// left, another process has created the latter.
+/// Classifies the containers of a service by its snapshot: those that ran before, and new ones. If none of the former
+/// is left, another process has created the latter.
 fn classify(replaced: &Replaced, containers: &[Container]) -> (Origin, Vec<Container>, Vec<Container>) {
     let (mut old, new): (Vec<_>, Vec<_>) = containers
         .iter()

@@ -50,7 +50,7 @@ pub(super) enum Role {
     Proxy,
 }
 
-/// How a web container gets requests, and how it gets none.
+/// The way in which requests reach a web container, and stop reaching it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rotation {
     /// The network, by the name that the engine has for it.
@@ -200,7 +200,7 @@ fn rotation(config: &Config, web: &str) -> Option<Rotation> {
     })
 }
 
-/// How many services stand below one, one upon the other.
+/// Returns the depth of a service in the graph of `depends_on`.
 fn depth(config: &Config, name: &str, most: usize) -> usize {
     let Some(service) = config.services.get(name).filter(|_| most > 0) else { return 0 };
     service.depends_on.keys().map(|below| depth(config, below, most - 1) + 1).max().unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Files in a folder that serves, or has served, which no deploy has put there: uploads, databases, logs. A new release does
-//! not have them, and no deploy ever removes them.
+//! Files in a folder that serves, or has served, which no deploy has put there: uploads, databases, logs. A new
+//! release does not have them, and no deploy ever removes them.
 
 use std::collections::HashSet;
 use std::fs;
@@ -23,7 +23,7 @@ use crate::source::Source;
 const MANIFEST: &str = "files";
 /// Folders whose content is made from the rest, wherever they are.
 const MADE_AGAIN: [&str; 5] = [".git", ".venv", ".xtask", "__pycache__", "node_modules"];
-/// How long a folder may take to be listed.
+/// The timeout of listing a folder.
 const LIST: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// The files of a folder that no release has.

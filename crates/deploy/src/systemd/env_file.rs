@@ -80,7 +80,7 @@ impl EnvPlan {
         let mut plan = EnvPlan::unchanged(theirs);
         let mut assignments = Vec::new();
         let mut problems = Vec::new();
-        // How it is deployed is no business of the service.
+        // The service does not depend on its deployment method.
         let ours = project::variables(ours).into_iter().filter(|(key, _)| key != DEPLOY_METHOD);
         for (key, value) in ours {
             let known = theirs.filter(|file| file.get(&key).is_some()).map(|file| file.reading(Reader::Systemd, &key));

@@ -11,10 +11,10 @@ use crate::failure::{self, Exit, Problem};
 use crate::interrupt::Interrupt;
 use ::systemd::{ShowError, Unit, journal};
 
-/// How long systemd has to answer.
+/// The timeout of a question to systemd.
 const QUICK: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
-/// How many of a unit's last lines are shown.
+/// The number of lines of a unit's log that a failure shows.
 const LOG_LINES: &str = "30";
 
 /// The way to systemd.
@@ -139,7 +139,7 @@ impl Manager<'_> {
         parsed.map(|parsed| journal::parse(&parsed)).unwrap_or_default()
     }
 
-    /// How long a unit may take to stop, which systemd sees to.
+    /// Returns the time that systemd gives a unit to stop.
     fn time_to_stop(&self, name: &str) -> anyhow::Result<Duration> {
         let unit = self.one(name)?;
         Ok(humantime::parse_duration(unit.get("TimeoutStopUSec")).unwrap_or_default())

@@ -10,16 +10,16 @@ use crate::failure::{Exit, Failure, Problem};
 use ::systemd::Unit;
 
 const POLL: Duration = Duration::from_millis(200);
-/// How long one answer may take.
+/// The timeout of one request.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// The readiness checks of units.
 #[derive(Clone)]
 pub(super) struct Readiness<'a> {
     pub(super) manager: Manager<'a>,
-    /// How long a unit may take until it is well.
+    /// The time that a unit has to become healthy.
     pub(super) timeout: Duration,
-    /// How long units have to live on before they are relied upon.
+    /// The time that units must stay healthy before the deploy relies on them.
     pub(super) stability: Duration,
     pub(super) health_path: Option<&'a str>,
     /// The name by which the service is asked.

@@ -10,7 +10,7 @@ use subprocess::{Command, Deadline, Finished, quoted};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Problem};
 
-/// How long a step may take. None waits for a service; removing a release on a slow disk takes longest.
+/// The timeout of a step. None waits for a service; cleaning up a release on a slow disk takes longest.
 const QUICK: Duration = Duration::from_secs(120);
 /// The interval in which sudo's permission is renewed; sudo forgets it after 5 to 15 minutes.
 const KEEP: Duration = Duration::from_secs(60);

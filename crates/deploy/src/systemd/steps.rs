@@ -23,7 +23,7 @@ pub struct ReleasePlan {
     /// The drop-ins of the units that are installed.
     pub(super) drop_ins: BTreeMap<String, Vec<String>>,
     pub(super) env: EnvPlan,
-    /// How everything stands before it.
+    /// The state of the machine before the step.
     pub(super) snapshot: UnitSnapshot,
     /// The services that are restarted, or started.
     pub(super) services: Vec<String>,
@@ -229,8 +229,8 @@ impl ReleasePlan {
         steps
     }
 
-    /// The worker and the rest, once the web service is healthy: where that fails in its place, they are never touched, and
-    /// no task is interrupted twice within seconds.
+    /// The worker and the rest, once the web service is healthy: where that fails in its place, they are never
+    /// touched, and no task is interrupted twice within seconds.
     pub(super) fn restart_others(&self) -> Vec<Step> {
         self.restart_services(false).into_iter().collect()
     }

@@ -1,7 +1,7 @@
-//! `cargo xtask health` among programs that hang: each costs its timeout and no more, and none is left behind.
+//! `cargo xtask health` among programs that hang: each costs its timeout and no more, and none outlives the command.
 //!
-//! A timeout in these tests is either one that must expire, or so long that a busy machine does not reach it: where another
-//! check has to respond before it expires, it is 10 s.
+//! A timeout in these tests is either one that must expire, or so long that a busy machine does not reach it: where
+//! another check has to respond before it expires, it is 10 s.
 
 use std::ffi::OsString;
 use std::fs;

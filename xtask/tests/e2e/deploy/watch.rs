@@ -8,7 +8,7 @@ use duct::{Expression, Handle, ReaderHandle, cmd};
 
 use crate::deploy::stack::{Stack, hides_secrets};
 
-/// How long a case waits for an event; longer than any deploy takes.
+/// The timeout for an event; longer than any deploy takes.
 const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A deploy in the background, in a process group of its own as a terminal gives it one; killed when dropped.

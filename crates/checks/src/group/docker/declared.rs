@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Service {
     pub(super) name: String,
-    /// How many containers it should have.
+    /// The number of containers that it should have.
     pub(super) scale: usize,
     /// Whether another service waits for it to have ended well: a job, such as a migration.
     pub(super) is_job: bool,

@@ -8,7 +8,7 @@ use super::declared::Service;
 use crate::CheckName;
 use crate::outcome::{Outcome, Status};
 
-/// How a service is: as its worst container.
+/// Returns the outcome of a service: that of its worst container.
 pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compose_file: &str) -> Outcome {
     let name = CheckName::of_service(Some(&service.name));
     let command = |verb: &str| format!("docker compose -f {compose_file} {verb} {}", service.name);

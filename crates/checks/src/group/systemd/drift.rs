@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 const INSTALL_DIR: &str = "/etc/systemd/system/";
 const RELOAD: &str = "sudo systemctl daemon-reload";
 
-/// How an installed unit is to that of the checkout.
+/// The difference between an installed unit and that of the checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Drift {
     Same,

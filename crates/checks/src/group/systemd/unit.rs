@@ -80,7 +80,7 @@ fn is_enabled_for_good(unit: &Unit) -> bool {
     !matches!(unit.get("UnitFileState"), "disabled" | "enabled-runtime")
 }
 
-/// How long ago the unit was restarted, if that is not long enough ago.
+/// Returns the time since the unit was restarted, if it has not settled since.
 fn since_restart(unit: &Unit, now: Duration) -> Option<Duration> {
     let since = now.saturating_sub(Duration::from_micros(unit.number("ActiveEnterTimestampMonotonic")));
     (unit.number("NRestarts") > 0 && since < SETTLED).then_some(since)
