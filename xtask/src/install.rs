@@ -57,7 +57,7 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
     if envfile::read(&project.env_file())? != existing {
         let problem =
             Problem::new(format!("`{ENV_FILE}` was changed by another process meanwhile: nothing was changed"));
-        return Err(Failure::new(Exit::Failed, problem.hint("run this again")).into());
+        return Err(Failure::new(Exit::Failed, problem.hint("cargo xtask install")).into());
     }
     // From here on there are programs to wait for, and then something to undo.
     let deferred = Deferred::begin()?;

@@ -172,7 +172,7 @@ fn consent_to_uv(context: &Context<'_>) -> anyhow::Result<()> {
     if prompt::confirm(&format!("uv is not here. Install uv {UV_VERSION} from PyPI into {dir}?"))? {
         return Ok(());
     }
-    let problem = Problem::new("command not found: `uv`").hint("install uv, and run this again");
+    let problem = Problem::new("command not found: `uv`").hint("cargo xtask install --yes, which installs it here");
     Err(Failure::new(Exit::NotMet, problem).into())
 }
 
