@@ -155,7 +155,7 @@ pub(crate) enum ReportFormat {
     Github,
 }
 
-/// Deploy with Docker Compose: without a lost request, and never a broken release
+/// Deploy with Docker Compose: healthy containers replace the old ones, and a failed release is rolled back
 ///
 /// Builds the images, migrates the database, starts new containers next to the old ones, checks and watches them, lets
 /// the proxy send them requests, and removes the old ones when their requests are finished. Any failure on the way is
@@ -194,7 +194,7 @@ impl DeployDocker {
     }
 }
 
-/// Deploy on this machine with systemd: without a lost request, and never a broken release
+/// Deploy on this machine with systemd: a release is tested before it serves, and rolled back if it fails
 ///
 /// Makes a folder for the release in `<install-dir>-releases`, starts a canary of it on a private socket, migrates the
 /// database, switches the link that the units start from, and restarts them while requests wait in their socket. Any
