@@ -12,6 +12,7 @@ mod fresh;
 mod health;
 mod load;
 mod machine;
+mod port;
 mod reports;
 mod server;
 mod systemd;

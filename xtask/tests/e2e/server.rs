@@ -1,10 +1,12 @@
 //! A server that a case has started, and requests to it.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use duct::{Expression, Handle};
+
+use crate::port;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -17,7 +19,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command`, which is handed the address to listen on, and waits until it accepts connections.
     pub(crate) fn start(command: impl FnOnce(&str) -> Expression) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = port::unused();
         let command = command(&format!("127.0.0.1:{port}"));
         let handle = command.stdin_null().stdout_null().stderr_null().unchecked().start().expect("the server starts");
         let server = Server { handle, port };

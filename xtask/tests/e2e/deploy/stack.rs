@@ -1,7 +1,7 @@
 //! This workspace as a stack of its own: a checkout, a Compose project, a port.
 
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use duct::{Expression, cmd};
 use crate::checkout::Checkout;
 use crate::client::Site;
 use crate::engine::{IMAGE, image};
+use crate::port;
 
 /// How long something that is bound to happen may take.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -41,7 +42,7 @@ impl Stack {
     pub(crate) fn of(checkout: Checkout, case: &str) -> Self {
         image();
         let name = format!("xtask-e2e-{}-{case}", std::process::id());
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = port::unused();
         let site =
             Site { ip: Ipv4Addr::LOCALHOST.into(), port, host: "example.org".to_owned(), token: TOKEN.to_owned() };
         let stack = Stack { checkout, name, site };
