@@ -1,12 +1,7 @@
 """Applies pending migrations of the default database, and copies an SQLite file first: `python3 - RELEASE`.
 
-What comes of it is told in lines of JSON.
+Results are lines of JSON on standard output.
 """
-
-import glob
-import sqlite3
-
-KEPT = 5
 
 
 def pending(connection):
@@ -18,26 +13,10 @@ def pending(connection):
 
 
 def sqlite_file(connection):
-    """The file of the database, if it is one and there already: who asks a question first makes an empty one."""
+    """Returns the path of the database if it is a file that exists: connecting would create an empty one."""
     name = str(connection.settings_dict["NAME"])
     is_file = connection.vendor == "sqlite" and ":memory:" not in name and os.path.exists(name)
     return name if is_file else None
-
-
-def copy(name, release):
-    """Uses SQLite's own backup, which includes data in the WAL."""
-    target = f"{name}.before-{release}"
-    partial = f"{name}.partial"
-    try:
-        with contextlib.closing(sqlite3.connect(name)) as source, contextlib.closing(sqlite3.connect(partial)) as backup:
-            source.backup(backup)
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(partial)
-    for old in sorted(glob.glob(f"{glob.escape(name)}.before-*"))[:-KEPT]:
-        os.remove(old)
-    return target
 
 
 def main(release):

@@ -8,7 +8,7 @@ use crate::record::Record;
 
 /// The script itself. Its first argument is the id of the release.
 pub(crate) fn script() -> String {
-    [SET_UP, "\n\n", include_str!("migrate.py")].concat()
+    [SET_UP, "\n\n", include_str!("database_copy.py"), "\n\n", include_str!("migrate.py")].concat()
 }
 
 /// The changes of the database.
@@ -55,7 +55,122 @@ impl Migrations {
 
 #[cfg(test)]
 mod tests {
-    use super::Migrations;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use subprocess::{Command, Deadline};
+
+    use super::{Migrations, SET_UP};
+
+    const TIMEOUT: Duration = Duration::from_secs(600);
+
+    /// Runs the functions of the script for the copy of a database, and then `code`, in a folder.
+    #[track_caller]
+    fn python(dir: &Path, code: &str) -> String {
+        let script = [SET_UP, "\n\n", include_str!("database_copy.py"), "\n\n", code].concat();
+        let finished = Command::new("python3", ["-c", &script]).dir(dir).run(&Deadline::within(TIMEOUT));
+        let finished = finished.expect("python3 runs");
+        assert!(finished.is_success(), "{}", finished.stderr());
+        finished.stdout().trim().to_owned()
+    }
+
+    const MAKE: &str = "with contextlib.closing(sqlite3.connect('db.sqlite3')) as made:\n    \
+                        made.executescript('create table a (b); insert into a values (7)')\n";
+
+    /// Makes a database and copies it for a release; returns the names of all files then.
+    fn copied(dir: &Path, release: &str) -> String {
+        python(dir, &format!("{MAKE}answer(copy=copy('db.sqlite3', '{release}'))"));
+        let names = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("readable").file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.sort();
+        names.join(" ")
+    }
+
+    #[test]
+    fn a_copy_has_the_mode_and_the_rows_of_the_database() {
+        let dir = tempfile::tempdir().expect("a folder");
+        python(dir.path(), MAKE);
+        let database = dir.path().join("db.sqlite3");
+        fs::set_permissions(&database, Permissions::from_mode(0o600)).expect("ours");
+        let rows = python(
+            dir.path(),
+            "path = copy('db.sqlite3', '20260101T000000Z-abc1234-dirty')\n\
+             answer(rows=sqlite3.connect(path).execute('select b from a').fetchall())",
+        );
+        assert_eq!(rows, r#"{"rows": [[7]]}"#);
+        let copy = dir.path().join("db.sqlite3.before-20260101T000000Z-abc1234-dirty");
+        assert_eq!(copy.metadata().expect("there").mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn only_copies_of_this_tool_are_removed_and_never_the_newest() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // The operator's files, and copies that a wrong clock has dated into the future.
+        let foreign = ["db.sqlite3.before-import", "db.sqlite3.before-1.9-upgrade", "db.sqlite3.before-2026"];
+        let future = ["1", "2", "3", "4", "5"].map(|second| format!("db.sqlite3.before-20990101T00000{second}Z"));
+        for name in foreign.iter().copied().chain(future.iter().map(String::as_str)) {
+            let file = fs::File::create(dir.path().join(name)).expect("created");
+            file.set_modified(SystemTime::now() + Duration::from_secs(3600)).expect("set");
+        }
+        let names = copied(dir.path(), "20260101T000000Z");
+        assert_eq!(names.matches("before-2099").count(), 4, "{names}");
+        assert!(foreign.iter().all(|name| names.contains(name)), "{names}");
+        assert!(names.contains("db.sqlite3.before-20260101T000000Z"), "{names}");
+        assert!(!names.contains("partial"), "{names}");
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_copy_is_not_overwritten() {
+        let dir = tempfile::tempdir().expect("a folder");
+        python(dir.path(), MAKE);
+        fs::write(dir.path().join("db.sqlite3.partial"), "the operator's").expect("written");
+        python(dir.path(), "copy('db.sqlite3', '20260101T000000Z')");
+        assert_eq!(fs::read_to_string(dir.path().join("db.sqlite3.partial")).expect("there"), "the operator's");
+    }
+
+    #[test]
+    fn a_copy_that_the_disk_has_no_space_for_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        python(dir.path(), MAKE);
+        let code = "shutil.disk_usage = lambda _: shutil._ntuple_diskusage(1, 1, 0)\ntry:\n    copy('db.sqlite3', 'x')\n\
+                    except SystemExit as refused:\n    answer(refused=str(refused), left=os.listdir())";
+        let refused = python(dir.path(), code);
+        assert!(refused.contains("no space for a copy of db.sqlite3: it needs "), "{refused}");
+        assert!(refused.contains(r#""left": ["db.sqlite3"]"#), "{refused}");
+    }
+
+    #[test]
+    fn writers_go_on_while_a_copy_is_made() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // A write during each of the first steps starts the copy over; in the end it is complete all the same.
+        let code = r#"
+PAGES = 1
+writer = sqlite3.connect("db.sqlite3", isolation_level=None)
+for _ in range(200):
+    writer.execute("insert into a values (randomblob(4000))")
+
+class Source:
+    real, writes = sqlite3.connect("db.sqlite3"), 0
+
+    def backup(self, target, progress=None, **more):
+        def written(*state):
+            self.writes += 1
+            writer.execute("insert into a values (1)")
+            progress(*state)
+
+        self.real.backup(target, progress=progress and written, **more)
+
+def count(database):
+    return database.execute("select count(*) from a").fetchone()[0]
+
+source, target = Source(), sqlite3.connect("copy")
+back_up(source, target)
+answer(is_complete=count(target) == count(writer), wrote=source.writes > 1)
+"#;
+        assert_eq!(python(dir.path(), &[MAKE, code].concat()), r#"{"is_complete": true, "wrote": true}"#);
+    }
 
     #[test]
     fn results_of_the_script_are_parsed() {
