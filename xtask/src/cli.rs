@@ -8,13 +8,13 @@ use checks::catalogue::Selector;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deploy::{DEFAULT_STABILITY, DEFAULT_TIMEOUT, compose, systemd};
 
-/// Installs and looks after a Django + Celery + Redis service.
+/// Installs and operates a Django + Celery + Redis service.
 ///
 /// Two independent questions decide everything: which environment (`DJANGO_ENV` = dev | prod) and which deployment
-/// method (`DEPLOY_METHOD` = bare | docker). Both answers live in `.env`.
+/// method (`DEPLOY_METHOD` = bare | docker). Both values are set in `.env`.
 ///
-/// Exit status: 0 done, 1 failed or not well, 2 wrong usage or input, 3 preflight not met,
-/// 4 a deploy failed and was rolled back, 5 rolling back failed too, 6 another run is at work, 130 interrupted.
+/// Exit status: 0 done, 1 failed or unhealthy, 2 wrong usage or input, 3 preflight not met, 4 a deploy failed and was
+/// rolled back, 5 the rollback failed too, 6 another run holds the lock, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -30,7 +30,7 @@ pub(crate) struct Common {
     /// The checkout to work on; this one otherwise
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) project: Option<PathBuf>,
-    /// Ask nothing: take the answers that Enter would
+    /// Ask nothing: use the default of each question, which is `no` where data could be lost
     #[arg(long, global = true)]
     pub(crate) yes: bool,
     /// Print the plan and change nothing
@@ -163,7 +163,7 @@ pub(crate) enum ReportFormat {
 ///
 /// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, or the new release serves and the
 /// old one could not be removed completely, 2 wrong usage, 3 preflight not met, 4 failed and rolled back, 5 the
-/// rollback failed too, 6 another run holds the lock, 130 interrupted and rolled back.
+/// rollback failed too or the previous release is unhealthy after it, 6 another run holds the lock, 130 interrupted and rolled back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeployDocker {
     #[command(flatten)]
@@ -196,15 +196,17 @@ impl DeployDocker {
 
 /// Deploy on this machine with systemd: a release is tested before it serves, and rolled back if it fails
 ///
-/// Makes a folder for the release in `<install-dir>-releases`, starts a canary of it on a private socket, migrates the
-/// database, switches the link that the units start from, and restarts them while requests wait in their socket. Any
-/// failure on the way is rolled back. If nothing has changed, nothing is done.
+/// Makes a folder for the release in `<install-dir>-releases`, migrates the database, verifies canaries of the web
+/// service and the worker, switches the link that the units start from, and restarts them; meanwhile a second process of
+/// the new release takes requests from the same socket. Any failure on the way is rolled back. If nothing has changed,
+/// nothing is done.
 ///
-/// Runs as an ordinary user: `sudo` stands before the single steps that need it, which `--dry-run` lists; as root, none.
+/// Runs as an ordinary user: only the commands that need root run through `sudo`. `--dry-run` lists those of a deploy that
+/// succeeds.
 ///
 /// Exit status: 0 done or nothing to do, 1 the new release serves and the old one could not be removed completely, 2
-/// wrong usage, 3 preflight not met, 4 failed and rolled back, 5 the rollback failed too, 6 another run holds the lock,
-/// 130 interrupted and rolled back.
+/// wrong usage, 3 preflight not met, 4 failed and rolled back, 5 the rollback failed too or the previous
+/// release is unhealthy after it, 6 another run holds the lock, 130 interrupted and rolled back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeploySystemd {
     #[command(flatten)]
@@ -242,7 +244,7 @@ pub(crate) struct Times {
     pub(crate) stability: Duration,
 }
 
-/// Print which environment, deployment method and mode this checkout is in, and how we know
+/// Print the environment, deployment method and mode of this checkout, with their sources
 ///
 /// With a question, prints that one word alone, for scripts. `mode` folds both axes into one word for older callers:
 /// dev | prod | docker | systemd.

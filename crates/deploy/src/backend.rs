@@ -3,17 +3,26 @@
 use crate::context::Context;
 use crate::record::{Record, Records};
 
-/// An engine that releases are deployed to. The transaction calls the methods in the order in which they are listed
-/// here; only [`apply`](Backend::apply), [`roll_back`](Backend::roll_back) and the clean-ups change the running
-/// service.
+/// An engine that releases are deployed to. The order of the calls is in `transaction.rs`; only
+/// [`apply`](Backend::apply), [`roll_back`](Backend::roll_back) and the clean-ups change the running service.
 pub trait Backend<'a>: Sized {
     /// The options of the command.
     type Options;
     /// The changes of one release.
     type Plan;
 
+    /// The lock of the target, which is free again when this is dropped, and when the process ends in any other way.
+    type Lock;
+
     /// The command that deploys to this engine, such as `deploy-docker`.
     const COMMAND: &'static str;
+
+    /// Takes the lock of the target, for all checkouts that deploy to it. Does not wait for another holder. A backend
+    /// without such a lock returns `()`: then the lock of the checkout is the only one.
+    ///
+    /// # Errors
+    /// If another run holds it, with [`Exit::Locked`](crate::Exit::Locked).
+    fn lock(context: &Context<'a>) -> anyhow::Result<Self::Lock>;
 
     /// Examines everything that the deploy needs and changes nothing.
     ///
@@ -27,7 +36,7 @@ pub trait Backend<'a>: Sized {
     /// If the plan cannot be made.
     fn dry_run(&self) -> anyhow::Result<()>;
 
-    /// Asks for the consent that the target itself needs, and settles `DEPLOY_METHOD`.
+    /// Asks for the consent that the target itself needs, and writes `DEPLOY_METHOD` to `.env` if it is not set.
     ///
     /// # Errors
     /// If the operator declines, or cannot be asked.
@@ -80,12 +89,22 @@ pub trait Backend<'a>: Sized {
     /// If something that was built could not be removed.
     fn discard(&self) -> anyhow::Result<()>;
 
+    /// Requests the service as its users reach it, and returns its failure: `None` if it is healthy, or if nothing of it
+    /// can be requested. `is_patient`: waits for a service that does not respond yet.
+    ///
+    /// # Errors
+    /// If the engine does not respond.
+    fn serving_failure(&self, is_patient: bool) -> anyhow::Result<Option<String>>;
+
     /// Applies the plan, from the migrations to the watch over the new release. Writes the record whenever something is
     /// about to change that a rollback has to know.
     ///
     /// # Errors
     /// Any failure; the transaction then rolls back.
     fn apply(&self, plan: &Self::Plan, record: &mut Record) -> anyhow::Result<()>;
+
+    /// Adds the migrations to the record that an unfinished deploy has applied and not recorded, as far as they are known.
+    fn add_migrations(&self, _unfinished: &mut Record) {}
 
     /// Restores the state of the target before a release, by the snapshot in its record. Compares the snapshot with the
     /// present state, so that it can be repeated at any time: after a failure, a signal, a kill or a power cut.
@@ -115,8 +134,11 @@ pub trait Backend<'a>: Sized {
     /// If the engine does not respond.
     fn addresses(&self) -> anyhow::Result<Vec<String>>;
 
-    /// Returns the command that repeats this deploy with the times of this one, going back with `rollback`.
+    /// Returns the command that repeats this deploy with its times, or rolls back with `rollback`.
     fn command(&self, rollback: bool) -> String;
+
+    /// Returns the command that puts the copy of a database file back in its place.
+    fn restore_command(&self, copy: &str, database: &str) -> String;
 
     /// Returns the command that shows the log of the service, if there is one command for it.
     fn log_command(&self) -> Option<String>;

@@ -19,6 +19,7 @@ mod stack;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub use self::options::Options;
 
@@ -34,6 +35,7 @@ use crate::failure::Problem;
 use crate::interrupt::Interrupt;
 use crate::record::{Record, Records, Status, no_previous_release, previous};
 use crate::source;
+use subprocess::quoted;
 
 /// The backend, after its preflight.
 pub struct Compose<'a> {
@@ -60,8 +62,14 @@ pub struct Plan {
 impl<'a> Backend<'a> for Compose<'a> {
     type Options = Options;
     type Plan = Plan;
+    /// The lock of the checkout is the only one.
+    type Lock = ();
 
     const COMMAND: &'static str = "deploy-docker";
+
+    fn lock(_context: &Context<'a>) -> anyhow::Result<()> {
+        Ok(())
+    }
 
     fn preflight(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Self> {
         preflight::check(options, context)
@@ -117,7 +125,7 @@ impl<'a> Backend<'a> for Compose<'a> {
 
     fn plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
         let events = &self.context.events;
-        let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?);
+        let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?)?;
         let overlay = Overlay::write(&self.client, &self.stack, &record.id)?;
         let images = self.images(&mut record, &overlay)?;
         // A plan is made once.
@@ -133,7 +141,7 @@ impl<'a> Backend<'a> for Compose<'a> {
         for Change { service, cause, .. } in &changes {
             events.note(format!("{} {cause}", service.name));
         }
-        for problem in dry_run::outages(&self.stack, &changes) {
+        for problem in dry_run::known_in_advance(&self.stack, &changes) {
             events.warning(problem);
         }
         record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes)?;
@@ -149,6 +157,24 @@ impl<'a> Backend<'a> for Compose<'a> {
         images::remove_tags(&self.client.uninterrupted(), &self.stack, &self.deployed()?)
     }
 
+    fn serving_failure(&self, is_patient: bool) -> anyhow::Result<Option<String>> {
+        let Some(web) = self.stack.web() else { return Ok(None) };
+        let (client, never) = (self.client.uninterrupted(), Interrupt::never());
+        let mut rollout = self.rollout(&client, &never);
+        rollout.timeout = if is_patient { rollout.timeout } else { Duration::ZERO };
+        let mut containers = client.containers(self.stack.name())?;
+        containers.retain(|it| it.service == web.name && it.runs());
+        if containers.is_empty() {
+            return Ok(Some(format!("no container of `{}` runs", web.name)));
+        }
+        for container in &containers {
+            if let Some(failure) = rollout.readiness().lasting_failure(web, container)? {
+                return Ok(Some(client.secrets.redact(&format!("{container} {}", failure.reason))));
+            }
+        }
+        Ok(None)
+    }
+
     fn apply(&self, plan: &Plan, record: &mut Record) -> anyhow::Result<()> {
         let (events, changes) = (&self.context.events, &plan.changes);
         let rollout = self.rollout(&self.client, self.context.interrupt);
@@ -156,13 +182,10 @@ impl<'a> Backend<'a> for Compose<'a> {
         if self.options.rollback {
             events.note("the database stays as it is: a rollback undoes no migrations");
         } else if let Some(overlay) = self.overlay.get().filter(|_| replaces_own_code(changes)) {
-            let migrations = events
-                .step("migrations", || migrations::run(&self.client, &self.stack, overlay, &record.id, events))?;
-            if let Some(dir) = &migrations.no_manage_py {
-                events.warning(Problem::new(format!("no migrations ran: `{dir}` of the image has no manage.py")));
-            }
-            migrations.note(record, events);
+            let migrated =
+                events.step("migrations", || migrations::run(&self.client, &self.stack, overlay, record, events));
             self.records.write(record)?;
+            migrated?;
         }
         rollout.tag_images(&record.id)?;
         let started = rollout.services(changes)?;
@@ -203,6 +226,17 @@ impl<'a> Backend<'a> for Compose<'a> {
         Options { rollback, ..self.options.times() }.command_line(false)
     }
 
+    fn restore_command(&self, copy: &str, database: &str) -> String {
+        let web = self.stack.web().map_or("web", |web| web.name.as_str());
+        let compose = format!("docker compose -f {}", self.client.file);
+        let run = format!("{compose} run --rm --no-deps --entrypoint");
+        let journals = crate::migrations::journals(database);
+        let (copy, database) = (quoted(copy), quoted(database));
+        format!(
+            "{compose} stop && {run} rm {web} -f {journals} && {run} cp {web} -p {copy} {database} && {compose} start"
+        )
+    }
+
     fn log_command(&self) -> Option<String> {
         None
     }
@@ -227,7 +261,7 @@ impl Compose<'_> {
         let (client, stack, events) = (&self.client, &self.stack, &self.context.events);
         if self.options.rollback {
             let all = self.records.all()?;
-            let target = previous(&all).ok_or_else(|| no_previous_release(&all, "images"))?;
+            let target = previous(&all).ok_or_else(|| no_previous_release(&all, "images", &self.records.shown()))?;
             events.note(format!("back to release {} of {}", target.id, target.started));
             images::retag(client, stack, &record.id, Some(target))?;
             record.rollback_to = Some(target.id.clone());

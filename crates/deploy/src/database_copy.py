@@ -76,8 +76,16 @@ def remove_old(name, newest):
         os.remove(old)
 
 
+def remove_partial(name):
+    """Removes copies that were not completed: only one run at a time makes any."""
+    form = re.compile(re.escape(name) + r"\.before-" + RELEASE + r"\.partial(-journal|-wal|-shm)?")
+    for file in filter(form.fullmatch, glob.glob(f"{glob.escape(name)}.before-*.partial*")):
+        os.remove(file)
+
+
 def copy(name, release):
     """Returns the path of the copy, which is complete and flushed to disk."""
+    remove_partial(name)
     check_space(name)
     target = f"{name}.before-{release}"
     partial = f"{target}.partial"

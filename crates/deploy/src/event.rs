@@ -100,7 +100,7 @@ impl<'a> Events<'a> {
 
     /// Emits the output of a program; only people who debug want that of one that succeeded.
     pub(crate) fn output(&self, text: &str, explains_failure: bool) {
-        self.emit(Event::Output { text: text.to_owned(), explains_failure });
+        self.emit(Event::Output { text: printable(text), explains_failure });
     }
 
     /// Runs a step between its two events.
@@ -118,6 +118,12 @@ impl<'a> Events<'a> {
         self.emit(Event::Waiting { title: title.to_owned() });
         work()
     }
+}
+
+/// Returns the output of a program without the sequences that steer a terminal: a log can come from a stranger's request.
+fn printable(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 #[cfg(test)]
@@ -142,6 +148,12 @@ mod tests {
             })
             .collect();
         assert_eq!(ends, [("one".to_owned(), true), ("two".to_owned(), false)]);
+    }
+
+    #[test]
+    fn output_cannot_steer_a_terminal() {
+        let log = "\u{1b}[31mred\u{1b}[0m\ttab\r\n\u{1b}]0;title\u{7}\u{1b}[2Jcleared \u{9b}31m\u{8}\u{e4}\n";
+        assert_eq!(printable(log), "red\ttab\ncleared 31m\u{e4}\n");
     }
 
     #[test]

@@ -19,13 +19,13 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage or input; nothing was changed.
     Usage = 2,
-    /// A precondition is not met; nothing was changed.
+    /// A precondition is not met, or consent is missing; nothing that serves was changed.
     NotMet = 3,
-    /// A deploy failed and was rolled back: the previous release serves.
+    /// A deploy failed and was rolled back: the previous release serves, or none if it was the first.
     RolledBack = 4,
-    /// A deploy failed, and so did its rollback.
+    /// A deploy failed, and so did its rollback, or the previous release is unhealthy after it.
     RollbackFailed = 5,
-    /// Another run holds the lock of the project; nothing was changed.
+    /// Another run holds the lock of the project or of the target; nothing was changed.
     Locked = 6,
     /// Interrupted, after a rollback where there was something to roll back.
     Interrupted = 130,

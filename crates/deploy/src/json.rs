@@ -51,7 +51,7 @@ pub fn verdict(verdict: &Verdict) -> String {
         outcome: verdict.outcome.map(crate::Outcome::as_str),
         release: verdict.release.as_deref(),
         rollback_to: verdict.rollback_to.as_deref(),
-        is_rolled_back: verdict.is_rolled_back(),
+        is_rolled_back: verdict.is_rolled_back,
         database_copy: verdict.database_copy.as_deref(),
         addresses: &verdict.addresses,
         problems: &verdict.problems,

@@ -1,4 +1,4 @@
-//! Deploys as one transaction: at its end the new release serves, or the previous one does.
+//! Deploys as one transaction: at its end the new release serves, or the state from before is restored.
 //!
 //! [`run`] drives the transaction over a [`Backend`]; there is one backend for Docker Compose ([`compose`]) and one for
 //! systemd ([`systemd`]). The library reports progress as [`Event`]s, asks for consent through an [`Operator`], and returns
@@ -9,11 +9,13 @@ pub mod compose;
 mod context;
 mod data_files;
 mod event;
+mod excerpt;
 mod failure;
 mod interrupt;
 pub mod json;
 mod migrations;
 mod options;
+mod patience;
 mod record;
 mod source;
 pub mod systemd;

@@ -3,6 +3,8 @@
 Results are lines of JSON on standard output.
 """
 
+import signal
+
 
 def pending(connection):
     from django.db.migrations.executor import MigrationExecutor
@@ -19,7 +21,23 @@ def sqlite_file(connection):
     return name if is_file else None
 
 
+def report_each():
+    """Reports each migration when it is applied: a later one can fail, or the script can be killed."""
+    from django.db.migrations.executor import MigrationExecutor
+
+    apply = MigrationExecutor.apply_migration
+
+    def apply_migration(self, state, migration, *args, **kwargs):
+        state = apply(self, state, migration, *args, **kwargs)
+        answer(applied=[f"{migration.app_label}.{migration.name}"])
+        return state
+
+    MigrationExecutor.apply_migration = apply_migration
+
+
 def main(release):
+    # Cleans up, as after any other exit.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not os.path.exists("manage.py"):
         return answer(no_manage_py=os.getcwd())
     set_up()
@@ -27,12 +45,11 @@ def main(release):
     from django.db import connection
 
     name = sqlite_file(connection)
-    plan = pending(connection)
-    if plan:
+    if pending(connection):
         if name:
             answer(copy=copy(name, release))
+        report_each()
         call_command("migrate", interactive=False, verbosity=1)
-    answer(applied=plan)
 
 
 main(sys.argv[1])

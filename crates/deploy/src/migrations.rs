@@ -2,13 +2,36 @@
 
 use checks::group::django::SET_UP;
 use serde::Deserialize;
+use subprocess::quoted;
 
 use crate::event::Events;
+use crate::failure::Problem;
 use crate::record::Record;
 
 /// The script itself. Its first argument is the id of the release.
 pub(crate) fn script() -> String {
     [SET_UP, "\n\n", include_str!("database_copy.py"), "\n\n", include_str!("migrate.py")].concat()
+}
+
+/// Returns whether a command seems to migrate the database: one that a service starts with does so without a copy, and
+/// without a record.
+pub(crate) fn migrates(command: &str) -> bool {
+    command.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "migrate")
+}
+
+/// Returns the warning about a service with such a command, which may hold secrets and is not shown.
+pub(crate) fn hidden(service: &str) -> Problem {
+    let message = format!(
+        "`{service}` has `migrate` in a command that it starts with: this migrates the database without a copy and \
+         without a record"
+    );
+    Problem::new(message).hint("remove it: a deploy applies pending migrations before the cut-over")
+}
+
+/// Returns the journals of a database file, as words of a command. One that is left of the database that a copy replaces
+/// would be applied to the copy.
+pub(crate) fn journals(database: &str) -> String {
+    ["-journal", "-wal", "-shm"].map(|end| quoted(&format!("{database}{end}"))).join(" ")
 }
 
 /// The changes of the database.
@@ -36,14 +59,14 @@ impl Migrations {
     }
 
     /// Emits the applied migrations, and adds them to the record.
-    pub(crate) fn note(self, record: &mut Record, events: &Events<'_>) {
+    pub(crate) fn note(&self, record: &mut Record, events: &Events<'_>) {
         if let [first, .., last] = self.applied.as_slice() {
             events.note(format!("{} applied, from {first} to {last}", self.applied.len()));
         } else {
             self.applied.iter().for_each(|migration| events.note(format!("{migration} applied")));
         }
-        record.migrations = self.applied;
-        record.database_copy = self.copy;
+        record.migrations.clone_from(&self.applied);
+        record.database_copy.clone_from(&self.copy);
     }
 
     /// Returns the place of the copy, as a part of a message about a failed migration.
@@ -62,7 +85,7 @@ mod tests {
 
     use subprocess::{Command, Deadline};
 
-    use super::{Migrations, SET_UP};
+    use super::{Migrations, SET_UP, journals, migrates};
 
     const TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -86,6 +109,13 @@ mod tests {
         let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
         names.sort();
         names.join(" ")
+    }
+
+    #[test]
+    fn migrations_in_start_up_commands_are_found() {
+        assert!(migrates("sh -c python manage.py migrate --noinput && gunicorn app"));
+        assert!(migrates("-/opt/shop/.venv/bin/django-admin migrate"));
+        assert!(!migrates("/opt/shop/premigrated") && !migrates("gunicorn app --migrates"));
     }
 
     #[test]
@@ -170,6 +200,12 @@ back_up(source, target)
 answer(is_complete=count(target) == count(writer), wrote=source.writes > 1)
 "#;
         assert_eq!(python(dir.path(), &[MAKE, code].concat()), r#"{"is_complete": true, "wrote": true}"#);
+    }
+
+    #[test]
+    fn every_file_of_a_database_is_removed_before_it_is_restored() {
+        assert_eq!(journals("/data/db.sqlite3"), "/data/db.sqlite3-journal /data/db.sqlite3-wal /data/db.sqlite3-shm");
+        assert!(journals("/two words/db").starts_with("'/two words/db-journal' "));
     }
 
     #[test]

@@ -59,6 +59,12 @@ impl Source {
         Ok(Source { root: root.to_owned(), files, hash, commit, untracked: words(&untracked).count() })
     }
 
+    /// A source of these files alone.
+    #[cfg(test)]
+    pub(super) fn of_files(root: &Path, files: Vec<PathBuf>) -> Self {
+        Source { root: root.to_owned(), files, hash: String::new(), commit: String::new(), untracked: 0 }
+    }
+
     /// Whether the working tree differs from the commit.
     pub(super) fn is_dirty(&self) -> bool {
         self.commit.ends_with('+')

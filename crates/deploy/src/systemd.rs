@@ -1,43 +1,55 @@
 //! The backend for systemd: a release is a folder with a virtual environment, and a link leads to the one that serves.
 
+mod adoption;
+mod apply;
 mod build;
 mod canary;
 mod data;
 mod dry_run;
 mod env_file;
+mod files;
 mod layout;
 mod manager;
 mod options;
+mod places;
 mod planning;
+#[cfg(test)]
+mod power_cut;
 mod preflight;
 mod readiness;
 mod rollback;
 mod root;
 mod steps;
+mod target;
+mod temporary_units;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use project::matrix::DJANGO_ALLOWED_HOSTS;
 use project::web;
-use subprocess::Address;
+use subprocess::{Address, Held, quoted};
 
 use ::systemd::{Unit, address};
 
 pub use self::options::Options;
 
-use self::layout::canary_of;
+use self::layout::Layout;
 use self::manager::Manager;
 use self::preflight::Preflight;
-use self::readiness::{Readiness, Watched};
-use self::root::Root;
+use self::readiness::Readiness;
+use self::root::{Root, Step};
 use self::steps::ReleasePlan;
 use crate::backend::{Backend, Cause};
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Problem};
+use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::migrations::Migrations;
+use crate::migrations::{self, Migrations};
 use crate::record::{Record, Records, Status, previous};
+
+/// The time that a canary may run longer than a deploy can need it.
+const SPARE: Duration = Duration::from_secs(10 * 60);
 
 /// The backend, after its preflight.
 pub struct Systemd<'a> {
@@ -49,8 +61,24 @@ pub struct Systemd<'a> {
 impl<'a> Backend<'a> for Systemd<'a> {
     type Options = Options;
     type Plan = ReleasePlan;
+    type Lock = Option<Box<Held>>;
 
     const COMMAND: &'static str = "deploy-systemd";
+
+    fn lock(context: &Context<'a>) -> anyhow::Result<Option<Box<Held>>> {
+        // Without systemd, root's rights or the programs of the steps there is nothing to protect: the preflight reports
+        // that, with all other problems.
+        if !context.host_facts.has_systemd || !target::can_run_steps(context.interrupt) {
+            return Ok(None);
+        }
+        let root = match Root::ask(context) {
+            Ok(root) => root,
+            // The operator was asked, and is not asked again.
+            Err(problem) if context.can_ask => return Err(Failure::new(Exit::NotMet, problem).into()),
+            Err(_) => return Ok(None),
+        };
+        target::lock(&root, &Layout::of(context.project), Self::COMMAND, context.user).map(Some)
+    }
 
     fn preflight(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Self> {
         Ok(Systemd { options, context, preflight: preflight::check(options, context)? })
@@ -61,6 +89,7 @@ impl<'a> Backend<'a> for Systemd<'a> {
     }
 
     fn accept_target(&self) -> anyhow::Result<()> {
+        self.preflight.records.import()?;
         preflight::settle_method(&self.preflight.method, self.context)
     }
 
@@ -83,7 +112,8 @@ impl<'a> Backend<'a> for Systemd<'a> {
     }
 
     fn clean_up_earlier(&self, records: &[Record]) -> anyhow::Result<()> {
-        rollback::clean_up_earlier(records, &self.preflight.layout, &self.manager(self.context.interrupt)?)
+        let deployed = records.iter().filter(|record| record.result == Status::Deployed);
+        rollback::clean_up_earlier(deployed, &self.preflight.layout, &self.manager(self.context.interrupt)?)
     }
 
     fn refresh(self) -> anyhow::Result<Self> {
@@ -119,56 +149,38 @@ impl<'a> Backend<'a> for Systemd<'a> {
         Ok(())
     }
 
+    fn serving_failure(&self, is_patient: bool) -> anyhow::Result<Option<String>> {
+        let never = Interrupt::never();
+        let Some(address) = self.address()? else { return Ok(None) };
+        let main = self.preflight.layout.main_unit();
+        // A request would start it.
+        if !is_patient && !self.preflight.shown.iter().any(|unit| unit.name == main && unit.is_active()) {
+            return Ok(Some(format!("`{main}` is not running")));
+        }
+        let mut readiness = self.readiness(if is_patient { &never } else { self.context.interrupt })?;
+        readiness.timeout = if is_patient { readiness.timeout } else { Duration::ZERO };
+        Ok(readiness
+            .lasting_failure(&address)
+            .map(|failure| format!("`{}` {}", self.preflight.layout.name, failure.reason)))
+    }
+
     fn apply(&self, plan: &ReleasePlan, record: &mut Record) -> anyhow::Result<()> {
-        let Systemd { context, preflight, .. } = self;
-        let (root, events, interrupt) = (self.root()?, &context.events, context.interrupt);
-        let readiness = self.readiness(interrupt)?;
-        if plan.is_new {
-            root.run_all(&plan.make_folder())?;
-            build::fill(&plan.folder, preflight, events, interrupt)?;
-            events.step("ownership of the release", || root.run_all(&plan.own()))?;
-        }
-        interrupt.check(Self::COMMAND)?;
-        root.run_all(&plan.stage())?;
+        self.apply_plan(plan, record)
+    }
 
-        let mut canaries = Vec::new();
-        if let Some(web) = plan.web().filter(|_| plan.has_socket()) {
-            canaries.push(events.step("canary on a private socket", || {
-                root.run_all(&plan.start_web_canary())?;
-                let socket = Address::Unix(preflight.layout.canary_socket());
-                readiness.wait_until_healthy(&canary_of(&web.name), "", Some(socket))
-            })?);
+    fn add_migrations(&self, unfinished: &mut Record) {
+        // After a reboot there are no results any more.
+        let results = Step::new("cat", [self.preflight.layout.migrate_results().display()]);
+        if unfinished.migrations.is_empty()
+            && let Ok(results) = self.root().and_then(|root| root.run(&results))
+        {
+            Migrations::parse(&results).note(unfinished, &self.context.events);
         }
-        if plan.is_new {
-            self.migrate(record, plan, &readiness)?;
-        } else {
-            events.note("the database stays as it is: a rollback undoes no migrations");
-        }
-        if let Some(worker) = plan.worker() {
-            canaries.push(events.step("canary of the worker", || {
-                root.run_all(&plan.start_worker_canary())?;
-                readiness.wait_until_healthy(&canary_of(&worker.name), "", None)
-            })?);
-        }
-        if !canaries.is_empty() {
-            events.step("watching the canaries", || readiness.watch(&canaries))?;
-        }
-        interrupt.check(Self::COMMAND)?;
-
-        root.run_all(&plan.back_up())?;
-        if let Some(units) = &mut record.snapshot.units {
-            units.is_cut_over = true;
-        }
-        preflight.records.write(record)?;
-        let watched = events.step("cut-over", || self.cut_over(plan, &readiness))?;
-        events.step("watching the release", || readiness.watch(&watched))?;
-        interrupt.check(Self::COMMAND)?;
-        self.record_adopted(record)
     }
 
     fn roll_back(&self, record: &Record, _cause: Cause) -> anyhow::Result<()> {
         let never = Interrupt::never();
-        rollback::roll_back(record, &self.preflight.layout, &self.readiness(&never)?, || self.address())
+        rollback::roll_back(record, &self.preflight.layout, &self.manager(&never)?, self.options.timeout)
     }
 
     fn clean_up_rolled_back(&self) -> anyhow::Result<()> {
@@ -180,15 +192,43 @@ impl<'a> Backend<'a> for Systemd<'a> {
     }
 
     fn clean_up(&self, plan: &ReleasePlan, _record: &Record) -> anyhow::Result<()> {
-        self.context.events.step("removing the canaries", || self.root()?.run_all(&plan.finish()))
+        self.context.events.step("removing the temporary units", || {
+            if plan.has_handover() {
+                self.readiness(&Interrupt::never())?
+                    .manager
+                    .wait_until_ended(&self.preflight.layout.handover_unit())?;
+            }
+            self.root()?.run_all(&plan.finish())
+        })
     }
 
     fn addresses(&self) -> anyhow::Result<Vec<String>> {
-        Ok(self.address()?.iter().map(|address| format!("answers on {address}")).collect())
+        let readiness = self.readiness(self.context.interrupt)?;
+        let line = |address: &Address| {
+            if readiness.can_reach(address) {
+                format!("answers on {address}")
+            } else {
+                format!("listens on {address}; not verified, since this user may not connect to it")
+            }
+        };
+        Ok(self.address()?.iter().map(line).collect())
     }
 
     fn command(&self, rollback: bool) -> String {
         Options { rollback, ..self.options.times() }.command_line(false)
+    }
+
+    fn restore_command(&self, copy: &str, database: &str) -> String {
+        let is_ours = |name: &str| self.preflight.units.iter().any(|unit| unit.name == name);
+        let running = self.preflight.shown.iter().filter(|unit| unit.is_active() && is_ours(&unit.name));
+        let units: Vec<&str> = running.map(|unit| unit.name.as_str()).collect();
+        let (sudo, units) = (Root::prefix(self.context), units.join(" "));
+        let journals = migrations::journals(database);
+        let (copy, database) = (quoted(copy), quoted(database));
+        format!(
+            "{sudo}systemctl stop {units} && {sudo}rm -f {journals} && {sudo}cp -p {copy} {database} && \
+             {sudo}systemctl start {units}"
+        )
     }
 
     fn log_command(&self) -> Option<String> {
@@ -198,7 +238,7 @@ impl<'a> Backend<'a> for Systemd<'a> {
 
 impl Systemd<'_> {
     fn root(&self) -> anyhow::Result<&Root> {
-        self.preflight.root.as_ref().ok_or_else(|| anyhow::anyhow!("the preflight has not asked for root's rights"))
+        self.preflight.root.as_deref().ok_or_else(|| anyhow::anyhow!("the preflight has not asked for root's rights"))
     }
 
     /// Returns the release that `--rollback` rolls back to; `None` for a deploy of the checkout.
@@ -207,15 +247,16 @@ impl Systemd<'_> {
             return Ok(None);
         }
         let is_there = |record: &&Record| record.folder.as_ref().is_some_and(|folder| folder.is_dir());
-        let target =
-            previous(records).filter(is_there).ok_or_else(|| crate::record::no_previous_release(records, "files"))?;
+        let target = previous(records)
+            .filter(is_there)
+            .ok_or_else(|| crate::record::no_previous_release(records, "files", &self.preflight.records.shown()))?;
         Ok(Some(target))
     }
 
     /// Begins the record of a release and plans it: one of the checkout, or the one to roll back to.
     fn begin(&self, target: Option<&Record>) -> anyhow::Result<(Record, ReleasePlan)> {
         let source = &self.preflight.source;
-        let mut record = self.preflight.records.begin(self.context.user.to_owned(), Some(source.commit.clone()));
+        let mut record = self.preflight.records.begin(self.context.user.to_owned(), Some(source.commit.clone()))?;
         record.id = match target {
             Some(target) => format!("{}-{}", record.id, target.id.split_once('-').map_or("", |(_, tag)| tag)),
             None => format!("{}-{}", record.id, source.tag()),
@@ -226,58 +267,13 @@ impl Systemd<'_> {
             record.commit.clone_from(&target.commit);
             record.contents.clone_from(&target.contents);
         }
-        let plan = planning::plan_release(&self.preflight, self.context, &record, target)?;
+        let Options { timeout, stability, .. } = *self.options;
+        // Both canaries start and answer within the timeout each; the rest is for a slow machine.
+        let limit = timeout * 4 + stability + SPARE;
+        let plan = planning::plan_release(&self.preflight, self.context, &record, target, limit)?;
         record.folder = Some(plan.folder.clone());
         record.snapshot.units = Some(plan.snapshot.clone());
         Ok((record, plan))
-    }
-
-    /// Copies the database and applies pending migrations, in a unit of their own.
-    fn migrate(&self, record: &mut Record, plan: &ReleasePlan, readiness: &Readiness<'_>) -> anyhow::Result<()> {
-        let (root, events, layout) = (self.root()?, &self.context.events, &self.preflight.layout);
-        if plan.web().is_none() {
-            return Ok(());
-        }
-        let unit = events.step("migrations", || {
-            root.run_all(&plan.start_migrations())?;
-            readiness.manager.wait_until_done(&layout.migrate_unit())
-        });
-        let read = || plan.read_results().iter().map(|step| root.run(step)).collect::<anyhow::Result<String>>();
-        // The record must have the applied migrations, also after a signal. Unreadable results mean that none was
-        // applied.
-        let (results, interrupted) = match read() {
-            Err(error) if Exit::of(&error) == Exit::Interrupted => (read(), Err(error)),
-            results => (results, Ok(())),
-        };
-        let migrations = Migrations::parse(&results.unwrap_or_default());
-        let copy = migrations.copy_note();
-        migrations.note(record, events);
-        self.preflight.records.write(record)?;
-        match unit {
-            Ok(_) => interrupted,
-            Err(error) if Exit::of(&error) == Exit::Interrupted => Err(error),
-            Err(error) => Err(readiness::failed(format!("the migrations failed: {error}{copy}"))),
-        }
-    }
-
-    /// Puts the new release in the place of the old one and restarts the units, the web service before the others.
-    fn cut_over(&self, plan: &ReleasePlan, readiness: &Readiness<'_>) -> anyhow::Result<Vec<Watched>> {
-        let root = self.root()?;
-        root.run_all(&plan.cut_over())?;
-        root.run_all(&plan.restart_web())?;
-        let (address, main) = (self.address()?, self.preflight.layout.main_unit());
-        let shown = &self.preflight.shown;
-        let wait = |service: &String| {
-            let before = shown.iter().find(|unit| unit.name == *service).map_or("", |unit| unit.get("InvocationID"));
-            readiness.wait_until_healthy(service, before, address.clone().filter(|_| *service == main))
-        };
-        let (web, others): (Vec<&String>, Vec<&String>) = plan.services.iter().partition(|service| **service == main);
-        let mut watched = web.into_iter().map(wait).collect::<anyhow::Result<Vec<_>>>()?;
-        root.run_all(&plan.restart_others())?;
-        for service in others {
-            watched.push(wait(service)?);
-        }
-        Ok(watched)
     }
 
     /// Returns the address of the service.
@@ -285,37 +281,6 @@ impl Systemd<'_> {
         let names: Vec<String> = self.preflight.shown.iter().map(|unit| unit.name.clone()).collect();
         let shown: Vec<Unit> = manager::show(&names, &self.preflight.secrets)?;
         Ok(address::of_service(&shown, &self.preflight.layout.main_unit()))
-    }
-
-    /// Asks before a folder in the place of the link is moved: it is the operator's.
-    fn accept_adoption(&self, plan: &ReleasePlan) -> anyhow::Result<()> {
-        let Some(adopted) = &plan.snapshot.adopted else { return Ok(()) };
-        let install_dir = self.preflight.layout.install_dir.display();
-        let move_ = format!("`{install_dir}` is a folder: it becomes the first release, as `{}`", adopted.display());
-        self.context.events.note(&move_);
-        let is_accepted = self.context.is_yes
-            || (self.context.is_interactive()
-                && self.context.confirm("Move it there, and put a link in its place?")?);
-        if is_accepted {
-            return Ok(());
-        }
-        let why = if self.context.is_interactive() { "declined" } else { self.context.why_not_asked() };
-        let problem = Problem::new(format!("{move_}: {why}: nothing was changed"));
-        let hint = self.options.command_line(true) + ", or move it away";
-        Err(Failure::new(Exit::NotMet, problem.hint(hint)).into())
-    }
-
-    /// Records the adopted folder as a release that a rollback can go back to.
-    fn record_adopted(&self, record: &Record) -> anyhow::Result<()> {
-        let Some(folder) = record.snapshot.units.as_ref().and_then(|units| units.adopted.clone()) else {
-            return Ok(());
-        };
-        let mut adopted = self.preflight.records.begin(self.context.user.to_owned(), None);
-        adopted.id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        adopted.contents = BTreeMap::from([("tree".to_owned(), adopted.id.clone())]);
-        adopted.folder = Some(folder);
-        adopted.is_adopted = true;
-        self.preflight.records.write(&adopted.ended(Status::Deployed))
     }
 
     fn manager<'b>(&'b self, interrupt: &'b Interrupt) -> anyhow::Result<Manager<'b>> {

@@ -1,12 +1,13 @@
 //! The transaction: lock, preflight, recovery, plan, record, apply, commit, clean-up; or a rollback instead.
 //!
-//! A deploy changes nothing before its record is written, and the record has a snapshot of the target. Once the record
+//! Before its record is written, a deploy changes nothing that serves, and the record has a snapshot of the target. Once the record
 //! has the status `deployed`, the new release serves, and no failure rolls it back any more. A deploy that was killed
 //! before that is rolled back by the next one, with the code that rolls back a failed deploy.
 
 use std::time::{Duration, Instant};
 
 use project::Lock;
+use project::text::listed;
 
 use crate::backend::{Backend, Cause};
 use crate::context::Context;
@@ -27,6 +28,8 @@ pub struct Verdict {
     pub release: Option<String>,
     /// The release that the deploy has rolled back to.
     pub rollback_to: Option<String>,
+    /// Whether the release was rolled back, as far as it was applied.
+    pub is_rolled_back: bool,
     /// The copy of the database from before the migrations.
     pub database_copy: Option<String>,
     /// The addresses of the service: a line each.
@@ -71,17 +74,12 @@ impl Verdict {
             outcome: None,
             release: None,
             rollback_to: None,
+            is_rolled_back: false,
             database_copy: None,
             addresses: Vec::new(),
             next_steps: Vec::new(),
             duration,
         }
-    }
-
-    /// Returns whether a release was rolled back, or a part of one was.
-    #[must_use]
-    pub fn is_rolled_back(&self) -> bool {
-        matches!(self.exit, Exit::RolledBack) || (self.exit == Exit::Interrupted && self.release.is_some())
     }
 }
 
@@ -90,6 +88,7 @@ impl Verdict {
 struct Progress {
     release: Option<String>,
     rollback_to: Option<String>,
+    is_rolled_back: bool,
     database_copy: Option<String>,
 }
 
@@ -98,6 +97,7 @@ impl Progress {
         Progress {
             release: Some(record.id.clone()),
             rollback_to: record.rollback_to.clone(),
+            is_rolled_back: false,
             database_copy: record.database_copy.clone(),
         }
     }
@@ -117,6 +117,7 @@ pub fn run<'a, B: Backend<'a>>(options: &'a B::Options, context: &'a Context<'a>
     };
     verdict.release = verdict.release.or(progress.release);
     verdict.rollback_to = progress.rollback_to;
+    verdict.is_rolled_back = progress.is_rolled_back;
     verdict.database_copy = progress.database_copy;
     verdict.duration = started.elapsed();
     verdict
@@ -133,7 +134,9 @@ fn transact<'a, B: Backend<'a>>(
         B::preflight(options, context)?.dry_run()?;
         return Ok(succeeded(Outcome::Planned));
     }
-    let _lock = Lock::take(context.project, B::COMMAND).map_err(Failure::from)?;
+    // `install` and `health --fix` change the checkout; another checkout can deploy to the same target.
+    let _checkout = Lock::take(context.project, B::COMMAND).map_err(Failure::from)?;
+    let _target = B::lock(context)?;
     let events = &context.events;
     let mut backend = B::preflight(options, context)?;
     backend.accept_target()?;
@@ -154,6 +157,8 @@ fn transact<'a, B: Backend<'a>>(
         backend.discard()?;
         return Err(error);
     }
+    // A rollback must restore a healthy service only if the service was healthy before.
+    record.snapshot.was_healthy = backend.serving_failure(false).is_ok_and(|failure| failure.is_none());
     backend.records().write(&record)?;
     let committed = backend.apply(&plan, &mut record).and_then(|()| {
         context.interrupt.check(B::COMMAND)?;
@@ -161,7 +166,7 @@ fn transact<'a, B: Backend<'a>>(
     });
     *progress = Progress::of(&record);
     if let Err(error) = committed {
-        return Err(after_failure(&backend, &record, &error, events));
+        return Err(after_failure(&backend, &record, &error, progress, events));
     }
     // From here on the new release serves, even if the remains of the previous one cannot be removed.
     backend.clean_up(&plan, &record).and_then(|()| backend.records().prune().map(drop)).map_err(|error| {
@@ -171,7 +176,13 @@ fn transact<'a, B: Backend<'a>>(
             Problem::new(message).hint(format!("{}, which cleans up first", backend.command(false))),
         )
     })?;
-    Ok(Verdict { addresses: backend.addresses()?, next_steps: next_steps(&backend)?, ..succeeded(Outcome::Deployed) })
+    // The deploy has succeeded, even if the engine does not respond any more.
+    let unknown = |error: anyhow::Error| {
+        events.warning(Problem::new(format!("release {} serves, and its address is unknown: {error:#}", record.id)));
+    };
+    let addresses = backend.addresses().map_err(unknown).unwrap_or_default();
+    let next_steps = next_steps(&backend).map_err(unknown).unwrap_or_default();
+    Ok(Verdict { addresses, next_steps, ..succeeded(Outcome::Deployed) })
 }
 
 /// Returns the commands that follow a deploy.
@@ -203,6 +214,9 @@ fn recover<'a, B: Backend<'a>>(backend: &B, events: &Events<'_>) -> anyhow::Resu
     let records = backend.records().all()?;
     let unfinished: Vec<&Record> = records.iter().filter(|record| record.result == Status::UnderWay).collect();
     for record in unfinished.iter().rev() {
+        let mut record = (*record).clone();
+        backend.add_migrations(&mut record);
+        let record = &record;
         backend.accept_recovery(record)?;
         let Record { id, started, by, .. } = record;
         events.warning(Problem::new(format!(
@@ -216,6 +230,9 @@ fn recover<'a, B: Backend<'a>>(backend: &B, events: &Events<'_>) -> anyhow::Resu
                     .hint(format!("solve that, then {}, which recovers first", backend.command(backend.is_rollback())));
                 Failure::new(Exit::RollbackFailed, problem)
             })?;
+        if let Some(problem) = restored_failure(backend, record) {
+            return Err(Failure::new(Exit::RollbackFailed, problem).into());
+        }
     }
     if unfinished.is_empty() {
         backend.clean_up_earlier(&records)?;
@@ -248,6 +265,7 @@ fn after_failure<'a, B: Backend<'a>>(
     backend: &B,
     record: &Record,
     error: &anyhow::Error,
+    progress: &mut Progress,
     events: &Events<'_>,
 ) -> anyhow::Error {
     let is_interrupted = Exit::of(error) == Exit::Interrupted;
@@ -256,12 +274,18 @@ fn after_failure<'a, B: Backend<'a>>(
     }
     let rolled_back =
         events.step("rolling back", || repeat_if_interrupted(|| roll_back(backend, record, Cause::Failure, events)));
+    progress.is_rolled_back = rolled_back.is_ok();
+    let restored = rolled_back.as_ref().ok().and_then(|()| restored_failure(backend, record));
     let state = match (&rolled_back, backend.is_first(record)) {
+        (Ok(()), false) if restored.is_some() => "rolled back",
         (Ok(()), false) => "rolled back: the previous release serves again",
-        (Ok(()), true) => "rolled back: nothing of this release is left",
+        (Ok(()), true) => "rolled back: no release serves",
         (Err(_), _) => "the rollback failed, too",
     };
     let message = format!("{error:#}\n  {state}{}", record.lasting_effects());
+    if let Some(problem) = restored {
+        return Failure { exit: Exit::RollbackFailed, problems: vec![Problem::new(message), problem] }.into();
+    }
     let (exit, problem) = match rolled_back {
         Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
         Ok(()) => (Exit::RolledBack, Problem::new(message)),
@@ -271,6 +295,31 @@ fn after_failure<'a, B: Backend<'a>>(
         }
     };
     Failure::new(exit, problem).into()
+}
+
+/// Returns the problem of a previous release that was healthy before the deploy and is not any more, although it was
+/// restored: most likely it does not work with the migrations of the new one.
+fn restored_failure<'a, B: Backend<'a>>(backend: &B, record: &Record) -> Option<Problem> {
+    if !record.snapshot.was_healthy || backend.is_first(record) {
+        return None;
+    }
+    let reason = match backend.serving_failure(true) {
+        Ok(failure) => failure?,
+        Err(error) => format!("cannot be verified: {error:#}"),
+    };
+    let message = format!("the previous release serves again, and is unhealthy: {reason}");
+    if record.migrations.is_empty() {
+        return Some(Problem::new(message).hint("cargo xtask health"));
+    }
+    let applied = listed(record.migrations.iter().map(|migration| format!("`{migration}`")));
+    let message = format!("{message}; it may not work with the migrations that stay applied: {applied}");
+    Some(match record.copied_database() {
+        Some((copy, database)) => {
+            let message = format!("{message}; `{copy}` is the database from before them, without later changes");
+            Problem::new(message).hint(backend.restore_command(copy, database))
+        }
+        None => Problem::new(message).hint("cargo xtask health"),
+    })
 }
 
 /// The number of times that a rollback is tried whose programs are ended by a signal.

@@ -57,6 +57,10 @@ pub struct Service {
     pub container_name: Option<String>,
     scale: Option<usize>,
     deploy: Option<Deploy>,
+    /// The time that its containers have to stop; Docker's default is 10 s.
+    pub stop_grace_period: Option<String>,
+    entrypoint: Option<Vec<String>>,
+    command: Option<Vec<String>>,
     /// The services that are to be there before it.
     #[serde(deserialize_with = "or_default")]
     pub depends_on: BTreeMap<String, Dependency>,
@@ -78,6 +82,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Returns the words of the command that its containers start with, as far as the Compose file sets them.
+    pub fn start_command(&self) -> impl Iterator<Item = &str> {
+        self.entrypoint.iter().chain(&self.command).flatten().map(String::as_str)
+    }
+
     /// Returns the number of containers that it should have.
     #[must_use]
     pub fn scale(&self) -> usize {

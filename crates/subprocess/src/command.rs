@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, PipeReader, Read, pipe};
+use std::io::{self, PipeReader, PipeWriter, Read, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -24,7 +24,7 @@ const OUTPUT_GRACE: Duration = Duration::from_millis(300);
 /// How much of a program's output is kept, in bytes.
 const MAX_OUTPUT: usize = 8 * 1024 * 1024;
 /// How often a running program is checked on for being wanted no longer.
-const STOP_POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// A program, its arguments, and the world that it is started in. No `Debug`: its environment can hold secrets.
 #[derive(Clone)]
@@ -103,31 +103,13 @@ impl Command {
 
         let (stdout, stdout_of_program) = pipe().map_err(not_started)?;
         let (stderr, stderr_of_program) = pipe().map_err(not_started)?;
-        let mut expression = duct::cmd(&self.program, &self.args)
-            .stdin_bytes(self.stdin.as_slice())
-            .stdout_file(stdout_of_program)
-            .stderr_file(stderr_of_program)
-            .unchecked()
-            .before_spawn(|command| {
-                command.process_group(0);
-                Ok(())
-            });
-        if let Some(dir) = &self.dir {
-            expression = expression.dir(dir);
-        }
-        for key in &self.env_remove {
-            expression = expression.env_remove(key);
-        }
-        for (key, value) in &self.env {
-            expression = expression.env(key, value);
-        }
-
+        let expression = self.expression(stdout_of_program, stderr_of_program).stdin_bytes(self.stdin.as_slice());
         let handle = expression.start().map_err(not_started)?;
         // It holds our copies of the program's ends of the pipes.
         drop(expression);
         let collected = [Collected::from(stdout), Collected::from(stderr)];
         let ended = loop {
-            match handle.wait_deadline(deadline.at().min(Instant::now() + STOP_POLL)) {
+            match handle.wait_deadline(deadline.at().min(Instant::now() + POLL)) {
                 Ok(Some(output)) if is_interruption(output.status) => {
                     deadline.stop();
                     break Err(Cause::Interrupted(output.status));
@@ -155,8 +137,40 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Returns the program with its arguments and its environment, in a process group of its own.
+    pub(crate) fn expression(&self, stdout: PipeWriter, stderr: PipeWriter) -> duct::Expression {
+        let mut expression =
+            duct::cmd(&self.program, &self.args).stdout_file(stdout).stderr_file(stderr).unchecked().before_spawn(
+                |command| {
+                    command.process_group(0);
+                    Ok(())
+                },
+            );
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        for key in &self.env_remove {
+            expression = expression.env_remove(key);
+        }
+        for (key, value) in &self.env {
+            expression = expression.env(key, value);
+        }
+        expression
+    }
+
+    /// Returns the error of a program without output.
+    pub(crate) fn failed(&self, cause: Cause) -> CommandError {
+        CommandError { program: self.program.clone(), cause, printed: Printed::default() }
+    }
+
+    pub(crate) fn input(&self) -> &[u8] {
+        &self.stdin
+    }
+}
+
 /// The output of a program, collected on a thread of its own. Of a very long output, the end is kept.
-struct Collected {
+pub(crate) struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     end: Receiver<()>,
 }
@@ -190,8 +204,14 @@ impl Collected {
         !matches!(self.end.recv_timeout(at.saturating_duration_since(Instant::now())), Err(RecvTimeoutError::Timeout))
     }
 
+    /// Returns all of the output, or what there is of it at `at`.
+    pub(crate) fn text_by(&self, at: Instant) -> String {
+        self.is_complete(at);
+        self.text()
+    }
+
     /// Returns the output so far, with invalid UTF-8 replaced.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MAX_OUTPUT)..]).into_owned()
     }
@@ -211,7 +231,7 @@ const INTERRUPTED: i32 = 128 + Signal::INT.as_raw();
 
 /// Kills the program and everything that it has started. `Handle::kill` alone leaves grandchildren behind, which go
 /// on holding the pipe (measured: 4.0 s instead of 0.3 s).
-fn kill_group(handle: &duct::Handle) {
+pub(crate) fn kill_group(handle: &duct::Handle) {
     for pid in handle.pids() {
         if let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
             // Already gone is as good as killed.
@@ -242,6 +262,10 @@ impl fmt::Debug for Finished {
 }
 
 impl Finished {
+    pub(crate) fn new(status: ExitStatus, stdout: String, stderr: String) -> Self {
+        Finished { status, printed: Printed { stdout, stderr } }
+    }
+
     /// Whether the exit status was 0.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -298,7 +322,7 @@ impl fmt::Debug for CommandError {
 }
 
 #[derive(Debug)]
-enum Cause {
+pub(crate) enum Cause {
     Start(io::Error),
     Wait(io::Error),
     NoAnswer(Duration),

@@ -5,6 +5,7 @@
 
 pub mod command;
 mod deadline;
+mod held;
 pub mod http;
 mod percent;
 pub mod redis;
@@ -13,6 +14,7 @@ mod socket;
 
 pub use command::{Command, CommandError, Finished, is_interruption};
 pub use deadline::{Deadline, seconds};
+pub use held::{Held, Start};
 pub use percent::percent_decoded;
 pub use shell::quoted;
 pub use socket::{Address, SocketError};

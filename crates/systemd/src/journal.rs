@@ -29,6 +29,22 @@ pub struct Entry {
     result: String,
 }
 
+/// Returns whether an invocation has logged a line, by the output of `journalctl --output json`.
+#[must_use]
+pub fn has_logged(printed: &str, invocation: &str, is_line: impl Fn(&str) -> bool) -> bool {
+    let lines = printed.lines().filter_map(|line| serde_json::from_str::<Logged>(line).ok());
+    lines.filter(|line| line.invocation == invocation).any(|line| line.message.lines().any(&is_line))
+}
+
+/// A line of a process. A message that is no text has another type, and is left out.
+#[derive(Deserialize)]
+struct Logged {
+    #[serde(rename = "_SYSTEMD_INVOCATION_ID")]
+    invocation: String,
+    #[serde(rename = "MESSAGE")]
+    message: String,
+}
+
 /// Parses the output of `journalctl --output json`: one JSON object per line. Other lines are left out.
 #[must_use]
 pub fn parse(printed: &str) -> Vec<Entry> {
@@ -53,6 +69,12 @@ pub fn exit_reason(entries: &[Entry]) -> String {
     }
 }
 
+/// Returns whether an invocation has not ended in its time, so that systemd has killed it.
+#[must_use]
+pub fn has_timed_out(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| entry.result == "timeout")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,11 +91,23 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_an_invocation() {
+        let printed = r#"{"_SYSTEMD_INVOCATION_ID":"a1","MESSAGE":"worker ready."}
+{"_SYSTEMD_INVOCATION_ID":"a2","MESSAGE":[27,91,51,49]}
+{"_SYSTEMD_INVOCATION_ID":"a2","MESSAGE":"starting"}
+"#;
+        let is_ready = |line: &str| line.ends_with(" ready.");
+        assert!(has_logged(printed, "a1", is_ready));
+        assert!(!has_logged(printed, "a2", is_ready) && !has_logged("-- No entries --\n", "a1", is_ready));
+    }
+
+    #[test]
     fn how_invocations_end() {
         assert_eq!(parse(ENTRIES).iter().map(|entry| entry.invocation.as_str()).collect::<Vec<_>>(), ["a1", "a1"]);
         check(ENTRIES, "failed: `exit-code`, exit status 7");
         check(r#"{"EXIT_CODE":"killed","EXIT_STATUS":"KILL"}"#, "failed: signal KILL");
         check(r#"{"UNIT_RESULT":"timeout"}"#, "failed: `timeout`");
+        assert!(has_timed_out(&parse(r#"{"UNIT_RESULT":"timeout"}"#)) && !has_timed_out(&parse(ENTRIES)));
         check("", "has ended with exit status 0, and was restarted");
     }
 }

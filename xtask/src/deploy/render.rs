@@ -71,7 +71,7 @@ impl<'a> Renderer<'a> {
             return;
         }
         let has_sudo = commands.iter().any(|command| command.starts_with("sudo "));
-        let title = if has_sudo { "With sudo, and nothing else" } else { "As root" };
+        let title = if has_sudo { "With sudo, in a deploy that succeeds" } else { "As root" };
         ui.result(ui.out().style(BOLD, title));
         for command in commands {
             ui.result(format_args!("  {command}"));

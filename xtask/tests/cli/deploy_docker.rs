@@ -29,13 +29,18 @@ Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
   watch the new containers for 5 s; roll back if one is unhealthy, otherwise remove the old ones
 
 "#]],
-        str![""],
+        str![[r#"
+warning: `celery` has 10 s to finish its tasks when it is replaced: longer ones are cut
+hint: set `stop_grace_period` in the Compose file
+
+"#]],
     );
     assert!(!sandbox.has(".xtask"));
     sandbox.check("deploy-docker --dry-run --format json", 0, str![[r#"
 {"event":"started","schema":1,"command":"deploy-docker"}
 {"event":"waiting","title":"preflight"}
 {"event":"plan","title":"Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)","steps":["build shop-app:latest, shop-proxy:latest; a service with a new image is replaced as well","copy the database (SQLite) and apply pending migrations, if any service is replaced","start redis: it has no container yet","start web: it has no container yet","start celery: it has no container yet","start proxy: it has no container yet","watch the new containers for 5 s; roll back if one is unhealthy, otherwise remove the old ones"],"commands":[]}
+{"event":"warning","message":"`celery` has 10 s to finish its tasks when it is replaced: longer ones are cut","hint":"set `stop_grace_period` in the Compose file"}
 {"event":"verdict","exit_code":0,"outcome":"planned","release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[],"duration":[DURATION]}
 
 "#]], str![""]);
@@ -99,7 +104,7 @@ error: Compose 2.20 or later is required, the installed version is 2.19.1
 hint: update the Compose plugin of Docker
 error: port 8000, which `web` publishes, is held by container `other`
 hint: stop it, or choose another port: `WEB_PORT` in `.env` for the stack that is carried here
-error: `web` has the `container_name` `shop`, so that no new one can be made beside it
+error: `web` has the `container_name` `shop`, so that no second container can be created
 hint: take `container_name` out of the Compose file: Compose gives names by itself
 
 "#]],

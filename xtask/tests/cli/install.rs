@@ -46,7 +46,7 @@ Options of every command:
           The checkout to work on; this one otherwise
 
       --yes
-          Ask nothing: take the answers that Enter would
+          Ask nothing: use the default of each question, which is `no` where data could be lost
 
       --dry-run
           Print the plan and change nothing

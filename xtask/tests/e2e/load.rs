@@ -91,12 +91,18 @@ impl Tally {
     /// Prints the figures of a case, whose deploy took `verdict`; no request may have failed.
     #[track_caller]
     pub(crate) fn nothing_failed(&self, case: &str, verdict: Duration) {
+        self.publish(case, verdict);
+        assert_eq!(self.failed, 0, "{case}: {:#?}", self.failures);
+    }
+
+    /// Prints the figures of a case.
+    #[track_caller]
+    pub(crate) fn publish(&self, case: &str, verdict: Duration) {
         let mut line = format!("{case}: {} requests, {} failed, ", self.requests, self.failed);
         let (longest, verdict) = (self.longest.as_secs_f64(), verdict.as_secs_f64());
         let _ = write!(line, "longest {longest:.3} s, verdict after {verdict:.1} s");
         publish(&line);
         assert!(self.requests > 0 && self.accepted > 0, "{case}: nobody asked");
-        assert_eq!(self.failed, 0, "{case}: {:#?}", self.failures);
     }
 }
 

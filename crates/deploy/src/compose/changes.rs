@@ -17,6 +17,8 @@ pub(super) struct Change {
     pub(super) cause: Cause,
     /// The containers that there are of it.
     pub(super) old: Vec<Container>,
+    /// The id of the image that its new containers must have; `None` before a build.
+    pub(super) image: Option<String>,
 }
 
 /// Why a service is replaced.
@@ -69,7 +71,7 @@ pub(super) fn find(
         let is_reconfigured = !comparable.contains(&service.name.as_str())
             || old.iter().any(|container| reconfigured.contains(&container.name));
         if let Some(cause) = cause(service, &old, image, is_reconfigured) {
-            changes.push(Change { service: service.clone(), cause, old });
+            changes.push(Change { service: service.clone(), cause, old, image: image.map(str::to_owned) });
         }
     }
     Ok(changes)

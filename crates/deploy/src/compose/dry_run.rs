@@ -8,6 +8,7 @@ use super::stack::{Role, Stack};
 use super::{Compose, data};
 use crate::event::Event;
 use crate::failure::Problem;
+use crate::migrations::{self, migrates};
 use crate::record::{Status, no_previous_release, previous};
 
 /// Emits the plan.
@@ -16,7 +17,7 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     let records = backend.records.all()?;
     let target = previous(&records);
     if options.rollback && target.is_none() {
-        return Err(no_previous_release(&records, "images").into());
+        return Err(no_previous_release(&records, "images", &backend.records.shown()).into());
     }
     let mut steps = Vec::new();
     for record in records.iter().filter(|record| record.result == Status::UnderWay) {
@@ -35,8 +36,8 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     steps.extend(stack.services.iter().map(|service| {
         let name = &service.name;
         let how = match (&service.role, service.role.is_rolling()) {
-            (Role::Web(_), true) => "beside the old container; it gets requests once it has proved healthy",
-            (_, true) => "beside the old container, which then finishes its task",
+            (Role::Web(_), true) => "next to the old container; it gets requests once it is healthy",
+            (_, true) => "next to the old container, which then finishes its task",
             _ => "in place",
         };
         match changes.iter().find(|change| change.service.name == *name) {
@@ -59,13 +60,13 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
         .iter()
         .map(|service| {
             let old = containers.iter().filter(|it| it.service == service.name).cloned().collect();
-            Change { service: service.clone(), cause: Cause::Image, old }
+            Change { service: service.clone(), cause: Cause::Image, old, image: None }
         })
         .collect();
     for data in data::find(client, stack, &all)? {
         context.events.warning(data.problem(options, context));
     }
-    for problem in outages(stack, &changes).into_iter().chain(orphans(client, stack)?) {
+    for problem in known_in_advance(stack, &changes).into_iter().chain(orphans(client, stack)?) {
         context.events.warning(problem);
     }
     Ok(())
@@ -84,8 +85,25 @@ pub(super) fn orphans(client: &Client<'_>, stack: &Stack) -> anyhow::Result<Opti
     Ok((!left.is_empty()).then(|| Problem::new(message()).hint(hint)))
 }
 
+/// Returns the warnings that the operator should read before the deploy: outages, migrations in start-up commands, and
+/// workers with too little time to finish.
+pub(super) fn known_in_advance(stack: &Stack, changes: &[Change]) -> Vec<Problem> {
+    let mut problems = outages(stack, changes);
+    for Change { service, .. } in changes {
+        if stack.declared(service).start_command().any(migrates) {
+            problems.push(migrations::hidden(&service.name));
+        }
+        if service.role == Role::Worker && stack.declared(service).stop_grace_period.is_none() {
+            let message =
+                format!("`{}` has 10 s to finish its tasks when it is replaced: longer ones are cut", service.name);
+            problems.push(Problem::new(message).hint("set `stop_grace_period` in the Compose file"));
+        }
+    }
+    problems
+}
+
 /// Returns a warning for each service whose replacement costs an outage, with the reason.
-pub(super) fn outages(stack: &Stack, changes: &[Change]) -> Vec<Problem> {
+fn outages(stack: &Stack, changes: &[Change]) -> Vec<Problem> {
     let is_outage = |change: &&Change| change.service.role.costs_outage() && change.old.iter().any(Container::runs);
     changes
         .iter()

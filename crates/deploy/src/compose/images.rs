@@ -35,7 +35,7 @@ impl Overlay {
         Ok(Overlay { file: client.project.relative(&path).display().to_string() })
     }
 
-    /// The files that Compose reads besides the project's.
+    /// The files that Compose reads in addition to the project's.
     pub(super) fn files(&self) -> Vec<String> {
         vec![self.file.clone()]
     }

@@ -6,34 +6,38 @@ use super::stack::Stack;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::migrations::{Migrations, script};
+use crate::record::Record;
 
 /// Returns the name of the container of the migrations, by which a recovery finds it.
 pub(super) fn container(stack: &Stack, release: &str) -> String {
     format!("{}-migrate-{release}", stack.name())
 }
 
-/// Copies the database and applies pending migrations.
+/// Copies the database and applies pending migrations. The record has those that were applied, also if a later one fails.
 pub(super) fn run(
     client: &Client<'_>,
     stack: &Stack,
     overlay: &Overlay,
-    release: &str,
+    record: &mut Record,
     events: &Events<'_>,
-) -> anyhow::Result<Migrations> {
-    let Some(web) = stack.web() else { return Ok(Migrations::default()) };
-    let name = container(stack, release);
+) -> anyhow::Result<()> {
+    let Some(web) = stack.web() else { return Ok(()) };
+    let (name, release) = (container(stack, &record.id), record.id.clone());
     let files = overlay.files();
-    let run = ["run", "--rm", "-T", "--no-deps", "--name", &name, "--entrypoint", "python3", &web.name, "-", release];
+    let run = ["run", "--rm", "-T", "--no-deps", "--name", &name, "--entrypoint", "python3", &web.name, "-", &release];
     let args = client.compose_args(&files, run);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let finished = client.ask(&args, script().as_bytes(), BUILD)?;
     let printed = client.secrets.redact(finished.stderr());
     let migrations = Migrations::parse(finished.stdout());
+    migrations.note(record, events);
+    events.output(&printed, !finished.is_success());
     if finished.is_success() {
-        events.output(&printed, false);
-        return Ok(migrations);
+        if let Some(dir) = &migrations.no_manage_py {
+            events.warning(Problem::new(format!("no migrations ran: `{dir}` of the image has no manage.py")));
+        }
+        return Ok(());
     }
-    events.output(&printed, true);
     let message = format!("the migrations failed{}", migrations.copy_note());
     Err(Failure::new(Exit::Failed, Problem::new(message)).into())
 }

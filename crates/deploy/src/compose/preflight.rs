@@ -225,7 +225,7 @@ fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &s
         if let Some(container) = &stack.declared(service).container_name {
             problems.push(
                 Problem::new(format!(
-                    "`{name}` has the `container_name` `{container}`, so that no new one can be made beside it"
+                    "`{name}` has the `container_name` `{container}`, so that no second container can be created"
                 ))
                 .hint("take `container_name` out of the Compose file: Compose gives names by itself"),
             );

@@ -1,4 +1,4 @@
-//! Whether new containers are well: each asked by itself, and then watched.
+//! Readiness: whether each of the new containers is healthy, and stays so.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use serde::Deserialize;
 use super::client::{Client, QUICK};
 use super::stack::{Role, Service, Stack};
 use crate::event::Events;
+use crate::excerpt;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
+use crate::patience::{Patience, Unhealthy};
 
 const POLL: Duration = Duration::from_millis(250);
 const NOT_HEALTHY_YET: &str = "is not healthy by its health check";
 /// The duration of one poll from within a container; its state is polled in between.
 const ASK: Duration = Duration::from_secs(1);
-/// The number of lines of a container's log that a failure shows.
-const LOG_LINES: &str = "30";
 /// Requests the health path from within the container: it is not reachable from outside yet.
 const SCRIPT: &str = include_str!("probe.py");
 const DJANGO_ALLOWED_HOSTS: &str = project::matrix::DJANGO_ALLOWED_HOSTS;
@@ -44,7 +44,7 @@ impl Readiness<'_> {
     /// Waits until the web service responds as it should, and a backing service is healthy by its health check. A
     /// container that exits or restarts fails at once.
     pub(super) fn wait_until_healthy(&self, service: &Service, id: &str) -> anyhow::Result<Container> {
-        let end = Instant::now() + self.timeout;
+        let (started, mut patience) = (Instant::now(), Patience::start(self.timeout, !service.role.is_rolling()));
         loop {
             self.interrupt.check("waiting for the new containers")?;
             let container = self.container(id)?;
@@ -54,18 +54,17 @@ impl Readiness<'_> {
             if let Some(failure) = container.failure() {
                 return Err(self.unhealthy(&container, &failure));
             }
-            let failure_reason = match &service.role {
-                Role::Web(_) => self.failure_reason(service, &container, None)?,
-                Role::Job => Some("has not ended".to_owned()),
+            let failure = match &service.role {
+                Role::Web(_) => self.failure(service, &container, None)?,
+                Role::Job => Some(Unhealthy::no_response("has not ended")),
                 // A container of a rolling update is checked while it is watched.
                 role if role.is_rolling() => None,
-                _ => container.is_starting().then(|| NOT_HEALTHY_YET.to_owned()),
+                _ => container.is_starting().then(|| Unhealthy::no_response(NOT_HEALTHY_YET)),
             };
-            let Some(failure_reason) = failure_reason else { return Ok(container) };
-            if Instant::now() >= end {
-                return Err(
-                    self.unhealthy(&container, &format!("{failure_reason}, after {} s", self.timeout.as_secs()))
-                );
+            let Some(failure) = failure else { return Ok(container) };
+            if patience.is_exhausted(&failure) {
+                let reason = format!("{}, after {:.1} s", failure.reason, started.elapsed().as_secs_f32());
+                return Err(self.unhealthy(&container, &reason));
             }
             self.interrupt.pause(POLL);
         }
@@ -76,17 +75,21 @@ impl Readiness<'_> {
         let end = Instant::now() + self.timeout;
         while let Role::Web(_) = service.role {
             let container = self.container(id)?;
-            let Some(failure_reason) = self.failure_reason(service, &container, None)? else { break };
+            let Some(failure) = self.failure(service, &container, None)? else { break };
+            // Whether it responds as well as before is checked once the rollback is recorded.
+            if failure.is_response {
+                break;
+            }
             if Instant::now() >= end {
-                return Err(self.unhealthy(&container, &failure_reason));
+                return Err(self.unhealthy(&container, &failure.reason));
             }
             self.interrupt.pause(POLL);
         }
         Ok(())
     }
 
-    /// Sees to it that the same containers live on so long, without a restart, and are well at the end, by their health
-    /// checks too: these may take longer.
+    /// Watches containers over the stability window: the same ones live on without a restart, and are healthy at the end,
+    /// by their health checks too, which may take longer.
     pub(super) fn watch(&self, watched: &[(&Service, Container)], stability: Duration) -> anyhow::Result<()> {
         let (end, given_up) = (Instant::now() + stability, Instant::now() + stability.max(self.timeout));
         loop {
@@ -113,10 +116,10 @@ impl Readiness<'_> {
                     is_over = false;
                 }
                 if is_over
-                    && let (Role::Web(_), Some(failure_reason)) =
-                        (&service.role, self.failure_reason(service, now, None)?)
+                    && matches!(service.role, Role::Web(_))
+                    && let Some(failure) = self.lasting_failure(service, now)?
                 {
-                    return Err(self.unhealthy(now, &failure_reason));
+                    return Err(self.unhealthy(now, &failure.reason));
                 }
             }
             if is_over {
@@ -129,25 +132,42 @@ impl Readiness<'_> {
     /// Asks the web service through the proxy, from within one of its containers.
     pub(super) fn ask_through(&self, proxy: &Service, web: &Service, from: &Container) -> anyhow::Result<()> {
         let end = Instant::now() + self.timeout;
-        while let Some(failure_reason) = self.failure_reason(web, from, Some(proxy))? {
+        while let Some(failure) = self.failure(web, from, Some(proxy))? {
             self.interrupt.check("asking through the proxy")?;
             if Instant::now() >= end {
-                let failure_reason = self.client.secrets.redact(&failure_reason);
-                let message = format!("`{}` is well, and through `{}` it {failure_reason}", web.name, proxy.name);
+                let reason = self.client.secrets.redact(&failure.reason);
+                let message = format!("`{}` is healthy, and through `{}` it {reason}", web.name, proxy.name);
                 return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
             }
         }
         Ok(())
     }
 
+    /// Returns the failure of the web server in a container: after two wrong responses in a row, or if it does not respond
+    /// within the timeout.
+    pub(super) fn lasting_failure(
+        &self,
+        service: &Service,
+        container: &Container,
+    ) -> anyhow::Result<Option<Unhealthy>> {
+        let mut patience = Patience::start(self.timeout, true);
+        while let Some(failure) = self.failure(service, container, None)? {
+            if patience.is_exhausted(&failure) {
+                return Ok(Some(failure));
+            }
+            self.interrupt.pause(POLL);
+        }
+        Ok(None)
+    }
+
     /// Returns the failure of the web server in this container, or of another service as seen from there; `None` if it
     /// is healthy.
-    fn failure_reason(
+    fn failure(
         &self,
         service: &Service,
         container: &Container,
         through: Option<&Service>,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Unhealthy>> {
         let health_path = self.client.project.settings.health_path.as_deref();
         let path = web::health_path(health_path);
         let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
@@ -155,26 +175,26 @@ impl Readiness<'_> {
         let address = through.map_or("127.0.0.1", |through| &through.name);
         let port = self.stack.port(through.unwrap_or(service)).to_string();
         let seconds = ASK.as_secs_f32().to_string();
-        // The range of statuses that are well, as the checks judge them.
+        // The range of healthy statuses, as the checks judge them.
         let healthy: Vec<u16> = (100..600).filter(|status| web::is_healthy(*status, health_path)).collect();
         let (low, high) = (healthy.first().copied().unwrap_or(200), healthy.last().copied().unwrap_or(299) + 1);
         let (low, high) = (low.to_string(), high.to_string());
         let args = ["exec", "-i", &container.id, "python3", "-", address, &port, &host, path, &seconds, &low, &high];
         let finished = self.client.ask(&args, SCRIPT.as_bytes(), QUICK)?;
+        let no_response = |reason: String| Ok(Some(Unhealthy::no_response(reason)));
         if !finished.is_success() {
-            return Ok(Some(format!("cannot be asked from within: {}", finished.failure_reason())));
+            return no_response(format!("cannot be asked from within: {}", finished.failure_reason()));
         }
         let Ok(answer) = serde_json::from_str::<Response>(finished.stdout()) else {
-            return Ok(Some("sent a response that cannot be parsed".to_owned()));
+            return no_response("sent a response that cannot be parsed".to_owned());
         };
-        Ok(match answer {
-            Response { is_healthy: true, .. } => None,
-            Response { status: Some(400), .. } => Some(format!(
-                "answers 400 on `{path}` as {host}, which is possibly missing in `{DJANGO_ALLOWED_HOSTS}`"
-            )),
-            Response { status: Some(status), .. } => Some(format!("answers {status} on `{path}` as {host}")),
-            Response { error, .. } => Some(format!("does not answer on port {port}: {}", error.unwrap_or_default())),
-        })
+        match answer {
+            Response { is_healthy: true, .. } => Ok(None),
+            Response { status: Some(status), .. } => Ok(Some(Unhealthy::status(status, path, &host))),
+            Response { error, .. } => {
+                no_response(format!("does not answer on port {port}: {}", error.unwrap_or_default()))
+            }
+        }
     }
 
     fn container(&self, id: &str) -> anyhow::Result<Container> {
@@ -201,9 +221,10 @@ impl Readiness<'_> {
         let failure = self.client.secrets.redact(failure) + &ended;
         self.events.note(format!("{container} {failure}; its last lines:"));
         // The error is useful without the log, too.
-        let args = ["logs", "--timestamps", "--tail", LOG_LINES, &container.id];
+        let args = ["logs", "--timestamps", "--tail", excerpt::READ, &container.id];
         if let Ok(logs) = self.client.ask(&args, b"", QUICK) {
-            self.events.output(&self.client.secrets.redact(&in_order(logs.stdout(), logs.stderr())), true);
+            let log = self.client.secrets.redact(&in_order(logs.stdout(), logs.stderr()));
+            self.events.output(&excerpt::of_log(&log), true);
         }
         Failure::new(Exit::Failed, Problem::new(format!("{container} {failure}"))).into()
     }

@@ -9,7 +9,7 @@ use super::rollout::Rollout;
 use super::stack::{Role, Service};
 use crate::backend::Cause;
 use crate::failure::{Exit, Failure, Problem};
-use crate::record::{Record, Replaced};
+use crate::record::{Record, ServiceSnapshot};
 
 /// The treatment of a container that the proxy does not release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,19 @@ enum Urgency {
     FailedDeploy,
     /// It is removed, and its volumes stay: it may have served since an earlier deploy was killed.
     Recovery,
+}
+
+/// The exit code of a program that was killed with KILL.
+const KILLED: i64 = 137;
+
+/// Returns the warning about a container that has not ended in its time.
+fn cut(container: &Container) -> Option<Problem> {
+    let message = format!(
+        "{container} has not ended within {} s and was killed: requests or tasks that it had begun were cut",
+        container.stop_timeout
+    );
+    let hint = format!("set a longer `stop_grace_period` for `{}` in the Compose file", container.service);
+    (container.exit_code == KILLED).then(|| Problem::new(message).hint(hint))
 }
 
 /// Who has made the containers that there are now.
@@ -41,13 +54,13 @@ struct PutBack<'a> {
 
 impl<'a> Rollout<'a> {
     /// Removes the previous containers: they are drained, stopped and removed.
-    pub(super) fn remove_previous(&self, before: &[Replaced]) -> anyhow::Result<()> {
+    pub(super) fn remove_previous(&self, before: &[ServiceSnapshot]) -> anyhow::Result<()> {
         for replaced in before {
             let containers = self.client.inspect(replaced.containers.iter().map(|old| old.id.as_str()))?;
             if containers.is_empty() {
                 continue;
             }
-            self.stage(&format!("{}: the old container has finished, and is gone", replaced.service), || {
+            self.stage(&format!("{}: the previous container is stopped and removed", replaced.service), || {
                 containers.iter().try_for_each(|container| self.end(container, Urgency::Patient))
             })?;
         }
@@ -73,6 +86,11 @@ impl<'a> Rollout<'a> {
         }
         if container.is_up() {
             self.stop(container)?;
+            for ended in self.client.inspect([container.id.as_str()])? {
+                if let Some(problem) = cut(&ended) {
+                    self.events.warning(problem);
+                }
+            }
         }
         // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
         // may have, keeps its volumes.
@@ -128,7 +146,7 @@ impl<'a> Rollout<'a> {
     /// The services of a record, with their containers as they are.
     fn services_to_put_back(&self, record: &Record) -> anyhow::Result<Vec<PutBack<'a>>> {
         let containers = self.client.containers(self.stack.name())?;
-        let put_back = |replaced: &Replaced| {
+        let put_back = |replaced: &ServiceSnapshot| {
             let (origin, old, mut new) = classify(replaced, &containers);
             if origin == Origin::AnotherProcess {
                 // These containers are all that serves.
@@ -198,7 +216,7 @@ impl<'a> Rollout<'a> {
 
 /// Classifies the containers of a service by its snapshot: those that ran before, and new ones. If none of the former
 /// is left, another process has created the latter.
-fn classify(replaced: &Replaced, containers: &[Container]) -> (Origin, Vec<Container>, Vec<Container>) {
+fn classify(replaced: &ServiceSnapshot, containers: &[Container]) -> (Origin, Vec<Container>, Vec<Container>) {
     let (mut old, new): (Vec<_>, Vec<_>) = containers
         .iter()
         .filter(|container| container.service == replaced.service)
@@ -214,16 +232,16 @@ fn classify(replaced: &Replaced, containers: &[Container]) -> (Origin, Vec<Conta
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::record::Old;
+    use crate::record::PreviousContainer;
 
     /// Classifies `present` by a snapshot of containers that ran (`a`) or did not (`a-`).
     #[track_caller]
     fn check(snapshot: &[&str], present: &[&str], origin: Origin, old: &[&str], new: &[&str]) {
         let containers = snapshot
             .iter()
-            .map(|id| Old { id: id.trim_end_matches('-').to_owned(), was_running: !id.ends_with('-') })
+            .map(|id| PreviousContainer { id: id.trim_end_matches('-').to_owned(), was_running: !id.ends_with('-') })
             .collect();
-        let replaced = Replaced { service: "web".into(), containers };
+        let replaced = ServiceSnapshot { service: "web".into(), containers };
         let present: Vec<Container> =
             present.iter().map(|id| Container { id: (*id).to_owned(), ..fixture::container() }).collect();
         let other = Container { service: "celery".into(), id: "other".into(), ..fixture::container() };
@@ -234,6 +252,14 @@ mod tests {
             (found.0, ids(&found.1), ids(&found.2)),
             (origin, old.iter().map(ToString::to_string).collect(), new.iter().map(ToString::to_string).collect())
         );
+    }
+
+    #[test]
+    fn a_container_that_was_killed_is_reported() {
+        let ended = |exit_code| Container { exit_code, stop_timeout: 10, ..fixture::container() };
+        assert!(cut(&ended(0)).is_none() && cut(&ended(143)).is_none());
+        let problem = cut(&ended(137)).expect("killed");
+        assert!(problem.message.contains("has not ended within 10 s and was killed"), "{problem:?}");
     }
 
     #[test]

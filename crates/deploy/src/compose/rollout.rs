@@ -12,8 +12,9 @@ use super::proxy::Proxy;
 use super::readiness::Readiness;
 use super::stack::{Role, Service, Stack};
 use crate::event::Events;
+use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
-use crate::record::{Old, Replaced, Snapshot};
+use crate::record::{PreviousContainer, ServiceSnapshot, Snapshot};
 
 /// On top of the time that a container has to end by itself.
 const STOP: Duration = Duration::from_secs(30);
@@ -74,8 +75,8 @@ impl<'a> Rollout<'a> {
         let service = &change.service;
         let name = &service.name;
         let proxy = self.proxy(service)?;
-        let beside = if change.old.is_empty() { "" } else { " beside the old one" };
-        let started = self.stage(&format!("{name}: new container{beside}"), || {
+        let place = if change.old.is_empty() { "" } else { " next to the old one" };
+        let started = self.stage(&format!("{name}: new container{place}"), || {
             let created = self.create(change)?;
             for container in &created {
                 if let Some(proxy) = &proxy {
@@ -127,6 +128,7 @@ impl<'a> Rollout<'a> {
         self.client.compose(&[], ["up"].into_iter().chain(how).chain(["--scale", &scale, &service.name]), QUICK)?;
         let mut containers = self.client.containers(self.stack.name())?;
         containers.retain(|it| it.service == service.name && !old.iter().any(|old| old.id == it.id));
+        check_images(&containers, change)?;
         Ok(containers)
     }
 
@@ -156,7 +158,7 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// The way to a service's gate; none for a service that has none.
+    /// Returns the proxy of a service; `None` for a service that no proxy adds to a rotation.
     pub(super) fn proxy<'c>(&self, service: &'c Service) -> anyhow::Result<Option<Proxy<'c>>>
     where
         'a: 'c,
@@ -183,6 +185,18 @@ impl<'a> Rollout<'a> {
     }
 }
 
+/// Checks that new containers have the image of the release: another process can give its name to another image between
+/// the build and here.
+fn check_images(created: &[Container], change: &Change) -> anyhow::Result<()> {
+    let Some(image) = &change.image else { return Ok(()) };
+    let Some(other) = created.iter().find(|container| container.image != *image) else { return Ok(()) };
+    let message = format!(
+        "{other} was created from the image {}, and the release has {image}: another process has changed `{}` meanwhile",
+        other.image, change.service.image
+    );
+    Err(Failure::new(Exit::Failed, Problem::new(message)).into())
+}
+
 /// Returns the snapshot of the target for the record.
 pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -> anyhow::Result<Snapshot> {
     let mut images = BTreeMap::new();
@@ -193,9 +207,36 @@ pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -
         let image = if running.is_some() { running } else { client.image(reference)? };
         images.insert(reference.to_owned(), image);
     }
-    let replaced = |change: &Change| Replaced {
+    let replaced = |change: &Change| ServiceSnapshot {
         service: change.service.name.clone(),
-        containers: change.old.iter().map(|it| Old { id: it.id.clone(), was_running: it.runs() }).collect(),
+        containers: change
+            .old
+            .iter()
+            .map(|it| PreviousContainer { id: it.id.clone(), was_running: it.runs() })
+            .collect(),
     };
-    Ok(Snapshot { images, services: changes.iter().map(replaced).collect(), units: None })
+    let services = changes.iter().map(replaced).collect();
+    Ok(Snapshot { images, services, ..Snapshot::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::changes::Cause;
+    use crate::compose::fixture::container;
+
+    #[test]
+    fn a_container_of_another_image_is_refused() {
+        let service =
+            Service { name: "web".into(), image: "shop-app".into(), role: Role::Other, scale: 1, is_built: true };
+        let check = |image: Option<&str>| {
+            let (service, image) = (service.clone(), image.map(str::to_owned));
+            let change = Change { service, cause: Cause::Image, old: Vec::new(), image };
+            check_images(&[container()], &change).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(Some("sha256:1")), Ok(()));
+        assert_eq!(check(None), Ok(()));
+        let error = check(Some("sha256:2")).expect_err("another image");
+        assert!(error.contains("created from the image sha256:1, and the release has sha256:2"), "{error}");
+    }
 }

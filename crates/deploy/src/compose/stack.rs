@@ -40,9 +40,9 @@ pub(super) enum Role {
     Backing,
     /// Runs once, and is over.
     Job,
-    /// Answers requests; beside the old one where there is a gate, else in place.
+    /// Answers requests; next to the old one where a proxy has a rotation, else in place.
     Web(Option<Rotation>),
-    /// Beside the old one.
+    /// Does tasks; next to the old one.
     Worker,
     /// Anything else that is made from the project: a scheduler, of which there must not be two. In place.
     Other,
@@ -72,7 +72,7 @@ impl Role {
         may_end && container.is_completed()
     }
 
-    /// Whether a new container runs beside the old one before that is stopped.
+    /// Whether a new container runs next to the old one before that is stopped.
     pub(super) fn is_rolling(&self) -> bool {
         matches!(self, Role::Web(Some(_)) | Role::Worker)
     }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_with_a_gate() {
+    fn a_stack_with_a_rotation() {
         let stack = stack(
             r#"{"name": "shop", "networks": {"front": {"name": "shop_front"}}, "services": {
                 "beat": {"image": "shop-app"}, "celery": {"image": "shop-app:latest"},
@@ -233,7 +233,7 @@ mod tests {
         .expect("a stack");
         assert_eq!(order(&stack), "db cache web celery beat proxy");
         let Some(Role::Web(Some(rotation))) = stack.web().map(|web| web.role.clone()) else {
-            panic!("there is a gate")
+            panic!("there is a rotation")
         };
         assert_eq!((rotation.network.as_str(), rotation.aliases.join(" ").as_str()), ("shop_front", "web app"));
         assert_eq!(stack.port(stack.web().expect("web")), 9000);

@@ -225,13 +225,7 @@ mod tests {
     use super::*;
 
     fn layout(dir: &Path) -> Layout {
-        Layout {
-            name: "shop".into(),
-            install_dir: dir.join("shop"),
-            env_file: "/etc/shop/env".into(),
-            service_dir: PathBuf::new(),
-            unit_dir: "units".into(),
-        }
+        Layout { install_dir: dir.join("shop"), ..Layout::of_a_shop() }
     }
 
     fn write(folder: &Path, files: &[&str]) {

@@ -1,18 +1,17 @@
 //! The plan of a dry run, and the warnings about a release that are known in advance.
 
-use std::path::Path;
-
 use project::text::{counted, listed};
 
 use super::canary::Role;
-use super::layout::UNITS;
 use super::preflight::Preflight;
 use super::readiness::unknown_address;
 use super::root::Root;
 use super::steps::ReleasePlan;
+use super::target::lock_steps;
 use super::{Systemd, planning, verify};
 use crate::event::{Event, Events};
 use crate::failure::Problem;
+use crate::migrations;
 use crate::record::Status;
 use ::systemd::UnitFile;
 
@@ -45,15 +44,24 @@ pub(super) fn emit(backend: &Systemd<'_>) -> anyhow::Result<()> {
         steps.push(format!("copy the files that Git tracks to {}", plan.folder.display()));
         steps.push(format!("{uv} makes its virtual environment, with {python}; static files are collected"));
     }
-    if plan.has_socket() {
-        steps.push(
-            "start a canary on a private socket; copy an SQLite database, and apply pending migrations".to_owned(),
-        );
+    if plan.is_new {
+        steps.push("copy an SQLite database, and apply pending migrations".to_owned());
+    }
+    let canaries: Vec<&str> = [(plan.has_socket(), "the web service"), (plan.worker().is_some(), "the worker")]
+        .into_iter()
+        .filter_map(|(has_canary, name)| has_canary.then_some(name))
+        .collect();
+    if !canaries.is_empty() {
+        steps.push(format!("start and verify a canary of {}", canaries.join(" and of ")));
     }
     let seconds = options.stability.as_secs_f32();
-    steps.push(format!("watch it for {seconds} s, cut over, watch it for {seconds} s; roll back if it is unhealthy"));
+    steps.push(format!(
+        "watch that for {seconds} s, cut over, watch the release for {seconds} s; roll back if it is unhealthy"
+    ));
     let prefix = Root::prefix(context);
-    let commands = preflight.read.iter().chain(&plan.all()).map(|step| format!("{prefix}{step}")).collect();
+    let lock = lock_steps(layout, "");
+    let commands =
+        lock.iter().chain(&preflight.read).chain(&plan.all()).map(|step| format!("{prefix}{step}")).collect();
     events.emit(Event::Plan { title, steps, commands });
     warn(&plan, preflight, events);
     if let Some(data) = &preflight.data {
@@ -97,13 +105,19 @@ pub(super) fn warn(plan: &ReleasePlan, preflight: &Preflight, events: &Events<'_
     if !plan.has_socket() && !plan.web().is_some_and(bound) {
         events.warning(unknown_address(&main));
     }
+    for name in verify::hidden_migrations(&plan.units) {
+        events.warning(migrations::hidden(name));
+    }
+    for (name, reason) in plan.without_canary() {
+        events.note(format!("`{name}` gets the new release without a canary before: {reason}"));
+    }
     let left = plan.units.iter().filter(|unit| Role::of(unit, layout) != Role::Socket && !unit.is_task());
     for unit in left.filter(|unit| !plan.services.contains(&unit.name)) {
         events.note(format!("`{}` is not running, and is left alone", unit.name));
     }
     // Unit files that cannot be read are not worth a warning here.
     let serving = UnitFile::all(&layout.install_dir.join(&layout.unit_dir)).unwrap_or_default();
-    let is_gone = |name: &str| !plan.units.iter().any(|unit| unit.name == name) && Path::new(UNITS).join(name).exists();
+    let is_gone = |name: &str| !plan.units.iter().any(|unit| unit.name == name) && layout.unit_file(name).exists();
     for name in serving.iter().map(|unit| &unit.name).filter(|name| is_gone(name)) {
         let hint = format!("sudo systemctl disable --now {name}");
         events.warning(Problem::new(format!("`{name}` is installed, and no longer in this release")).hint(hint));

@@ -21,13 +21,13 @@ pub(super) struct EnvPlan {
     pub(super) added: Vec<String>,
     /// The variables whose value in `.env` is taken over.
     pub(super) taken_over: Vec<String>,
-    /// The variables that stand there with another value than in `.env`, which is kept.
+    /// The variables that are set there to another value than in `.env`, which is kept.
     pub(super) kept: Vec<Kept>,
     /// Names that systemd accepts for no variable.
     pub(super) left_out: Vec<String>,
 }
 
-/// A variable that is not as in `.env`; the values are covered where they are secrets.
+/// A variable that is not as in `.env`; secret values are redacted.
 #[derive(Clone)]
 pub(super) struct Kept {
     variable: String,

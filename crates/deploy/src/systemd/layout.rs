@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use project::Project;
 
 /// Where unit files are installed.
-pub(super) const UNITS: &str = "/etc/systemd/system";
+const UNITS: &str = "/etc/systemd/system";
 /// Where unit files are that are gone after a reboot.
-pub(super) const RUNTIME: &str = "/run/systemd/system";
+const RUNTIME: &str = "/run/systemd/system";
 
 /// The places of one service.
 #[derive(Debug, Clone)]
@@ -19,6 +19,10 @@ pub(super) struct Layout {
     /// From the root of the checkout, or of a release.
     pub(super) service_dir: PathBuf,
     pub(super) unit_dir: PathBuf,
+    /// Where unit files are installed.
+    pub(super) system_units: PathBuf,
+    /// Where unit files are that are gone after a reboot.
+    pub(super) runtime_units: PathBuf,
 }
 
 impl Layout {
@@ -30,6 +34,8 @@ impl Layout {
             env_file: project.system_env_file(),
             service_dir: project.relative(&service_dir).to_owned(),
             unit_dir: project.settings.unit_dir.clone(),
+            system_units: UNITS.into(),
+            runtime_units: RUNTIME.into(),
         }
         .plain()
     }
@@ -42,9 +48,33 @@ impl Layout {
         self
     }
 
+    /// A service without a folder of its own in its checkout.
+    #[cfg(test)]
+    pub(super) fn of_a_shop() -> Self {
+        Layout {
+            name: "shop".into(),
+            install_dir: "/opt/shop".into(),
+            env_file: "/etc/shop/env".into(),
+            service_dir: PathBuf::new(),
+            unit_dir: "units".into(),
+            system_units: UNITS.into(),
+            runtime_units: RUNTIME.into(),
+        }
+    }
+
     /// Where the releases are.
     pub(super) fn releases(&self) -> PathBuf {
         with(&self.install_dir, "-releases")
+    }
+
+    /// Where the records of the releases are.
+    pub(super) fn records(&self) -> PathBuf {
+        self.releases().join(".records")
+    }
+
+    /// The folder of the lock, which is gone after a reboot.
+    pub(super) fn lock_dir(&self) -> PathBuf {
+        format!("/run/{}-deploy", self.name).into()
     }
 
     pub(super) fn release(&self, id: &str) -> PathBuf {
@@ -59,6 +89,16 @@ impl Layout {
     /// A release on its way out.
     pub(super) fn tombstone(release: &Path) -> PathBuf {
         with(release, ".removed")
+    }
+
+    /// Where a unit file is installed.
+    pub(super) fn unit_file(&self, name: &str) -> PathBuf {
+        self.system_units.join(name)
+    }
+
+    /// A unit file of a release until it takes the old one's place; systemd ignores files of such names.
+    pub(super) fn staged_unit(&self, name: &str, id: &str) -> PathBuf {
+        self.system_units.join(format!("{name}.{id}"))
     }
 
     /// The link as it is made, before it takes the old one's place.
@@ -82,6 +122,15 @@ impl Layout {
 
     pub(super) fn canary_socket(&self) -> PathBuf {
         format!("/run/{}-canary.sock", self.name).into()
+    }
+
+    /// The unit that runs the new release on the socket of the service while the service itself is restarted.
+    pub(super) fn handover_unit(&self) -> String {
+        format!("{}-handover.service", self.name)
+    }
+
+    pub(super) fn socket_unit(&self) -> String {
+        format!("{}.socket", self.name)
     }
 
     /// The unit that migrates the database.

@@ -1,5 +1,7 @@
 //! The state of units, and their logs. The state is readable for every user; the logs need root.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use project::secret::Secrets;
@@ -7,6 +9,7 @@ use subprocess::Deadline;
 
 use super::root::{Root, Step};
 use crate::event::Events;
+use crate::excerpt;
 use crate::failure::{self, Exit, Problem};
 use crate::interrupt::Interrupt;
 use ::systemd::{ShowError, Unit, journal};
@@ -14,8 +17,11 @@ use ::systemd::{ShowError, Unit, journal};
 /// The timeout of a question to systemd.
 const QUICK: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
-/// The number of lines of a unit's log that a failure shows.
-const LOG_LINES: &str = "30";
+
+/// The time that a unit gets to stop for which systemd sets no limit.
+const FOREVER: Duration = Duration::from_secs(60 * 60);
+/// The end of the line with which a Celery worker reports that it takes tasks.
+const READY: &str = " ready.";
 
 /// The way to systemd.
 #[derive(Clone, Copy)]
@@ -57,7 +63,7 @@ impl Manager<'_> {
             if is_new && unit.is_active() {
                 return Ok(unit);
             }
-            if let Some(failure) = failure(&unit, is_new) {
+            if let Some(failure) = unit_failure(&unit, is_new) {
                 return Err(self.failed(&unit, failure));
             }
             if is_new && !is_starting {
@@ -80,11 +86,30 @@ impl Manager<'_> {
             if unit.is_active() {
                 return Ok(unit);
             }
-            if let Some(failure) = failure(&unit, true) {
+            if let Some(failure) = unit_failure(&unit, true) {
                 return Err(self.failed(&unit, failure));
             }
             self.interrupt.pause(POLL);
         }
+    }
+
+    /// Waits until stopped units have finished their work. Returns whether they have within `timeout`.
+    pub(super) fn have_ended(&self, names: &[String], timeout: Duration) -> anyhow::Result<bool> {
+        let end = Instant::now() + timeout;
+        let is_up = |unit: &Unit| matches!(unit.get("ActiveState"), "active" | "reloading" | "deactivating");
+        while self.show(names)?.iter().any(is_up) {
+            if Instant::now() >= end {
+                return Ok(false);
+            }
+            self.interrupt.pause(POLL);
+        }
+        Ok(true)
+    }
+
+    /// Waits until a stopped unit has finished its work, for as long as systemd lets it.
+    pub(super) fn wait_until_ended(&self, name: &str) -> anyhow::Result<()> {
+        let timeout = self.time_to_stop(name)? + QUICK;
+        self.have_ended(&[name.to_owned()], timeout).map(drop)
     }
 
     /// Whether the same process is still up that was before, without a restart.
@@ -95,7 +120,7 @@ impl Manager<'_> {
         if !is_same("InvocationID") && !now.get("InvocationID").is_empty() {
             return Err(self.ended(first.get("InvocationID"), &now));
         }
-        if let Some(failure) = failure(&now, true) {
+        if let Some(failure) = unit_failure(&now, true) {
             return Err(self.failed(&now, failure));
         }
         if !["NRestarts", "MainPID"].into_iter().all(is_same) {
@@ -104,11 +129,51 @@ impl Manager<'_> {
         Ok(())
     }
 
+    /// Checks that the main process of a unit runs code of a release: its command or its working directory is there. A
+    /// unit that starts from elsewhere would be verified with the code of another release.
+    pub(super) fn check_code(&self, unit: &Unit, release: &Path) -> anyhow::Result<()> {
+        let pid = unit.number("MainPID");
+        if pid == 0 {
+            return Ok(());
+        }
+        // The command is readable for every user on most machines, the working directory for root alone.
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if runs_from(release, "", &String::from_utf8_lossy(&command)) {
+            return Ok(());
+        }
+        let dir = self.root.run(&Step::new("readlink", [format!("/proc/{pid}/cwd")]))?;
+        let command = self.root.run(&Step::new("cat", [format!("/proc/{pid}/cmdline")]))?;
+        let resolved = release.canonicalize().unwrap_or_else(|_| release.to_owned());
+        if [release, &resolved].iter().any(|release| runs_from(release, dir.trim(), &command)) {
+            return Ok(());
+        }
+        let release = release.display();
+        // A program can replace its command by a title, which reveals nothing.
+        if !command.starts_with('/') {
+            let message =
+                format!("`{}` hides its command: that it runs the release in `{release}` is not verified", unit.name);
+            self.events.warning(Problem::new(message));
+            return Ok(());
+        }
+        Err(self.unhealthy(
+            unit,
+            &format!("does not run the release in `{release}`: neither its command nor its working directory is there"),
+        ))
+    }
+
+    /// Returns whether a unit has logged that its Celery worker is ready; `read_log` reads its log.
+    pub(super) fn is_worker_ready(&self, unit: &Unit, read_log: &Step) -> bool {
+        // Some formatters put the line into quotes, or into an object.
+        let is_ready = |line: &str| line.trim_end().trim_end_matches(['"', '}']).ends_with(READY);
+        // The journal of a machine without one cannot be read.
+        self.root.run(read_log).is_ok_and(|log| journal::has_logged(&log, unit.get("InvocationID"), is_ready))
+    }
+
     /// Returns the error of a unit that has failed, or runs again after a restart: the first failure is the cause.
-    fn failed(&self, unit: &Unit, failure: Failure) -> anyhow::Error {
+    fn failed(&self, unit: &Unit, failure: UnitFailure) -> anyhow::Error {
         match failure {
-            Failure::Is(reason) => self.unhealthy(unit, &reason),
-            Failure::Restarted => match self.first_restarted(unit) {
+            UnitFailure::Current(reason) => self.unhealthy(unit, &reason),
+            UnitFailure::EarlierInvocation => match self.first_restarted(unit) {
                 Some(invocation) => self.ended(&invocation, unit),
                 None => self.unhealthy(unit, "was restarted"),
             },
@@ -141,8 +206,7 @@ impl Manager<'_> {
 
     /// Returns the time that systemd gives a unit to stop.
     fn time_to_stop(&self, name: &str) -> anyhow::Result<Duration> {
-        let unit = self.one(name)?;
-        Ok(humantime::parse_duration(unit.get("TimeoutStopUSec")).unwrap_or_default())
+        Ok(stop_time(self.one(name)?.get("TimeoutStopUSec")))
     }
 
     /// Emits a unit's last log lines, and returns an error with the reason of its failure.
@@ -159,27 +223,39 @@ impl Manager<'_> {
                 [format!("_SYSTEMD_INVOCATION_ID={invocation}"), "+".into(), format!("INVOCATION_ID={invocation}")];
             let step = Step::new(
                 "journalctl --no-pager --output cat --lines",
-                [LOG_LINES.to_owned()].into_iter().chain(matches),
+                [excerpt::READ.to_owned()].into_iter().chain(matches),
             );
             if let Ok(lines) = self.root.run(&step) {
-                self.events.output(&self.secrets.redact(&lines), true);
+                self.events.output(&excerpt::of_log(&self.secrets.redact(&lines)), true);
             }
         }
         failure::Failure::new(Exit::Failed, Problem::new(format!("`{name}` {reason}"))).into()
     }
 }
 
-/// The failure of a unit that should be starting, or be up.
-#[derive(Debug, PartialEq, Eq)]
-enum Failure {
-    /// The reason, of its present invocation.
-    Is(String),
-    /// An earlier invocation has failed, and systemd has started another one since.
-    Restarted,
+/// Parses `TimeoutStopUSec`, such as `1min 30s` or `infinity`.
+pub(super) fn stop_time(text: &str) -> Duration {
+    if text == "infinity" { FOREVER } else { humantime::parse_duration(text).unwrap_or_default() }
 }
 
-fn failure(unit: &Unit, is_new: bool) -> Option<Failure> {
-    let is = |reason: String| Some(Failure::Is(reason));
+/// Returns whether a process runs from a folder, by its working directory or by its command: the words between zero bytes.
+fn runs_from(folder: &Path, dir: &str, command: &str) -> bool {
+    let folder_text = folder.to_string_lossy();
+    let is_in = |word: &str| word.rsplit('=').next().is_some_and(|path| Path::new(path).starts_with(&*folder_text));
+    Path::new(dir).starts_with(folder) || command.split('\0').any(is_in)
+}
+
+/// The failure of a unit that should be starting, or be up.
+#[derive(Debug, PartialEq, Eq)]
+enum UnitFailure {
+    /// The reason, of its present invocation.
+    Current(String),
+    /// An earlier invocation has failed, and systemd has started another one since.
+    EarlierInvocation,
+}
+
+fn unit_failure(unit: &Unit, is_new: bool) -> Option<UnitFailure> {
+    let is = |reason: String| Some(UnitFailure::Current(reason));
     let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
     match unit.get("LoadState") {
         "loaded" => {}
@@ -191,10 +267,32 @@ fn failure(unit: &Unit, is_new: bool) -> Option<Failure> {
     }
     let is_failed = active == "failed" || (active == "activating" && sub.starts_with("auto-restart"));
     match active {
-        _ if is_new && unit.number("NRestarts") > 0 => Some(Failure::Restarted),
+        _ if is_new && unit.number("NRestarts") > 0 => Some(UnitFailure::EarlierInvocation),
         _ if is_failed => is(format!("failed: {}", unit.exit_reason())),
         "inactive" if is_new => is(format!("has ended: {}", unit.exit_reason())),
         "inactive" => is("was not started: something that it requires is missing".to_owned()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_times_of_units() {
+        assert_eq!(stop_time("1min 30s"), Duration::from_secs(90));
+        assert_eq!(stop_time("infinity"), FOREVER);
+        assert_eq!(stop_time(""), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_process_runs_from_its_release_by_folder_or_command() {
+        let runs = |dir: &str, command: &str| runs_from(Path::new("/opt/shop-releases/2"), dir, command);
+        assert!(runs("/opt/shop-releases/2/app", "/usr/bin/python3\0-m\0gunicorn\0"));
+        assert!(runs("/", "/opt/shop-releases/2/.venv/bin/python\0run\0"));
+        assert!(runs("/", "/usr/bin/gunicorn\0--chdir=/opt/shop-releases/2/app\0"));
+        assert!(!runs("/opt/shop", "/opt/shop/.venv/bin/python\0"));
+        assert!(!runs("/opt/shop-releases/20", "/opt/shop-releases/1/.venv/bin/python\0"));
     }
 }

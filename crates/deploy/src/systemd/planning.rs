@@ -9,7 +9,8 @@ use anyhow::Context as _;
 
 use super::canary::Role;
 use super::data;
-use super::layout::{Layout, UNITS};
+use super::layout::Layout;
+use super::manager;
 use super::preflight::Preflight;
 use super::root::Root;
 use super::steps::ReleasePlan;
@@ -23,6 +24,7 @@ pub(super) fn plan_release(
     context: &Context<'_>,
     record: &Record,
     to: Option<&Record>,
+    canary_limit: Duration,
 ) -> anyhow::Result<ReleasePlan> {
     let layout = &preflight.layout;
     let own = layout.release(&record.id);
@@ -30,16 +32,22 @@ pub(super) fn plan_release(
     let units = match to {
         None => preflight.units.clone(),
         // A folder that was adopted may have none: those that are installed stay.
-        Some(_) if !folder.join(&layout.unit_dir).is_dir() => installed(&preflight.units)?,
+        Some(_) if !folder.join(&layout.unit_dir).is_dir() => installed(&preflight.units, layout)?,
         Some(_) => UnitFile::all(&folder.join(&layout.unit_dir))?,
     };
-    let snapshot = snapshot(&units, preflight, record)?;
+    let mut snapshot = snapshot(&units, preflight, record)?;
     let services = services(&units, &preflight.shown, layout, &snapshot);
+    // New ones are removed by a rollback.
+    let is_started =
+        |name: &&String| !snapshot.invocations.contains_key(*name) && snapshot.files.get(*name) != Some(&false);
+    snapshot.started = services.iter().filter(is_started).cloned().collect();
     let env = preflight.env.clone();
     let (group, owner) = (preflight.group.clone(), (context.uid, context.gid));
     let drop_ins = drop_ins(&preflight.shown)?;
     let is_new = to.is_none();
     let id = record.id.clone();
+    let main = preflight.shown.iter().find(|unit| unit.name == layout.main_unit());
+    let stop_time = main.map(|main| manager::stop_time(main.get("TimeoutStopUSec"))).unwrap_or_default();
     Ok(ReleasePlan {
         layout: layout.clone(),
         id,
@@ -53,15 +61,17 @@ pub(super) fn plan_release(
         group,
         owner,
         pruned: Vec::new(),
+        canary_limit,
+        handover_limit: canary_limit + stop_time,
     })
 }
 
 /// The units of these names as they are installed.
-fn installed(units: &[UnitFile]) -> anyhow::Result<Vec<UnitFile>> {
-    let there = units.iter().filter(|unit| Path::new(UNITS).join(&unit.name).exists());
+fn installed(units: &[UnitFile], layout: &Layout) -> anyhow::Result<Vec<UnitFile>> {
+    let there = units.iter().filter(|unit| layout.unit_file(&unit.name).exists());
     there
         .map(|unit| {
-            let path = Path::new(UNITS).join(&unit.name);
+            let path = layout.unit_file(&unit.name);
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
             Ok(UnitFile { name: unit.name.clone(), text })
         })
@@ -72,7 +82,11 @@ fn snapshot(units: &[UnitFile], preflight: &Preflight, record: &Record) -> anyho
     let layout = &preflight.layout;
     let mut files = BTreeMap::new();
     for unit in units {
-        let path = Path::new(UNITS).join(&unit.name);
+        let path = layout.unit_file(&unit.name);
+        // A unit that the operator has masked stays so.
+        if fs::read_link(&path).is_ok_and(|to| to == Path::new("/dev/null")) {
+            continue;
+        }
         match fs::read(&path) {
             Ok(there) if there == unit.text.as_bytes() => {}
             Ok(_) => drop(files.insert(unit.name.clone(), true)),
@@ -93,7 +107,9 @@ fn snapshot(units: &[UnitFile], preflight: &Preflight, record: &Record) -> anyho
             .flatten()
             .filter(|folder| !folder.is_dir())
             .collect(),
-        // Set when the cut-over begins.
+        // Both are set when the cut-over begins.
+        hashes: BTreeMap::new(),
+        started: Vec::new(),
         is_cut_over: record.snapshot.units.as_ref().is_some_and(|units| units.is_cut_over),
     })
 }
@@ -122,7 +138,8 @@ pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
 /// Returns the services that are restarted or started: those that run or should run. A service that the operator has
 /// stopped stays so.
 fn services(units: &[UnitFile], shown: &[Unit], layout: &Layout, snapshot: &UnitSnapshot) -> Vec<String> {
-    let state = |name: &str| shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get("ActiveState"));
+    let get = |name: &str, property| shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get(property));
+    let state = |name: &str| get(name, "ActiveState");
     let wanted = |unit: &&UnitFile| {
         let is_new = snapshot.files.get(&unit.name) == Some(&false);
         Role::of(unit, layout) == Role::Web
@@ -131,7 +148,7 @@ fn services(units: &[UnitFile], shown: &[Unit], layout: &Layout, snapshot: &Unit
     };
     units
         .iter()
-        .filter(|unit| !unit.is_socket() && !unit.is_task())
+        .filter(|unit| !unit.is_socket() && !unit.is_task() && get(&unit.name, "LoadState") != "masked")
         .filter(wanted)
         .map(|unit| unit.name.clone())
         .collect()
@@ -236,13 +253,7 @@ mod tests {
     use super::*;
 
     fn layout(install_dir: PathBuf) -> Layout {
-        Layout {
-            name: "shop".into(),
-            install_dir,
-            env_file: "/etc/shop/env".into(),
-            service_dir: PathBuf::new(),
-            unit_dir: "units".into(),
-        }
+        Layout { install_dir, ..Layout::of_a_shop() }
     }
 
     fn unit(name: &str, text: &str) -> UnitFile {
@@ -266,12 +277,14 @@ mod tests {
             unit("shop-new.service", install),
             unit("shop-manual.service", ""),
             unit("shop-task.service", "[Service]\nType=oneshot\n"),
+            unit("shop-masked.service", install),
         ];
         let shown = [
             shown("shop.service", "inactive"),
             shown("shop-worker.service", "failed"),
             shown("shop-beat.service", "inactive"),
             shown("shop-task.service", "active"),
+            shown("shop-masked.service", "failed").with("LoadState", "masked"),
         ];
         let files = [("shop-new.service".to_owned(), false), ("shop-manual.service".to_owned(), false)];
         let snapshot = UnitSnapshot { files: files.into(), ..UnitSnapshot::default() };

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use checks::catalogue::Selection;
-use checks::group::core::disk_at;
 use checks::group::systemd::redis;
 use checks::{Limits, Status, plan, run};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
@@ -20,7 +19,9 @@ use super::data::{self, Data};
 use super::env_file::EnvPlan;
 use super::layout::Layout;
 use super::manager;
+use super::places;
 use super::root::{Root, Step};
+use super::target::TargetFolder;
 use super::verify;
 use super::{Options, Systemd};
 use crate::backend::Backend;
@@ -32,7 +33,7 @@ use crate::source::Source;
 use ::systemd::{Unit, UnitFile};
 
 /// The health checks that must not fail.
-const ASKED: [&str; 5] = ["env.axes", "env.file", "env.mode", "env.ignored", "env.sample"];
+const REQUIRED_CHECKS: [&str; 5] = ["env.axes", "env.file", "env.mode", "env.ignored", "env.sample"];
 /// The hint of a failed check that has none of its own.
 const HEALTH: &str = "cargo xtask health";
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,8 +41,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The results of the preflight.
 pub(super) struct Preflight {
     pub(super) layout: Layout,
-    /// None in a dry run.
-    pub(super) root: Option<Root>,
+    /// `None` only in a dry run of a user without root's rights.
+    pub(super) root: Option<Rc<Root>>,
     pub(super) tools: Tools,
     /// The files to deploy; unused by `--rollback`.
     pub(super) source: Source,
@@ -70,7 +71,7 @@ pub(super) struct Tools {
 }
 
 /// The time for one answer; a signal ends the wait.
-fn soon(interrupt: &Interrupt) -> Deadline {
+fn probe_deadline(interrupt: &Interrupt) -> Deadline {
     Deadline::unless(interrupt.flag(), TIMEOUT, TIMEOUT)
 }
 
@@ -81,7 +82,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     let mut problems = Vec::new();
     // First of all, since it may ask.
     let root = match Root::ask(context) {
-        Ok(root) => Some(root),
+        Ok(root) => Some(Rc::new(root)),
         Err(problem) if !context.is_dry_run => {
             problems.push(problem);
             None
@@ -91,20 +92,28 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     context.events.waiting("preflight", || ());
     let (target_of_checks, ours) = env_checks(context, interrupt, &mut problems);
     let method = target_of_checks.deploy_method.clone();
-    let env = environment(options, &layout, ours, root.as_ref(), context, &mut problems);
+    let env = environment(options, &layout, ours, root.as_deref(), context, &mut problems);
     if let Ok((env, _)) = &env {
-        judge(env, &layout, context, &mut problems);
+        check_production_environment(env, &layout, context, &mut problems);
     }
     let group = group_of(&context.project.settings.user, interrupt, &mut problems);
     let tools = tools(context, interrupt, &mut problems);
-    let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems);
-    let units = units(&layout, context, &mut problems);
+    let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems)?;
+    let units = units(&layout, context, &mut problems)?;
     let broker = env.as_ref().ok().and_then(|(env, _)| env.value(project::matrix::CELERY_BROKER_URL));
     let shown = if context.host_facts.has_systemd {
-        let shown = keep(shown(&units, &layout, &target_of_checks.secrets), &mut problems).unwrap_or_default();
-        problems.extend(verify::units(&units, source.as_ref(), &layout, &context.project.root, &soon(interrupt)));
+        let shown = keep(shown(&units, &layout, &target_of_checks.secrets), &mut problems)?.unwrap_or_default();
+        problems.extend(verify::units(
+            &units,
+            source.as_ref(),
+            &layout,
+            &context.project.root,
+            &probe_deadline(interrupt),
+        ));
         problems.extend(verify::addresses(&units, &shown, &layout));
-        let outcome = redis::outcome(broker, &shown, &soon(interrupt));
+        let taken = keep(verify::name_conflicts(&units, &layout, &target_of_checks.secrets), &mut problems)?;
+        problems.extend(taken.unwrap_or_default());
+        let outcome = redis::outcome(broker, &shown, &probe_deadline(interrupt));
         problems.extend((outcome.status == Status::Err).then(|| Problem::of_check(&outcome, HEALTH)));
         shown
     } else {
@@ -112,15 +121,18 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         problems.push(problem.hint("deploy on a machine that systemd has booted, or with cargo xtask deploy-docker"));
         Vec::new()
     };
-    problems.extend(places(&layout));
-    let data = source.as_ref().map(|source| data::find(&layout, source, root.as_ref(), interrupt));
-    let data = data.and_then(|data| keep(data, &mut problems));
+    problems.extend(verify::links(&units, &layout));
+    problems.extend(places::check(&layout));
+    problems.extend(source.iter().flat_map(verify::tracked_secrets));
+    let data = source.as_ref().map(|source| data::find(&layout, source, root.as_deref(), interrupt));
+    let data = data.map(|data| keep(data, &mut problems)).transpose()?.flatten();
     interrupt.check("preflight")?;
     match (env, group, tools, source) {
         (Ok((env, read)), Some(group), Some(tools), Some(source)) if problems.is_empty() => {
             let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
             let target = Target { command: Systemd::COMMAND.into(), engine: machine, project: layout.name.clone() };
-            let records = Records::of(context.project, target);
+            let folder = TargetFolder { layout: layout.clone(), root: root.clone().filter(|_| !context.is_dry_run) };
+            let records = Records::at_target(folder, context.project, target);
             let secrets = target_of_checks.secrets.clone().and(env.secrets());
             let (data, listed) = data.unwrap_or_default();
             let read = read.into_iter().chain(listed).collect();
@@ -145,15 +157,16 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
 }
 
 /// Returns the value, or adds the problems of the error.
-fn keep<T>(result: anyhow::Result<T>, problems: &mut Vec<Problem>) -> Option<T> {
+///
+/// # Errors
+/// If a signal has ended the program that was to find it: that is no problem of the target.
+fn keep<T>(result: anyhow::Result<T>, problems: &mut Vec<Problem>) -> anyhow::Result<Option<T>> {
     match result {
-        Ok(found) => Some(found),
+        Ok(found) => Ok(Some(found)),
+        Err(error) if Exit::of(&error) == Exit::Interrupted => Err(error),
         Err(error) => {
-            match error.downcast::<Failure>() {
-                Ok(failure) => problems.extend(failure.problems),
-                Err(error) => problems.push(Problem::new(format!("{error:#}"))),
-            }
-            None
+            problems.extend(Failure::of(&error).problems);
+            Ok(None)
         }
     }
 }
@@ -164,7 +177,7 @@ fn env_checks(
     interrupt: &Interrupt,
     problems: &mut Vec<Problem>,
 ) -> (checks::Target, Option<EnvFile>) {
-    let only = ASKED.iter().filter_map(|name| name.parse().ok()).collect();
+    let only = REQUIRED_CHECKS.iter().filter_map(|name| name.parse().ok()).collect();
     let selection = Selection { only, skip: Vec::new() };
     let survey = || {
         let (project, host_facts) = (context.project.clone(), &context.host_facts);
@@ -232,7 +245,7 @@ fn environment(
 }
 
 /// Whether the environment of the units is one for production.
-fn judge(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) {
+fn check_production_environment(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) {
     let path = layout.env_file.display().to_string();
     let (file, hint) = if env.is_there {
         (path.as_str(), format!("sudoedit {path}, or cargo xtask deploy-systemd --sync-env"))
@@ -269,7 +282,7 @@ fn judge(env: &EnvPlan, layout: &Layout, context: &Context<'_>, problems: &mut V
 
 /// The group of the user that the units run as.
 fn group_of(user: &str, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<String> {
-    match Command::new("id", ["-gn", user]).run(&soon(interrupt)) {
+    match Command::new("id", ["-gn", user]).run(&probe_deadline(interrupt)) {
         Ok(finished) if finished.is_success() => Some(finished.stdout().trim().to_owned()),
         Ok(_) => {
             let hint =
@@ -286,7 +299,7 @@ fn group_of(user: &str, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> O
 
 fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<Tools> {
     let service = context.project.service_dir();
-    let uv = find_uv(context.project, &soon(interrupt)).map_err(|error| {
+    let uv = find_uv(context.project, &probe_deadline(interrupt)).map_err(|error| {
         let hint = "cargo xtask install --env prod --method bare --no-deploy, which installs it";
         problems.push(Problem::new(error.to_string()).hint(hint));
     });
@@ -296,7 +309,7 @@ fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Proble
         problems.push(Problem::new(message).hint(context.project.lock_command()));
     }
     let pyproject = Pyproject::read(&service).map_err(|error| problems.push(Problem::new(error.to_string()))).ok()?;
-    let python = find_system_python(&pyproject.requires_python, &soon(interrupt)).map_err(|error| {
+    let python = find_system_python(&pyproject.requires_python, &probe_deadline(interrupt)).map_err(|error| {
         let message =
             format!("{error}; it must be installed for all users, since the units cannot start one in a home folder");
         problems.push(Problem::new(message).hint("sudo apt install python3"));
@@ -305,15 +318,15 @@ fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Proble
 }
 
 /// The unit files of the checkout.
-fn units(layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) -> Vec<UnitFile> {
+fn units(layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) -> anyhow::Result<Vec<UnitFile>> {
     let dir = context.project.unit_dir();
-    let units = keep(UnitFile::all(&dir).map_err(anyhow::Error::new), problems).unwrap_or_default();
+    let units = keep(UnitFile::all(&dir).map_err(anyhow::Error::new), problems)?.unwrap_or_default();
     let main = layout.main_unit();
     if !units.is_empty() && !units.iter().any(|unit| unit.name == main) {
         let message = format!("`{}` has no `{main}`", layout.unit_dir.display());
         problems.push(Problem::new(message).hint("name it after the service, or set `name` in Cargo.toml"));
     }
-    units
+    Ok(units)
 }
 
 fn shown(units: &[UnitFile], layout: &Layout, secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
@@ -321,29 +334,6 @@ fn shown(units: &[UnitFile], layout: &Layout, secrets: &Secrets) -> anyhow::Resu
     let more = [layout.main_unit()].into_iter().chain(redis::UNITS.map(str::to_owned));
     names.extend(more.filter(|name| !units.iter().any(|unit| unit.name == *name)));
     manager::show(&names, secrets)
-}
-
-/// Whether there is room for a release, and nothing in its place.
-fn places(layout: &Layout) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let releases = layout.releases();
-    let nearest = releases.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
-    let outcome = disk_at(nearest);
-    if outcome.status == Status::Err {
-        problems.push(Problem::new(format!("`{}`: {}", nearest.display(), outcome.message)).hint("df -h"));
-    }
-    let install_dir = &layout.install_dir;
-    if install_dir.symlink_metadata().is_ok_and(|it| !it.is_dir() && !it.is_symlink()) {
-        let message = format!("`{}` is there, and neither a link nor a folder", install_dir.display());
-        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
-    }
-    // The link is created under this name before it replaces the present one.
-    let new_link = layout.new_link();
-    if new_link.symlink_metadata().is_ok_and(|it| !it.is_symlink()) {
-        let message = format!("`{}` is there, where the new link is made first", new_link.display());
-        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
-    }
-    problems
 }
 
 /// Writes the deployment method to `.env` if it has none, and warns if it has another one.

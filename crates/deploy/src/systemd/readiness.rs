@@ -1,15 +1,20 @@
-//! Whether a release is well: asked by itself before anybody else reaches it, and watched; then as the one that serves.
+//! Readiness: whether a release is healthy, as a canary before it gets requests, and then as the one that serves.
 
 use std::time::{Duration, Instant};
 
 use project::web;
-use subprocess::{Address, Deadline, http};
+use subprocess::http::{self, HttpError};
+use subprocess::{Address, Deadline};
 
 use super::manager::Manager;
+use super::root::Step;
 use crate::failure::{Exit, Failure, Problem};
+use crate::patience::{Patience, Unhealthy};
 use ::systemd::Unit;
 
 const POLL: Duration = Duration::from_millis(200);
+/// The number of requests to an address that two processes share; one of them is not asked once in 256 times.
+const SHARED_REQUESTS: usize = 8;
 /// The timeout of one request.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -33,40 +38,89 @@ pub(super) struct Watched {
 }
 
 impl Readiness<'_> {
-    /// Waits until a started unit is up and, if it has an address, responds as it should.
+    /// Waits until a started unit is up and, if it has an address, responds as it should. `is_live`: users reach it.
     pub(super) fn wait_until_healthy(
         &self,
         name: &str,
         before: &str,
         address: Option<Address>,
+        is_live: bool,
     ) -> anyhow::Result<Watched> {
         let unit = self.manager.wait_until_up(name, before, self.timeout)?;
-        let end = Instant::now() + self.timeout;
-        while let Some(failure_reason) = address.as_ref().and_then(|address| self.failure_reason(address)) {
+        let (started, mut patience) = (Instant::now(), Patience::start(self.timeout, is_live));
+        while let Some(failure) = address.as_ref().and_then(|address| self.failure(address)) {
             self.manager.interrupt.check("waiting for an answer")?;
             self.manager.check_same(&unit)?;
-            if Instant::now() >= end {
-                return Err(self
-                    .manager
-                    .unhealthy(&unit, &format!("{failure_reason}, after {} s", self.timeout.as_secs_f32())));
+            if patience.is_exhausted(&failure) {
+                let reason = format!("{}, after {:.1} s", failure.reason, started.elapsed().as_secs_f32());
+                return Err(self.manager.unhealthy(&unit, &reason));
             }
             self.manager.interrupt.pause(POLL);
         }
         Ok(Watched { unit, address })
     }
 
-    /// Sees to it that the same processes live on so long, without a restart, and answer at the end.
+    /// Returns the failure of the service that users reach at an address: after two wrong responses in a row, or if it
+    /// does not respond within the timeout.
+    pub(super) fn lasting_failure(&self, address: &Address) -> Option<Unhealthy> {
+        let mut patience = Patience::start(self.timeout, true);
+        loop {
+            let failure = self.failure(address)?;
+            if patience.is_exhausted(&failure) {
+                return Some(failure);
+            }
+            self.manager.interrupt.pause(POLL);
+        }
+    }
+
+    /// Checks that a service that users reach responds as it should.
+    pub(super) fn check_response(&self, watched: &Watched) -> anyhow::Result<()> {
+        match watched.address.as_ref().and_then(|address| self.lasting_failure(address)) {
+            Some(failure) => Err(self.manager.unhealthy(&watched.unit, &failure.reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks a unit that shares its address with another one: no response may be wrong.
+    pub(super) fn check_shared(&self, unit: &Unit, address: Option<&Address>) -> anyhow::Result<()> {
+        let requests = address.into_iter().cycle().take(SHARED_REQUESTS);
+        let mut failures = requests.filter_map(|address| self.failure(address));
+        match failures.find(|failure| failure.is_response) {
+            Some(failure) => Err(self.manager.unhealthy(unit, &failure.reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until a Celery worker logs that it takes tasks: the watch over it begins then. Returns the time that it took;
+    /// `None` for one that logs nothing of the kind within `timeout`. `read_log` reads its log.
+    pub(super) fn wait_until_ready(
+        &self,
+        unit: &Unit,
+        read_log: &Step,
+        timeout: Duration,
+    ) -> anyhow::Result<Option<Duration>> {
+        let started = Instant::now();
+        while !self.manager.is_worker_ready(unit, read_log) {
+            self.manager.interrupt.check("waiting for the worker")?;
+            self.manager.check_same(unit)?;
+            if started.elapsed() >= timeout {
+                return Ok(None);
+            }
+            self.manager.interrupt.pause(POLL);
+        }
+        Ok(Some(started.elapsed()))
+    }
+
+    /// Watches units over the stability window: the same processes live on without a restart, and respond at the end.
     pub(super) fn watch(&self, watched: &[Watched]) -> anyhow::Result<()> {
         let end = Instant::now() + self.stability;
         loop {
             self.manager.interrupt.check("watching the new release")?;
             let is_over = Instant::now() >= end;
-            for Watched { unit, address } in watched {
-                self.manager.check_same(unit)?;
-                if is_over
-                    && let Some(failure_reason) = address.as_ref().and_then(|address| self.failure_reason(address))
-                {
-                    return Err(self.manager.unhealthy(unit, &failure_reason));
+            for watched in watched {
+                self.manager.check_same(&watched.unit)?;
+                if is_over {
+                    self.check_response(watched)?;
                 }
             }
             if is_over {
@@ -77,22 +131,40 @@ impl Readiness<'_> {
     }
 
     /// Returns the failure of the response, if there is one. A refused permission reveals nothing about the service.
-    fn failure_reason(&self, address: &Address) -> Option<String> {
-        let path = web::health_path(self.health_path);
-        let deadline = Deadline::unless(self.manager.interrupt.flag(), ANSWER, ANSWER);
-        // As a proxy requests it that terminates HTTPS: a redirect to HTTPS would reveal nothing.
-        match http::get(address, path, &self.host, true, &deadline) {
-            Ok(answer) if web::is_healthy(answer.status, self.health_path) => None,
-            Ok(answer) => Some(format!("answers {} on `{path}` as {}", answer.status, self.host)),
+    fn failure(&self, address: &Address) -> Option<Unhealthy> {
+        match self.request(address) {
+            Ok(status) if web::is_healthy(status, self.health_path) => None,
+            Ok(status) => Some(Unhealthy::status(status, web::health_path(self.health_path), &self.host)),
             Err(error) if error.is_denied() => None,
-            Err(error) => Some(format!("does not answer: {error}")),
+            Err(error) => Some(Unhealthy::no_response(format!("does not answer: {error}"))),
         }
+    }
+
+    /// Returns whether this user may connect to an address: what it answers is unknown otherwise.
+    pub(super) fn can_reach(&self, address: &Address) -> bool {
+        !self.request(address).is_err_and(|error| error.is_denied())
+    }
+
+    /// Returns the status of the response, as a proxy gets it that terminates HTTPS: a redirect to HTTPS would reveal
+    /// nothing.
+    fn request(&self, address: &Address) -> Result<u16, HttpError> {
+        let deadline = Deadline::unless(self.manager.interrupt.flag(), ANSWER, ANSWER);
+        let answer = http::get(address, web::health_path(self.health_path), &self.host, true, &deadline)?;
+        Ok(answer.status)
     }
 }
 
 /// Returns the warning about a service whose address is unknown.
 pub(super) fn unknown_address(unit: &str) -> Problem {
     Problem::new(format!("`{unit}` has no socket unit and no address in `ExecStart`: whether it responds is unknown"))
+}
+
+/// Returns the warning about a worker that has not logged that it is ready.
+pub(super) fn not_ready(unit: &str, timeout: Duration) -> Problem {
+    let seconds = timeout.as_secs_f32();
+    Problem::new(format!(
+        "`{unit}` has not logged within {seconds} s that it is ready: whether it can take tasks is not verified"
+    ))
 }
 
 /// Returns an error that belongs to no unit.

@@ -2,36 +2,78 @@
 //! Ctrl-C or a kill, and can be repeated.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use subprocess::Address;
-
+use super::canary::{left_temporary_units, remove_temporary_units};
 use super::data;
-use super::layout::{Layout, UNITS};
+use super::files::{self, LiveFile, Treatment, replace};
+use super::layout::Layout;
 use super::manager::Manager;
-use super::readiness::Readiness;
-use super::root::Step;
-use super::steps::{left_canaries, link, remove_canaries, replace};
+use super::root::{Root, Step};
+use super::steps::link;
+use crate::failure::Problem;
 use crate::record::{Record, UnitSnapshot};
 use ::systemd::Unit;
+
+/// The time that the temporary units of a release get to finish their requests when it is rolled back.
+const DRAIN: Duration = Duration::from_secs(60);
 
 /// Restores the state before a release, and removes the release.
 pub(super) fn roll_back(
     record: &Record,
     layout: &Layout,
-    readiness: &Readiness<'_>,
-    address: impl Fn() -> anyhow::Result<Option<Address>>,
+    manager: &Manager<'_>,
+    timeout: Duration,
 ) -> anyhow::Result<()> {
-    let manager = readiness.manager;
     let nothing = UnitSnapshot::default();
     let snapshot = record.snapshot.units.as_ref().unwrap_or(&nothing);
     // Migrations that go on would do so on a database that others rely on.
-    stop_migrations(layout, &manager)?;
-    if snapshot.is_cut_over {
-        put_back(record, snapshot, layout, &manager)?;
-        restart(snapshot, layout, readiness, address)?;
+    stop_migrations(layout, manager)?;
+    // The handover runs the release that is rolled back.
+    if snapshot.is_cut_over && left_temporary_units(layout).contains(&layout.handover_unit()) {
+        manager.root.attempt(&Step::new("systemctl stop --no-block", [layout.handover_unit()]))?;
     }
-    clean_up(record, layout, &manager)
+    let mut keeps_copies = false;
+    if let Some(other) = other_release(record, snapshot, layout) {
+        manager.events.note(format!(
+            "`{}` leads to `{}`, which another deploy has put there since: it stays, and so do its files",
+            layout.install_dir.display(),
+            other.display()
+        ));
+    } else if snapshot.is_cut_over {
+        stop_added(snapshot, layout, manager.root)?;
+        let kept = put_back(record, snapshot, layout, manager.root)?;
+        manager.root.run(&Step::new("systemctl daemon-reload", [""; 0]))?;
+        if !snapshot.started.is_empty() {
+            manager.root.attempt(&Step::new("systemctl stop --no-block", &snapshot.started))?;
+        }
+        keeps_copies = !kept.is_empty();
+        for file in &kept {
+            manager.events.warning(kept_problem(file));
+        }
+        restart(snapshot, manager, timeout)?;
+    }
+    clean_up(record, layout, manager, keeps_copies)
+}
+
+/// Returns the release that the install folder leads to, if it is neither this one nor the one before it: a deploy that
+/// came after an interrupted one is not undone.
+fn other_release(record: &Record, snapshot: &UnitSnapshot, layout: &Layout) -> Option<PathBuf> {
+    let now = fs::read_link(&layout.install_dir).ok()?;
+    let is_known = [&snapshot.link, &record.folder].into_iter().flatten().any(|folder| *folder == now);
+    (!is_known).then_some(now)
+}
+
+/// Returns the warning about a file that the operator has changed since the deploy.
+fn kept_problem(file: &LiveFile) -> Problem {
+    let path = file.path.display();
+    let message = format!("`{path}` was changed after the deploy had written it: it stays as it is");
+    if !file.was_there {
+        return Problem::new(format!("{message}; there was no such file before"));
+    }
+    let copy = file.copy.display();
+    Problem::new(format!("{message}; `{copy}` is the file from before")).hint(format!("sudo diff {copy} {path}"))
 }
 
 fn stop_migrations(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
@@ -42,32 +84,20 @@ fn stop_migrations(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The environment, the unit files and the link.
-fn put_back(record: &Record, snapshot: &UnitSnapshot, layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
-    let root = manager.root;
-    let before = layout.before(&record.id);
-    for (name, was_there) in &snapshot.files {
-        let file = format!("{UNITS}/{name}");
-        let copy = before.join(name);
-        if *was_there {
-            // Without a copy nothing has come so far that the file was replaced.
-            if copy.exists() {
-                root.run(&Step::new("cp -a", [copy.display().to_string(), file]))?;
-            }
-        } else if Path::new(&file).exists() {
-            root.attempt(&Step::new("systemctl disable --now --quiet", [name]))?;
-            root.run(&Step::new("rm -f", [file]))?;
-            root.attempt(&Step::new("systemctl reset-failed", [name]))?;
+/// Restores the environment, the unit files and the link. Returns the files that the operator has changed since, which
+/// stay as they are.
+pub(super) fn put_back(
+    record: &Record,
+    snapshot: &UnitSnapshot,
+    layout: &Layout,
+    root: &Root,
+) -> anyhow::Result<Vec<LiveFile>> {
+    let mut kept = Vec::new();
+    let files = files::of_release(&record.id, snapshot, layout);
+    for file in &files {
+        if files::restore(file, snapshot.hashes.get(&file.path), root)? == Treatment::Kept {
+            kept.push(file.clone());
         }
-    }
-    match snapshot.env_file {
-        Some(true) if fs::exists(before.join("env")).unwrap_or(false) => {
-            let staged = layout.staged_env(&record.id);
-            root.run(&Step::new("cp -a", [before.join("env").display(), staged.display()]))?;
-            root.run(&replace(&staged, &layout.env_file))?;
-        }
-        Some(false) => drop(root.run(&Step::new("rm -f", [layout.env_file.display()]))?),
-        _ => {}
     }
     let now = fs::read_link(&layout.install_dir).ok();
     match &snapshot.link {
@@ -81,17 +111,25 @@ fn put_back(record: &Record, snapshot: &UnitSnapshot, layout: &Layout, manager: 
         None if now.is_some() => drop(root.run(&Step::new("rm -f", [layout.install_dir.display()]))?),
         _ => {}
     }
-    root.run(&Step::new("systemctl daemon-reload", [""; 0])).map(drop)
+    // The record of the rollback must not be on the disk before all of this is.
+    let changed = files.iter().map(|file| file.path.as_path()).chain([layout.install_dir.as_path()]);
+    let folders = files::parents(changed).into_iter().filter(|folder| folder.is_dir()).collect::<Vec<_>>();
+    root.run(&files::flush(folders.iter().map(PathBuf::as_path)))?;
+    Ok(kept)
+}
+
+/// Stops the units that the release has added, while their files are still there.
+fn stop_added(snapshot: &UnitSnapshot, layout: &Layout, root: &Root) -> anyhow::Result<()> {
+    let added = snapshot.files.iter().filter(|(_, was_there)| !**was_there).map(|(name, _)| name);
+    for name in added.filter(|name| layout.unit_file(name).exists()) {
+        root.attempt(&Step::new("systemctl disable --now --quiet", [name]))?;
+        root.attempt(&Step::new("systemctl reset-failed", [name]))?;
+    }
+    Ok(())
 }
 
 /// Restarts the units that ran before, unless they still run as the same invocation.
-fn restart(
-    snapshot: &UnitSnapshot,
-    layout: &Layout,
-    readiness: &Readiness<'_>,
-    address: impl Fn() -> anyhow::Result<Option<Address>>,
-) -> anyhow::Result<()> {
-    let manager = readiness.manager;
+fn restart(snapshot: &UnitSnapshot, manager: &Manager<'_>, timeout: Duration) -> anyhow::Result<()> {
     let names: Vec<String> = snapshot.invocations.keys().cloned().collect();
     if names.is_empty() {
         return Ok(());
@@ -119,24 +157,30 @@ fn restart(
     let names: Vec<&String> = services.iter().map(|unit| &unit.name).collect();
     manager.root.attempt(&Step::new("systemctl reset-failed", &names))?;
     manager.root.run(&Step::new("systemctl restart --no-block", &names))?;
-    let address = address()?;
+    // Whether they respond as well as before is checked once the rollback is recorded: a release that was unhealthy before
+    // the deploy is restored, too.
     for unit in services {
-        let address = address.clone().filter(|_| unit.name == layout.main_unit());
-        readiness.wait_until_healthy(&unit.name, unit.get("InvocationID"), address)?;
+        manager.wait_until_up(&unit.name, unit.get("InvocationID"), timeout)?;
     }
     Ok(())
 }
 
 /// Removes the remains of a release that does not serve.
-fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>, keeps_copies: bool) -> anyhow::Result<()> {
     let root = manager.root;
-    stop_left_canaries(layout, manager)?;
-    let mut gone = vec![layout.before(&record.id), layout.staged_env(&record.id), layout.new_link()];
+    stop_left_temporary_units(layout, manager)?;
+    let snapshot = record.snapshot.units.clone().unwrap_or_default();
+    let mut gone: Vec<PathBuf> =
+        files::of_release(&record.id, &snapshot, layout).into_iter().map(|file| file.staged).collect();
+    gone.push(layout.new_link());
+    if !keeps_copies {
+        gone.push(layout.before(&record.id));
+    }
     // With a rollback, the folder is that of a good release.
     let own = record.folder.as_ref().filter(|_| record.rollback_to.is_none());
-    let is_cut_over = record.snapshot.units.as_ref().is_some_and(|snapshot| snapshot.is_cut_over);
     // A release that has served may hold files that the service has written.
-    let is_kept = |folder: &Path| is_cut_over && folder.is_dir() && !data::is_removable(folder, root).unwrap_or(false);
+    let is_kept =
+        |folder: &Path| snapshot.is_cut_over && folder.is_dir() && !data::is_removable(folder, root).unwrap_or(false);
     if let Some(folder) = own.filter(|folder| is_kept(folder)) {
         let folder = folder.display();
         manager.events.note(format!("`{folder}` stays: the service has written into it while it served"));
@@ -152,8 +196,8 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
     if !gone.is_empty() {
         root.run(&Step::new("rm -rf", gone.iter().map(|path| path.display())))?;
     }
-    let made = record.snapshot.units.iter().flat_map(|snapshot| &snapshot.made);
-    let folders: Vec<_> = made.filter(|folder| folder.is_dir()).map(|folder| folder.display()).collect();
+    let folders: Vec<_> =
+        snapshot.made.iter().filter(|folder| folder.is_dir()).map(|folder| folder.display()).collect();
     if !folders.is_empty() {
         root.attempt(&Step::new("rmdir --ignore-fail-on-non-empty", folders))?;
     }
@@ -161,9 +205,13 @@ fn clean_up(record: &Record, layout: &Layout, manager: &Manager<'_>) -> anyhow::
 }
 
 /// Removes the remains of committed deploys.
-pub(super) fn clean_up_earlier(records: &[Record], layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
-    stop_left_canaries(layout, manager)?;
-    let copies = records.iter().map(|record| layout.before(&record.id)).filter(|copy| copy.is_dir());
+pub(super) fn clean_up_earlier<'r>(
+    deployed: impl Iterator<Item = &'r Record>,
+    layout: &Layout,
+    manager: &Manager<'_>,
+) -> anyhow::Result<()> {
+    stop_left_temporary_units(layout, manager)?;
+    let copies = deployed.map(|record| layout.before(&record.id)).filter(|copy| copy.is_dir());
     let copies: Vec<String> = copies.map(|copy| copy.display().to_string()).collect();
     if !copies.is_empty() {
         manager.root.run(&Step::new("rm -rf", copies))?;
@@ -172,14 +220,18 @@ pub(super) fn clean_up_earlier(records: &[Record], layout: &Layout, manager: &Ma
 }
 
 /// Stops and removes the canaries that are still there.
-fn stop_left_canaries(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
-    let left = left_canaries(layout);
+fn stop_left_temporary_units(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    let left = left_temporary_units(layout);
     if left.is_empty() {
         return Ok(());
     }
     let root = manager.root;
-    // Canaries that were never started cannot be stopped, which is no failure.
-    root.attempt(&Step::new("systemctl stop", &left))?;
+    // Units that were never started cannot be stopped, which is no failure.
+    root.attempt(&Step::new("systemctl stop --no-block", &left))?;
+    if !manager.have_ended(&left, DRAIN)? {
+        root.attempt(&Step::new("systemctl kill --signal KILL", &left))?;
+        manager.have_ended(&left, DRAIN)?;
+    }
     root.attempt(&Step::new("systemctl reset-failed", &left))?;
-    root.run_all(&remove_canaries(layout, &left))
+    root.run_all(&remove_temporary_units(layout, &left))
 }

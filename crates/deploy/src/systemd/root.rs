@@ -5,21 +5,21 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use subprocess::{Command, Deadline, Finished, quoted};
+use subprocess::{Command, Deadline, Finished, Start, quoted};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Problem};
 
-/// The timeout of a step. None waits for a service; cleaning up a release on a slow disk takes longest.
-const QUICK: Duration = Duration::from_secs(120);
+/// The timeout of a step. None waits for a service; flushing a release to a slow disk takes longest.
+const QUICK: Duration = Duration::from_secs(600);
 /// The interval in which sudo's permission is renewed; sudo forgets it after 5 to 15 minutes.
 const KEEP: Duration = Duration::from_secs(60);
 
 /// A command that runs as root. Its input can hold secrets, and is never shown.
 #[derive(Clone)]
 pub(super) struct Step {
-    words: Vec<String>,
-    stdin: Vec<u8>,
+    pub(super) words: Vec<String>,
+    pub(super) stdin: Vec<u8>,
 }
 
 impl Step {
@@ -45,16 +45,19 @@ impl fmt::Display for Step {
 
 /// The right to do such steps.
 pub(super) struct Root {
-    is_root: bool,
+    needs_no_sudo: bool,
     /// Ends with the run.
     _keeper: Option<Keeper>,
+    /// The steps that were run.
+    #[cfg(test)]
+    pub(super) log: std::cell::RefCell<Vec<Step>>,
 }
 
 impl Root {
     /// Asks for the right, once: `sudo` itself asks for the password, on the terminal alone.
     pub(super) fn ask(context: &Context<'_>) -> Result<Self, Problem> {
         if context.uid == 0 {
-            return Ok(Root { is_root: true, _keeper: None });
+            return Ok(Root::new(true, None));
         }
         let is_free = match sudo(&["-n", "-v"], b"") {
             Ok(finished) => finished.is_success(),
@@ -76,13 +79,22 @@ impl Root {
                 .authenticate_sudo()
                 .map_err(|_| Problem::new("`sudo` was not granted: this user cannot do the steps that need root"))?;
         }
-        Ok(Root { is_root: false, _keeper: Some(Keeper::start()) })
+        Ok(Root::new(false, Some(Keeper::start())))
+    }
+
+    fn new(needs_no_sudo: bool, keeper: Option<Keeper>) -> Self {
+        Root {
+            needs_no_sudo,
+            _keeper: keeper,
+            #[cfg(test)]
+            log: std::cell::RefCell::default(),
+        }
     }
 
     /// Returns root's rights as a test needs them: those of the user who runs it.
     #[cfg(test)]
     pub(super) fn none() -> Self {
-        Root { is_root: true, _keeper: None }
+        Root::new(true, None)
     }
 
     /// Returns the word that precedes a step where it is shown.
@@ -92,13 +104,27 @@ impl Root {
 
     /// Runs a step, and returns its result whatever the exit status is.
     pub(super) fn attempt(&self, step: &Step) -> anyhow::Result<Finished> {
+        #[cfg(test)]
+        self.log.borrow_mut().push(step.clone());
         let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
-        let finished = if self.is_root {
+        let finished = if self.needs_no_sudo {
             Command::new(words[0], words[1..].to_vec()).stdin(step.stdin.as_slice()).run(&Deadline::within(QUICK))
         } else {
             sudo(&[&["-n", "--"], words.as_slice()].concat(), &step.stdin)
         };
         Ok(finished.map_err(|error| Failure::unfinished(step, &error))?)
+    }
+
+    /// Starts a step that runs until its input ends: with the deploy, however that ends.
+    pub(super) fn hold(&self, step: &Step) -> anyhow::Result<Start> {
+        let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
+        let command = if self.needs_no_sudo {
+            Command::new(words[0], words[1..].to_vec())
+        } else {
+            Command::new("sudo", [&["-n", "--"], words.as_slice()].concat())
+        };
+        let started = command.stdin(step.stdin.as_slice()).hold(&Deadline::within(QUICK));
+        Ok(started.map_err(|error| Failure::unfinished(step, &error))?)
     }
 
     /// Runs a step that must succeed, and returns its output.

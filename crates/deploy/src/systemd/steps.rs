@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::build;
-use super::canary::{Role, canary_section};
+use super::canary::{self, Role, remove_temporary_units};
 use super::env_file::EnvPlan;
-use super::layout::{Layout, RUNTIME, UNITS, canary_of};
+use super::files::{self, LiveFile, flush, replace};
+use super::layout::{Layout, canary_of};
 use super::root::Step;
-use crate::record::UnitSnapshot;
-use ::systemd::UnitFile;
+use super::target::write_record;
+use crate::record::{FileHashes, UnitSnapshot};
+use ::systemd::{UnitFile, journal};
 
 /// A release, with all that it changes.
 pub struct ReleasePlan {
@@ -23,16 +25,20 @@ pub struct ReleasePlan {
     /// The drop-ins of the units that are installed.
     pub(super) drop_ins: BTreeMap<String, Vec<String>>,
     pub(super) env: EnvPlan,
-    /// The state of the machine before the step.
+    /// The state of the machine before the deploy.
     pub(super) snapshot: UnitSnapshot,
     /// The services that are restarted, or started.
     pub(super) services: Vec<String>,
     /// The group that may read the system env file.
     pub(super) group: String,
-    /// Who makes the folder.
+    /// The user id and the group id of the user who deploys.
     pub(super) owner: (u32, u32),
-    /// The folders of releases that go when it stays.
+    /// The folders of releases that are removed after the commit.
     pub(super) pruned: Vec<PathBuf>,
+    /// The time after which systemd stops a canary by itself.
+    pub(super) canary_limit: Duration,
+    /// The same for the handover, which waits for the previous process to stop.
+    pub(super) handover_limit: Duration,
 }
 
 impl ReleasePlan {
@@ -41,59 +47,51 @@ impl ReleasePlan {
         self.units.iter().find(|unit| Role::of(unit, &self.layout) == Role::Web)
     }
 
-    pub(super) fn worker(&self) -> Option<&UnitFile> {
-        self.units.iter().find(|unit| Role::of(unit, &self.layout) == Role::Worker)
+    /// Returns the worker that has a canary, and the command of the canary. One that the operator has stopped has none.
+    pub(super) fn worker(&self) -> Option<(&UnitFile, String)> {
+        let worker = self.units.iter().find(|unit| Role::of(unit, &self.layout) == Role::Worker)?;
+        let command = self.command_without_tasks(worker).ok()?;
+        self.services.contains(&worker.name).then_some((worker, command))
+    }
+
+    fn command_without_tasks(&self, worker: &UnitFile) -> Result<String, &'static str> {
+        let lines = canary::service_lines(worker, self.drop_ins_of(worker));
+        canary::without_tasks(&canary::commands(&lines), &self.layout.name)
+    }
+
+    /// Returns the services that get the new release without a canary before, each with the reason.
+    pub(super) fn without_canary(&self) -> Vec<(&str, &'static str)> {
+        let worker = self.worker().map(|(worker, _)| worker.name.clone());
+        let reason = |unit: &UnitFile| match Role::of(unit, &self.layout) {
+            Role::Web => (!self.has_socket()).then_some("it has no socket unit"),
+            Role::Worker if Some(&unit.name) == worker.as_ref() => None,
+            Role::Worker => Some(self.command_without_tasks(unit).err().unwrap_or("another worker has one")),
+            _ => Some("a second instance may do harm"),
+        };
+        let units = self.units.iter().filter(|unit| self.services.contains(&unit.name));
+        units.filter_map(|unit| reason(unit).map(|reason| (unit.name.as_str(), reason))).collect()
     }
 
     /// Whether requests wait in a socket of systemd's while the service is restarted.
     pub(super) fn has_socket(&self) -> bool {
-        let socket = format!("{}.socket", self.layout.name);
+        let socket = self.layout.socket_unit();
         self.units.iter().any(|unit| unit.name == socket)
     }
 
-    /// Returns the canary units, with their contents.
-    fn canaries(&self) -> Vec<(String, String)> {
-        let ReleasePlan { layout, id, .. } = self;
-        let name = &layout.name;
-        let header = |what: &str, more: &str| format!("[Unit]\nDescription={what} of release {id} of {name}\n{more}\n");
-        let mut canaries = Vec::new();
-        if let Some(web) = self.web().filter(|_| self.has_socket()) {
-            let socket = canary_of(&format!("{name}.socket"));
-            let more = format!("Requires={socket}\nAfter={socket}\n");
-            canaries.push((canary_of(&web.name), header("Trial", &more) + &self.canary_section(web)));
-            let (path, uid) = (layout.canary_socket(), self.owner.0);
-            let listen = format!(
-                "[Socket]\nListenStream={}\nSocketUser={uid}\nSocketMode=0600\nRemoveOnStop=yes\n",
-                path.display()
-            );
-            canaries.push((socket, header("Private socket for the canary", "") + &listen));
-        }
-        if let Some(worker) = self.worker() {
-            canaries.push((canary_of(&worker.name), header("Trial of the worker", "") + &self.canary_section(worker)));
-        }
-        if let Some(web) = self.web().filter(|_| self.is_new) {
-            let service = layout.service_of(&self.folder);
-            let [migrate, collect] = build::migrations(&self.folder, layout, id);
-            let run = format!(
-                "Type=oneshot\nRemainAfterExit=yes\nWatchdogSec=0\nTimeoutStartSec=infinity\nExecStartPre=\nExecStartPost=\n\
-                 ExecStart=\nExecStart={migrate}\nExecStart={collect}\nWorkingDirectory={}\nStandardOutput=file:{}\n\
-                 StandardError=journal\n",
-                service.display(),
-                layout.migrate_results().display(),
-            );
-            canaries.push((layout.migrate_unit(), header("Migrations", "") + &self.canary_section(web) + &run));
-        }
-        canaries
+    /// Returns whether another process can take requests from the socket while the service is restarted: both must be up,
+    /// and the socket must stay as it is.
+    pub(super) fn has_handover(&self) -> bool {
+        let (socket, UnitSnapshot { files, invocations, .. }) = (self.layout.socket_unit(), &self.snapshot);
+        let is_up = |unit: &String| invocations.contains_key(unit);
+        self.has_socket() && is_up(&socket) && is_up(&self.layout.main_unit()) && !files.contains_key(&socket)
     }
 
-    fn canary_section(&self, unit: &UnitFile) -> String {
-        let none = Vec::new();
-        let drop_ins = self.drop_ins.get(&unit.name).unwrap_or(&none);
-        canary_section(unit, drop_ins, &self.folder, &self.env_file(), &self.layout)
+    pub(super) fn drop_ins_of(&self, unit: &UnitFile) -> &[String] {
+        self.drop_ins.get(&unit.name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns the system env file that the canaries read.
-    fn env_file(&self) -> PathBuf {
+    pub(super) fn env_file(&self) -> PathBuf {
         let layout = &self.layout;
         if self.env.content.is_some() { layout.staged_env(&self.id) } else { layout.env_file.clone() }
     }
@@ -103,14 +101,8 @@ impl ReleasePlan {
         if !self.is_new {
             return Vec::new();
         }
-        let ((uid, gid), releases) = (self.owner, self.layout.releases());
-        let mut steps = Vec::new();
-        if !releases.is_dir() {
-            steps.push(Step::new("install -d -o root -g root -m 755", [releases.display()]));
-        }
-        let words = format!("install -d -o {uid} -g {gid} -m 755");
-        steps.push(Step::new(&words, [self.folder.display()]));
-        steps
+        let (uid, gid) = self.owner;
+        vec![Step::new(&format!("install -d -o {uid} -g {gid} -m 755"), [self.folder.display()])]
     }
 
     /// Hands the folder of the release to root; every user can read it.
@@ -119,7 +111,12 @@ impl ReleasePlan {
             return Vec::new();
         }
         let folder = self.folder.display();
-        vec![Step::new("chown -R -h root:root", [&folder]), Step::new("chmod -R u=rwX,go=rX", [&folder])]
+        vec![
+            Step::new("chown -R -h root:root", [&folder]),
+            Step::new("chmod -R u=rwX,go=rX", [&folder]),
+            // All of it is on the disk before a record or the link refers to it.
+            Step::new("sync -f", [&folder]),
+        ]
     }
 
     /// Writes the new environment and the canary units.
@@ -129,11 +126,14 @@ impl ReleasePlan {
             if let Some(dir) = self.layout.env_file.parent().filter(|dir| !dir.is_dir()) {
                 steps.push(Step::new("install -d -o root -g root -m 755", [dir.display()]));
             }
-            let words = format!("install -o root -g {} -m 640 /dev/stdin", self.group);
-            steps.push(Step::new(&words, [self.env_file().display()]).stdin(content.clone()));
+            let (words, staged) = (format!("install -o root -g {} -m 640 /dev/stdin", self.group), self.env_file());
+            steps.push(Step::new(&words, [staged.display()]).stdin(content.clone()));
+            // With the entries of the folder, and of the one that holds it.
+            steps.push(flush(staged.ancestors().take(3)));
         }
-        for (name, text) in self.canaries() {
-            steps.push(Step::new("install -m 644 /dev/stdin", [format!("{RUNTIME}/{name}")]).stdin(text));
+        for (name, text) in self.temporary_units() {
+            let path = self.layout.runtime_units.join(name);
+            steps.push(Step::new("install -m 644 /dev/stdin", [path.display()]).stdin(text));
         }
         steps.push(Step::new("systemctl daemon-reload", [""; 0]));
         steps
@@ -141,7 +141,7 @@ impl ReleasePlan {
 
     pub(super) fn start_web_canary(&self) -> Vec<Step> {
         let web = self.web().filter(|_| self.has_socket());
-        let socket = canary_of(&format!("{}.socket", self.layout.name));
+        let socket = canary_of(&self.layout.socket_unit());
         let start = |web: &UnitFile| Step::new("systemctl start --no-block", [socket.clone(), canary_of(&web.name)]);
         web.map(start).into_iter().collect()
     }
@@ -159,48 +159,84 @@ impl ReleasePlan {
 
     pub(super) fn start_worker_canary(&self) -> Vec<Step> {
         let start = |worker: &UnitFile| Step::new("systemctl start --no-block", [canary_of(&worker.name)]);
-        self.worker().map(start).into_iter().collect()
+        self.worker().map(|(worker, _)| start(worker)).into_iter().collect()
+    }
+
+    /// Reads the log of the worker, or of its canary; repeated until that one is ready.
+    pub(super) fn read_worker_log(&self, of_canary: bool) -> Option<Step> {
+        let (worker, _) = self.worker()?;
+        let unit = if of_canary { canary_of(&worker.name) } else { worker.name.clone() };
+        Some(Step::new("journalctl --no-pager --output json --lines 200 --unit", [unit]))
+    }
+
+    /// Reads how the previous processes of the restarted services have ended.
+    pub(super) fn read_ends(&self) -> Vec<(&String, Step)> {
+        let invocation = |service| Some((service, self.snapshot.invocations.get(service)?));
+        let read = |(service, id): (_, &String)| {
+            let matches = [format!("INVOCATION_ID={id}"), format!("MESSAGE_ID={}", journal::UNIT_FAILED)];
+            (service, Step::new("journalctl --no-pager --output json", matches))
+        };
+        self.services.iter().filter_map(invocation).map(read).collect()
+    }
+
+    /// Returns the files that the release replaces.
+    fn files(&self) -> Vec<LiveFile> {
+        files::of_release(&self.id, &self.snapshot, &self.layout)
     }
 
     /// Copies of all that is about to be replaced.
     pub(super) fn back_up(&self) -> Vec<Step> {
-        let (layout, snapshot) = (&self.layout, &self.snapshot);
-        let before = layout.before(&self.id);
-        let replaced = snapshot.files.iter().filter(|(_, was_there)| **was_there);
-        let mut copied: Vec<String> = replaced.map(|(name, _)| format!("{UNITS}/{name}")).collect();
-        let env_copy = (snapshot.env_file == Some(true)).then(|| before.join("env"));
-        if copied.is_empty() && env_copy.is_none() {
-            return Vec::new();
-        }
-        let mut steps = vec![Step::new("install -d -o root -g root -m 755", [before.display()])];
-        if let Some(copy) = env_copy {
-            steps.push(Step::new("cp -a", [layout.env_file.display(), copy.display()]));
-        }
-        if !copied.is_empty() {
-            copied.push(before.display().to_string());
-            steps.push(Step::new("cp -a", copied));
-        }
-        steps
+        files::back_up(&self.id, &self.files(), &self.layout)
     }
 
-    /// The new environment, the new units and the new link take the place of the old ones.
+    /// Computes the hashes of the copies and of the new files.
+    pub(super) fn hash(&self) -> Option<Step> {
+        let files = self.files();
+        let copies = files.iter().filter(|file| file.was_there).map(|file| file.copy.clone());
+        let paths: Vec<PathBuf> = copies.chain(files.iter().map(|file| self.new_content(file))).collect();
+        (!paths.is_empty()).then(|| files::hash(paths.iter().map(PathBuf::as_path)))
+    }
+
+    /// Returns the contents of the replaced files for the record, by the output of [`hash`](Self::hash).
+    pub(super) fn hashes(&self, output: &str) -> BTreeMap<PathBuf, FileHashes> {
+        let hashes = files::parse_hashes(output);
+        let of = |path: &Path| hashes.get(path).cloned();
+        let both = |file: LiveFile| {
+            let before = of(&file.copy).filter(|_| file.was_there);
+            Some((file.path.clone(), FileHashes { before, after: of(&self.new_content(&file))? }))
+        };
+        self.files().into_iter().filter_map(both).collect()
+    }
+
+    /// Returns the file that has the new content before the cut-over.
+    fn new_content(&self, file: &LiveFile) -> PathBuf {
+        match &file.unit {
+            Some(name) => self.folder.join(&self.layout.unit_dir).join(name),
+            None => file.staged.clone(),
+        }
+    }
+
+    /// The new environment, the new units and the new link take the place of the old ones, and are flushed.
     pub(super) fn cut_over(&self) -> Vec<Step> {
-        let (layout, snapshot) = (&self.layout, &self.snapshot);
-        let mut steps = Vec::new();
-        if self.env.content.is_some() {
-            steps.push(replace(&self.env_file(), &layout.env_file));
+        let (layout, snapshot, files) = (&self.layout, &self.snapshot, self.files());
+        let units: Vec<&LiveFile> = files.iter().filter(|file| file.unit.is_some()).collect();
+        let stage =
+            |file: &LiveFile| Step::new("install -m 644 -T", [self.new_content(file).display(), file.staged.display()]);
+        let mut steps: Vec<Step> = units.iter().map(|file| stage(file)).collect();
+        if !units.is_empty() {
+            steps.push(flush(units.iter().map(|file| file.staged.as_path())));
         }
-        let unit_dir = self.folder.join(&layout.unit_dir);
-        let changed: Vec<String> =
-            snapshot.files.keys().map(|name| unit_dir.join(name).display().to_string()).collect();
-        if !changed.is_empty() {
-            steps.push(Step::new("install -m 644 -t", [UNITS.to_owned()].into_iter().chain(changed)));
-        }
+        steps.extend(files.iter().map(|file| replace(&file.staged, &file.path)));
+        let mut changed = files::parents(files.iter().map(|file| file.path.as_path()));
         if let Some(adopted) = &snapshot.adopted {
             steps.push(replace(&layout.install_dir, adopted));
         }
         if snapshot.link.as_ref() != Some(&self.folder) {
             steps.extend(link(layout, &self.folder));
+            changed.extend(files::parents([layout.install_dir.as_path()]));
+        }
+        if !changed.is_empty() {
+            steps.push(flush(changed.iter().map(PathBuf::as_path)));
         }
         if !snapshot.files.is_empty() {
             steps.push(Step::new("systemctl daemon-reload", [""; 0]));
@@ -209,8 +245,22 @@ impl ReleasePlan {
         let enabled: Vec<String> = enabled.collect();
         if !enabled.is_empty() {
             steps.push(Step::new("systemctl enable --quiet", enabled));
+            // With the links that it has made.
+            steps.push(Step::new("sync -f", [layout.system_units.display()]));
         }
         steps
+    }
+
+    /// Starts the new release on the socket of the service, next to the one that serves.
+    pub(super) fn start_handover(&self) -> Vec<Step> {
+        let start = Step::new("systemctl start --no-block", [self.layout.handover_unit()]);
+        if self.has_handover() { vec![start] } else { Vec::new() }
+    }
+
+    /// Lets the restarted service alone on its socket; the handover finishes its requests.
+    pub(super) fn stop_handover(&self) -> Vec<Step> {
+        let stop = Step::new("systemctl stop --no-block", [self.layout.handover_unit()]);
+        if self.has_handover() { vec![stop] } else { Vec::new() }
     }
 
     /// The sockets first, then the web service that they hand requests to.
@@ -256,12 +306,12 @@ impl ReleasePlan {
 
     /// Removes everything that a committed release does not need.
     pub(super) fn finish(&self) -> Vec<Step> {
-        let names: Vec<String> = self.canaries().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = self.temporary_units().into_iter().map(|(name, _)| name).collect();
         let mut steps = Vec::new();
         // A rollback of a project with neither socket unit nor worker has none, and releases to remove all the same.
         if !names.is_empty() {
             steps.push(Step::new("systemctl stop", &names));
-            steps.extend(remove_canaries(&self.layout, &names));
+            steps.extend(remove_temporary_units(&self.layout, &names));
         }
         let before = Some(self.layout.before(&self.id)).filter(|_| !self.back_up().is_empty());
         let gone: Vec<String> = before.iter().chain(&self.pruned).map(|folder| folder.display().to_string()).collect();
@@ -273,48 +323,41 @@ impl ReleasePlan {
 
     /// Every step of a deploy that goes well, in order.
     pub(super) fn all(&self) -> Vec<Step> {
+        // Without the folder of the records there is none for the releases either.
+        let record = |is_new| write_record(&self.layout, &format!("{}.json", self.id), b"", is_new);
+        let after_migrations = if self.start_migrations().is_empty() { Vec::new() } else { record(false) };
         [
+            record(!self.layout.records().is_dir()),
             self.make_folder(),
             self.own(),
             self.stage(),
-            self.start_web_canary(),
             self.start_migrations(),
             self.read_results(),
+            after_migrations,
+            self.start_web_canary(),
             self.start_worker_canary(),
+            self.read_worker_log(true).into_iter().collect(),
             self.back_up(),
+            self.hash().into_iter().collect(),
+            record(false),
             self.cut_over(),
+            self.start_handover(),
             self.restart_web(),
+            self.stop_handover(),
             self.restart_others(),
+            self.read_worker_log(false).into_iter().collect(),
+            self.read_ends().into_iter().map(|(_, step)| step).collect(),
+            record(false),
             self.finish(),
         ]
         .concat()
     }
 }
 
-/// Puts a file or folder in the place of another one, in one go.
-pub(super) fn replace(from: &Path, to: &Path) -> Step {
-    Step::new("mv -T", [from.display(), to.display()])
-}
-
 /// Lets the install folder lead elsewhere, in one go.
 pub(super) fn link(layout: &Layout, to: &Path) -> [Step; 2] {
     let new = layout.new_link();
     [Step::new("ln -sfT", [to.display(), new.display()]), replace(&new, &layout.install_dir)]
-}
-
-/// Takes the units away that have proved a release.
-pub(super) fn remove_canaries(layout: &Layout, names: &[String]) -> [Step; 2] {
-    let files = names.iter().map(|name| format!("{RUNTIME}/{name}"));
-    let files = files.chain([layout.migrate_results().display().to_string()]);
-    [Step::new("rm -f", files), Step::new("systemctl daemon-reload", [""; 0])]
-}
-
-/// Returns the canaries that exist, of any release.
-pub(super) fn left_canaries(layout: &Layout) -> Vec<String> {
-    let name = &layout.name;
-    let units = [".service", ".socket", "-celery.service", "-worker.service"].map(|kind| format!("{name}{kind}"));
-    let canaries = units.iter().map(|unit| canary_of(unit)).chain([layout.migrate_unit()]);
-    canaries.filter(|canary| Path::new(RUNTIME).join(canary).exists()).collect()
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! The static checks of unit files: whether systemd can run them, and whether their programs are in the release.
 
+use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use envfile::EnvFile;
+use project::secret::{self, Secrets};
 use subprocess::{Address, Command, Deadline};
 
-use super::canary::Role;
+use super::canary::{self, PREFIXES, Role};
 use super::layout::Layout;
+use super::manager;
 use crate::failure::Problem;
+use crate::migrations::migrates;
 use crate::source::Source;
 use ::systemd::address::address;
 use ::systemd::{Unit, UnitFile};
@@ -32,11 +37,12 @@ pub(super) fn units(
     match Command::new("systemd-analyze", args).run(deadline) {
         // Its exit status is 0 for an unknown key.
         Ok(finished) => {
-            let complaints = complaints(finished.stderr(), units, layout, root);
-            problems.extend(complaints.into_iter().map(|line| Problem::new(format!("systemd-analyze verify: {line}"))));
+            let findings = findings(finished.stderr(), units, layout, root);
+            problems.extend(findings.into_iter().map(|line| Problem::new(format!("systemd-analyze verify: {line}"))));
         }
         Err(error) => problems.push(Problem::new(error.to_string())),
     }
+    problems.extend(outside(units, layout));
     for unit in units {
         for line in unit.values("Service", "ExecStart") {
             let Some(program) = program(&line) else { continue };
@@ -55,8 +61,92 @@ pub(super) fn units(
     problems
 }
 
+/// Returns a problem if the web service does not start from the install folder: a deploy would change nothing of it.
+fn outside(units: &[UnitFile], layout: &Layout) -> Option<Problem> {
+    let web = units.iter().find(|unit| Role::of(unit, layout) == Role::Web)?;
+    let install_dir = layout.install_dir.display().to_string();
+    let is_inside = |value: &str| canary::moved(value, &layout.install_dir, Path::new("/")) != value;
+    let mut values = ["ExecStart", "WorkingDirectory"].into_iter().flat_map(|key| web.values("Service", key));
+    if values.any(|value| is_inside(&canary::with_name(&value, &web.name))) {
+        return None;
+    }
+    let message = format!(
+        "`{}` does not start from `{install_dir}`, which leads to the release: neither `ExecStart` nor \
+         `WorkingDirectory` names it",
+        web.name
+    );
+    Some(Problem::new(message).hint("correct the unit file, or set `install-dir` in Cargo.toml"))
+}
+
+/// Returns a problem for each unit of the machine, or of the project, that has the name of a temporary unit.
+pub(super) fn name_conflicts(units: &[UnitFile], layout: &Layout, secrets: &Secrets) -> anyhow::Result<Vec<Problem>> {
+    let names = canary::temporary_unit_names(layout);
+    let left = canary::left_temporary_units(layout);
+    let problem = |name: &str, owner: String| {
+        let message = format!("`{name}` is a unit of {owner}: the deploy needs the name for a temporary unit");
+        Problem::new(message).hint("rename it, or set another `name` in Cargo.toml")
+    };
+    let installed = manager::show(&names, secrets)?;
+    let installed = installed.iter().filter(|unit| unit.is_installed() && !left.contains(&unit.name));
+    let on_machine =
+        installed.map(|unit| problem(&unit.name, format!("this machine (`{}`)", unit.get("FragmentPath"))));
+    let in_project = units.iter().filter(|unit| names.contains(&unit.name));
+    let in_project =
+        in_project.map(|unit| problem(&unit.name, format!("the project (`{}`)", layout.unit_dir.display())));
+    Ok(on_machine.chain(in_project).collect())
+}
+
+/// Returns a problem for each file that the deploy would replace and that is a link: its target would stay as it is. A link
+/// to `/dev/null` masks a unit, which stays so; the web service must not be masked.
+pub(super) fn links(units: &[UnitFile], layout: &Layout) -> Vec<Problem> {
+    let files = units.iter().map(|unit| layout.unit_file(&unit.name)).chain([layout.env_file.clone()]);
+    let main = layout.unit_file(&layout.main_unit());
+    let links = files.filter_map(|file| fs::read_link(&file).ok().map(|to| (file, to)));
+    let problem = |(file, to): (PathBuf, PathBuf)| {
+        let shown = file.display();
+        if to != Path::new("/dev/null") {
+            let message = format!("`{shown}` is a link to `{}`: a deploy would put a file in its place", to.display());
+            return Some(
+                Problem::new(message).hint(format!("sudo rm {shown}, and keep what it leads to if you need it")),
+            );
+        }
+        let message = format!("`{}` is masked", layout.main_unit());
+        (file == main).then(|| Problem::new(message).hint(format!("sudo systemctl unmask {}", layout.main_unit())))
+    };
+    links.filter_map(problem).collect()
+}
+
+/// The ends of names of env files that are samples.
+const SAMPLES: [&str; 5] = ["sample", "example", "template", "dist", "defaults"];
+
+/// Returns a problem for each tracked env file with secrets: a release would have it, readable for every user.
+pub(super) fn tracked_secrets(source: &Source) -> Vec<Problem> {
+    let is_env_file = |file: &&PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(".env.") && !SAMPLES.iter().any(|end| name.ends_with(end))
+    };
+    let has_secret = |file: &&PathBuf| {
+        let variables = fs::read(source.root().join(file)).map(|text| project::variables(&EnvFile::parse(&text)));
+        variables.is_ok_and(|found| found.iter().any(|(name, value)| !secret::in_variable(name, value).is_empty()))
+    };
+    let problem = |file: &PathBuf| {
+        let message =
+            format!("`{}` has secrets and is tracked by Git: every user could read it in a release", file.display());
+        Problem::new(message).hint(format!("git rm --cached {}", file.display()))
+    };
+    source.files().filter(is_env_file).filter(has_secret).map(problem).collect()
+}
+
+/// Returns the units that start with a command which seems to migrate the database.
+pub(super) fn hidden_migrations(units: &[UnitFile]) -> Vec<&str> {
+    let keys = ["ExecStartPre", "ExecStart", "ExecStartPost", "ExecReload"];
+    let is_found =
+        |unit: &&UnitFile| keys.iter().flat_map(|key| unit.values("Service", key)).any(|line| migrates(&line));
+    units.iter().filter(is_found).map(|unit| unit.name.as_str()).collect()
+}
+
 /// The lines that are about these units. That a program of the release is not there yet is no news.
-fn complaints(stderr: &str, units: &[UnitFile], layout: &Layout, root: &Path) -> Vec<String> {
+fn findings(stderr: &str, units: &[UnitFile], layout: &Layout, root: &Path) -> Vec<String> {
     let is_ours = |line: &str| {
         let parsed = |unit: &UnitFile| {
             line.starts_with(&format!("{}:", unit.name)) || line.contains(&format!("/{}:", unit.name))
@@ -72,7 +162,7 @@ fn complaints(stderr: &str, units: &[UnitFile], layout: &Layout, root: &Path) ->
 
 /// The path in a value of `ExecStart`, without systemd's prefixes.
 fn program(exec_start: &str) -> Option<&str> {
-    exec_start.trim_start_matches(['@', '-', ':', '+', '!', '|']).split_whitespace().next()
+    exec_start.trim_start_matches(PREFIXES).split_whitespace().next()
 }
 
 /// Returns a problem for each address that another program holds.
@@ -122,26 +212,79 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_all_complaints_those_about_our_units_count() {
-        let layout = Layout {
-            name: "shop".into(),
-            install_dir: "/opt/shop".into(),
-            env_file: "/etc/shop/env".into(),
-            service_dir: PathBuf::new(),
-            unit_dir: "units".into(),
-        };
+    fn findings_about_other_units_are_left_out() {
+        let layout = Layout::of_a_shop();
         let units = [UnitFile { name: "shop.service".into(), text: String::new() }];
         let stderr = "/srv/app/units/shop.service:5: Unknown key name 'Restrat' in section 'Service', ignoring.\n\
                       /lib/systemd/system/dbus.service:7: Unknown key name 'Other'.\n\
                       shop.service: Command /opt/shop/.venv/bin/gunicorn is not executable: No such file or directory\n\
                       shop.service: Command /usr/bin/gone is not executable: No such file or directory\n";
         assert_eq!(
-            complaints(stderr, &units, &layout, Path::new("/srv/app")),
+            findings(stderr, &units, &layout, Path::new("/srv/app")),
             [
                 "units/shop.service:5: Unknown key name 'Restrat' in section 'Service', ignoring.",
                 "shop.service: Command /usr/bin/gone is not executable: No such file or directory"
             ]
         );
+    }
+
+    fn unit(name: &str, text: &str) -> UnitFile {
+        UnitFile { name: name.into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_web_service_outside_of_the_install_folder_is_refused() {
+        let problem =
+            |text: &str| outside(&[unit("shop.service", text)], &Layout::of_a_shop()).map(|problem| problem.message);
+        assert!(problem("[Service]\nExecStart=/opt/shop/.venv/bin/gunicorn app\n").is_none());
+        assert!(problem("[Service]\nExecStart=/usr/bin/gunicorn app\nWorkingDirectory=-/opt/shop/app\n").is_none());
+        let other = problem("[Service]\nExecStart=/home/me/shop/.venv/bin/gunicorn app\nUser=/opt/shop\n");
+        assert!(other.is_some_and(|message| message.contains("does not start from `/opt/shop`")));
+        assert!(problem("[Service]\nExecStart=/opt/%N/run\n").is_none());
+        // Another folder with a name that begins the same way.
+        assert!(problem("[Service]\nExecStart=/opt/shop-old/run\n").is_some());
+    }
+
+    #[test]
+    fn links_in_place_of_files_are_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout =
+            Layout { env_file: dir.path().join("env"), system_units: dir.path().to_owned(), ..Layout::of_a_shop() };
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, dir.path().join(name)).expect("a link");
+        let units = [unit("shop.service", ""), unit("shop-worker.service", "")];
+        assert!(links(&units, &layout).is_empty());
+        link("/dev/null", "shop-worker.service");
+        assert!(links(&units, &layout).is_empty(), "a masked unit stays so");
+        link("/dev/null", "shop.service");
+        link("env.production", "env");
+        let messages: Vec<_> = links(&units, &layout).into_iter().map(|problem| problem.message).collect();
+        assert_eq!(messages[0], "`shop.service` is masked");
+        assert!(messages[1].ends_with("env` is a link to `env.production`: a deploy would put a file in its place"));
+    }
+
+    #[test]
+    fn a_tracked_env_file_with_secrets_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+        write(".env.production", "DJANGO_SECRET_KEY=k8s-0123456789-abcdefghij\n");
+        write(".env.sample", "DJANGO_SECRET_KEY=k8s-0123456789-abcdefghij\n");
+        write(".env.ci", "DEBUG=1\n");
+        let files = [".env.production", ".env.sample", ".env.ci", ".env.gone"].map(PathBuf::from);
+        let problems = tracked_secrets(&Source::of_files(dir.path(), files.into()));
+        let messages: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+        assert_eq!(
+            messages,
+            ["`.env.production` has secrets and is tracked by Git: every user could read it in a release"]
+        );
+    }
+
+    #[test]
+    fn migrations_in_start_up_commands_are_found() {
+        let text = "[Service]\nExecStartPre=-/opt/shop/.venv/bin/python manage.py migrate --noinput\nExecStart=/opt/shop/run\n\
+                    ExecStartPost=/opt/shop/premigrated\n";
+        let other = "[Service]\nExecStart=/opt/shop/run\n";
+        let units = [unit("shop.service", text), unit("shop-worker.service", other)];
+        assert_eq!(hidden_migrations(&units), ["shop.service"]);
     }
 
     #[test]

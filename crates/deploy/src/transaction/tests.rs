@@ -87,7 +87,7 @@ fn a_failure_at_any_step_leaves_the_previous_release_serving() {
         // A failure after the commit is one of the clean-up; one before the record is written changes nothing.
         let expected = [if committed { Exit::Failed } else { Exit::RolledBack }, Exit::Failed, Exit::Done];
         assert!(expected.contains(&verdict.exit), "step {step}: {verdict:?}");
-        assert_eq!(verdict.exit == Exit::RolledBack, verdict.is_rolled_back(), "step {step}");
+        assert_eq!(verdict.exit == Exit::RolledBack, verdict.is_rolled_back, "step {step}");
         // Then a deploy without a fault cleans up and succeeds.
         let verdict = machine.deploy("v2", &[]);
         assert_eq!(verdict.exit, Exit::Done, "step {step}: {verdict:?}");
@@ -146,7 +146,7 @@ fn a_first_deploy_that_fails_leaves_nothing() {
         let verdict = machine.deploy("v1", &[Fault::Fail(step)]);
         if verdict.exit == Exit::RolledBack {
             assert!(machine.target().installed.is_empty(), "step {step}: {:?}", machine.target());
-            assert!(verdict.problems[0].message.contains("nothing of this release is left"), "{verdict:?}");
+            assert!(verdict.problems[0].message.contains("no release serves"), "{verdict:?}");
         }
         check(&machine, "v1", None);
     }
@@ -189,7 +189,42 @@ fn applied_migrations_are_reported_with_a_failure() {
     let after_migrations = machine.step_named("cut over");
     let verdict = machine.deploy("v2", &[Fault::Fail(after_migrations)]);
     let message = &verdict.problems[0].message;
-    assert!(message.contains("1 migration stays applied; the database from before them is in `copy-"), "{message}");
+    assert!(
+        message.contains("1 migration stays applied; the database from before them is in `db.before-"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_rollback_to_a_release_that_the_migrations_have_broken_fails() {
+    let machine = Machine::new();
+    machine.deploy("v1", &[]);
+    let watch = machine.step_named("watch");
+    let verdict = machine.deploy("v2", &[Fault::DestructiveMigration, Fault::Fail(watch)]);
+    assert_eq!((verdict.exit, verdict.is_rolled_back), (Exit::RollbackFailed, true));
+    let [failed, unhealthy] = verdict.problems.as_slice() else { panic!("{:?}", verdict.problems) };
+    assert!(!failed.message.contains("serves again"), "{failed:?}");
+    assert!(unhealthy.message.contains("is unhealthy: answers 500"), "{unhealthy:?}");
+    assert!(unhealthy.message.contains("`v2.0001`"), "{unhealthy:?}");
+    assert!(unhealthy.hint.as_ref().is_some_and(|hint| hint.starts_with("restore db.before-")), "{unhealthy:?}");
+    // The code was rolled back all the same: the next deploy has nothing to recover.
+    check_clean(&machine);
+    // The same after a kill, which the next run recovers from.
+    let machine = Machine::new();
+    machine.deploy("v1", &[]);
+    assert!(machine.survives("v2", &[Fault::DestructiveMigration, Fault::Kill(watch)]).is_none());
+    let verdict = machine.deploy("v3", &[]);
+    assert_eq!(verdict.exit, Exit::RollbackFailed);
+    assert_eq!(machine.deploy("v3", &[]).exit, Exit::Done);
+}
+
+#[test]
+fn a_release_that_was_unhealthy_before_is_no_failure_of_the_rollback() {
+    let machine = Machine::new();
+    machine.deploy("v1", &[]);
+    let watch = machine.step_named("watch");
+    let verdict = machine.deploy("v2", &[Fault::UnhealthyBefore, Fault::Fail(watch)]);
+    assert_eq!(verdict.exit, Exit::RolledBack);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Releases that cannot serve, each of another kind, deployed while users ask: all that they see is the old release.
 
 use std::fs;
+use std::time::Instant;
 
 use crate::checkout::contains_all;
+use crate::deploy::stack::wait_for;
+use crate::load::Load;
 use crate::units::server::{QUICK, Server};
 
 /// A release that is broken in one file.
@@ -50,7 +53,7 @@ def when_ready(server):
         case: "systemd_invalid_unit",
         file: "deploy/systemd/server-monitoring.service",
         code: "[Service]\nBindReadOnlyPaths=/no/such/folder\n",
-        messages: &["`server-monitoring-canary.service` failed", "/no/such/folder"],
+        messages: &["`server-monitoring-migrate.service` failed", "/no/such/folder"],
     },
     Broken {
         case: "systemd_missing_dependency",
@@ -75,11 +78,14 @@ pub(crate) fn rolled_back() {
     }
     unknown_key(&server);
     breaks_as_it_serves(&server);
+    responds_with_500_as_it_serves(&server, "systemd_500_after_the_cut_over", "[\"canary\", \"handover\"]");
+    responds_with_500_as_it_serves(&server, "systemd_500_of_the_handover", "[\"canary\"]");
     // Any number of failed deploys does not prevent a successful one.
     server.checkout.code("release 2");
     server.deployed(QUICK);
     assert_eq!(server.serving(), "release 2");
     assert_eq!(server.releases().len(), 2, "{:?}", server.releases());
+    destructive_migration(&server);
 }
 
 fn deploy(server: &Server, broken: &Broken) {
@@ -123,7 +129,8 @@ fn breaks_as_it_serves(server: &Server) {
     let (conf, unit) = ("service/gunicorn.conf.py", "deploy/systemd/server-monitoring.service");
     let originals = [conf, unit].map(|file| server.checkout.read(file));
     server.checkout.write(unit, &originals[1].replace("[Service]\n", "[Service]\nEnvironment=UNIT=%n\n"));
-    let code = "import os\nimport pathlib\n\nif \"canary\" not in pathlib.Path(\"/proc/self/cgroup\").read_text():\n    \
+    let code = "import os\nimport pathlib\n\n_unit = pathlib.Path(\"/proc/self/cgroup\").read_text()\n\
+                if \"canary\" not in _unit and \"handover\" not in _unit:\n    \
                 raise RuntimeError(\"not for real\")\n";
     server.checkout.write(conf, &format!("{}{code}", originals[0]));
     // The poll comes late: by then the unit has failed twice, and is on its way up once more.
@@ -147,4 +154,53 @@ fn breaks_as_it_serves(server: &Server) {
     assert_eq!(server.machine.script("ls /run/systemd/system"), "");
     server.checkout.write(conf, &originals[0]);
     server.checkout.write(unit, &originals[1]);
+}
+
+/// Healthy as a canary, or as a handover as well, and then a wrong response to every request: two of them are a verdict.
+fn responds_with_500_as_it_serves(server: &Server, case: &str, healthy: &str) {
+    let file = "service/config/wsgi.py";
+    let original = server.checkout.read(file);
+    let code = "\nimport pathlib\n\n_unit = pathlib.Path(\"/proc/self/cgroup\").read_text()\n\
+                if not any(name in _unit for name in HEALTHY):\n    \
+                def application(environ, start_response):\n        \
+                start_response(\"500 Internal Server Error\", [])\n        return [b\"wrong\"]\n";
+    server.checkout.write(file, &format!("{original}{}", code.replace("HEALTHY", healthy)));
+    let load = Load::start(&server.site);
+    let begun = Instant::now();
+    let (output, actual) = server.deploy("--stability 1s --timeout 10m");
+    let verdict = begun.elapsed();
+    load.stop().publish(case, verdict);
+    assert_eq!(actual, 4, "{output}");
+    contains_all(&output, &["answers 500 on `/healthz` as example.org", "the previous release serves again"]);
+    assert_eq!(server.serving(), "release 1");
+    server.checkout.write(file, &original);
+}
+
+/// A migration that the previous release cannot live with, and a worker that fails: the code is rolled back, and the
+/// hint brings the database back.
+fn destructive_migration(server: &Server) {
+    let (views, celery) = ("service/monitoring/views.py", "service/config/celery.py");
+    let healthz = "    return HttpResponse(\"";
+    server.checkout.edit(views, healthz, &format!("    Sample.objects.count()\n{healthz}"));
+    server.checkout.code("release 3");
+    server.deployed(QUICK);
+    let original = server.checkout.read(celery);
+    server.checkout.write(celery, &format!("{original}\nimport sys\n\nif \"worker\" in sys.argv:\n    os._exit(9)\n"));
+    server.checkout.edit(views, "    Sample.objects.count()\n", "");
+    server.checkout.write(
+        "service/monitoring/migrations/0002_gone.py",
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    \
+         dependencies = [(\"monitoring\", \"0001_initial\")]\n    \
+         operations = [migrations.RunSQL(\"ALTER TABLE monitoring_sample RENAME TO gone\")]\n",
+    );
+    server.dev("cd /srv/app && git add --all");
+    let (output, code) = server.deploy("--stability 1s --timeout 30s");
+    assert_eq!(code, 5, "{output}");
+    let messages = ["is unhealthy: `server-monitoring` answers 500", "`monitoring.0002_gone`", "without later changes"];
+    contains_all(&output, &messages);
+    let hint = output.lines().find_map(|line| line.split_once("hint: ").filter(|(_, hint)| hint.contains("cp -p")));
+    let (_, restore) = hint.unwrap_or_else(|| panic!("no command to restore the database: {output}"));
+    server.dev(restore);
+    wait_for("the service", || server.site.ask("GET", "/healthz").is_ok_and(|answer| answer.status == 200));
+    assert_eq!(server.serving(), "release 3");
 }

@@ -2,16 +2,6 @@
 
 use super::*;
 
-fn layout() -> Layout {
-    Layout {
-        name: "shop".into(),
-        install_dir: "/opt/shop".into(),
-        env_file: "/etc/shop/env".into(),
-        service_dir: PathBuf::new(),
-        unit_dir: "units".into(),
-    }
-}
-
 /// A rollback to a release of a project with a web service alone.
 fn rollback(layout: &Layout) -> ReleasePlan {
     ReleasePlan {
@@ -27,6 +17,8 @@ fn rollback(layout: &Layout) -> ReleasePlan {
         group: "shop".into(),
         owner: (1000, 1000),
         pruned: vec![layout.release("0")],
+        canary_limit: Duration::from_secs(900),
+        handover_limit: Duration::from_secs(990),
     }
 }
 
@@ -36,7 +28,7 @@ fn parsed(steps: &[Step]) -> Vec<String> {
 
 #[test]
 fn the_worker_is_restarted_after_the_web_service() {
-    let layout = layout();
+    let layout = Layout::of_a_shop();
     let mut plan = rollback(&layout);
     assert_eq!(parsed(&plan.restart_web()), ["systemctl restart --no-block shop.service"]);
     assert!(plan.restart_others().is_empty());
@@ -47,7 +39,7 @@ fn the_worker_is_restarted_after_the_web_service() {
 
 #[test]
 fn a_rollback_without_canaries_prunes_old_releases() {
-    let layout = layout();
+    let layout = Layout::of_a_shop();
     let mut plan = rollback(&layout);
     assert_eq!(parsed(&plan.finish()), ["rm -rf /opt/shop-releases/0"]);
     plan.snapshot.files.insert("shop.service".into(), true);
@@ -59,31 +51,57 @@ fn a_rollback_without_canaries_prunes_old_releases() {
 
 /// The commands of a deploy that replaces a worker unit and the environment of a service with a socket.
 const DEPLOY: &str = "\
-install -d -o root -g root -m 755 /opt/shop-releases
+install -d -o root -g root -m 755 /opt/shop-releases /opt/shop-releases/.records
+sync /opt/shop-releases /opt
+install -m 644 /dev/stdin /opt/shop-releases/.records/2.partial
+sync /opt/shop-releases/.records/2.partial
+mv -T /opt/shop-releases/.records/2.partial /opt/shop-releases/.records/2.json
+sync /opt/shop-releases/.records
 install -d -o 1000 -g 1000 -m 755 /opt/shop-releases/2
 chown -R -h 'root:root' /opt/shop-releases/2
 chmod -R 'u=rwX,go=rX' /opt/shop-releases/2
+sync -f /opt/shop-releases/2
 install -d -o root -g root -m 755 /etc/shop
 install -o root -g shop -m 640 /dev/stdin /etc/shop/env.2
+sync /etc/shop/env.2 /etc/shop /etc
 install -m 644 /dev/stdin /run/systemd/system/shop-canary.service
 install -m 644 /dev/stdin /run/systemd/system/shop-canary.socket
 install -m 644 /dev/stdin /run/systemd/system/shop-worker-canary.service
 install -m 644 /dev/stdin /run/systemd/system/shop-migrate.service
 systemctl daemon-reload
-systemctl start --no-block shop-canary.socket shop-canary.service
 systemctl start --no-block shop-migrate.service
 cat /run/shop-migrate.out
+install -m 644 /dev/stdin /opt/shop-releases/.records/2.partial
+sync /opt/shop-releases/.records/2.partial
+mv -T /opt/shop-releases/.records/2.partial /opt/shop-releases/.records/2.json
+sync /opt/shop-releases/.records
+systemctl start --no-block shop-canary.socket shop-canary.service
 systemctl start --no-block shop-worker-canary.service
+journalctl --no-pager --output json --lines 200 --unit shop-worker-canary.service
 install -d -o root -g root -m 755 /opt/shop-releases/2.before
 cp -a /etc/shop/env /opt/shop-releases/2.before/env
-cp -a /etc/systemd/system/shop-worker.service /opt/shop-releases/2.before
+cp -a /etc/systemd/system/shop-worker.service /opt/shop-releases/2.before/shop-worker.service
+sync /opt/shop-releases/2.before/env /opt/shop-releases/2.before/shop-worker.service /opt/shop-releases/2.before /opt/shop-releases
+sha256sum -- /opt/shop-releases/2.before/env /opt/shop-releases/2.before/shop-worker.service /etc/shop/env.2 /opt/shop-releases/2/units/shop-worker.service
+install -m 644 /dev/stdin /opt/shop-releases/.records/2.partial
+sync /opt/shop-releases/.records/2.partial
+mv -T /opt/shop-releases/.records/2.partial /opt/shop-releases/.records/2.json
+sync /opt/shop-releases/.records
+install -m 644 -T /opt/shop-releases/2/units/shop-worker.service /etc/systemd/system/shop-worker.service.2
+sync /etc/systemd/system/shop-worker.service.2
 mv -T /etc/shop/env.2 /etc/shop/env
-install -m 644 -t /etc/systemd/system /opt/shop-releases/2/units/shop-worker.service
+mv -T /etc/systemd/system/shop-worker.service.2 /etc/systemd/system/shop-worker.service
 ln -sfT /opt/shop-releases/2 /opt/shop.new
 mv -T /opt/shop.new /opt/shop
+sync /etc/shop /etc/systemd/system /opt
 systemctl daemon-reload
 systemctl restart --no-block shop.service
 systemctl restart --no-block shop-worker.service
+journalctl --no-pager --output json --lines 200 --unit shop-worker.service
+install -m 644 /dev/stdin /opt/shop-releases/.records/2.partial
+sync /opt/shop-releases/.records/2.partial
+mv -T /opt/shop-releases/.records/2.partial /opt/shop-releases/.records/2.json
+sync /opt/shop-releases/.records
 systemctl stop shop-canary.service shop-canary.socket shop-worker-canary.service shop-migrate.service
 rm -f /run/systemd/system/shop-canary.service /run/systemd/system/shop-canary.socket /run/systemd/system/shop-worker-canary.service /run/systemd/system/shop-migrate.service /run/shop-migrate.out
 systemctl daemon-reload
@@ -91,10 +109,13 @@ rm -rf /opt/shop-releases/2.before /opt/shop-releases/0";
 
 #[test]
 fn the_commands_of_a_deploy() {
-    let mut plan = rollback(&layout());
+    let mut plan = rollback(&Layout::of_a_shop());
     plan.is_new = true;
     plan.folder = plan.layout.release("2");
-    let unit = |name: &str| UnitFile { name: name.into(), text: "[Service]\nExecStart=/opt/shop/run\n".into() };
+    let unit = |name: &str| UnitFile {
+        name: name.into(),
+        text: "[Service]\nExecStart=/opt/shop/.venv/bin/celery -A shop worker\n".into(),
+    };
     plan.units = ["shop.service", "shop.socket", "shop-worker.service"].map(unit).into();
     plan.services = vec!["shop.service".into(), "shop-worker.service".into()];
     plan.env.content = Some(b"A=1\n".to_vec());
@@ -103,4 +124,45 @@ fn the_commands_of_a_deploy() {
     plan.snapshot.files.insert("shop-worker.service".into(), true);
     let commands: Vec<String> = plan.all().iter().map(ToString::to_string).collect();
     assert_eq!(commands.join("\n"), DEPLOY);
+}
+
+#[test]
+fn services_without_a_canary_are_listed_with_the_reason() {
+    let mut plan = rollback(&Layout::of_a_shop());
+    let unit = |(name, command): (&str, &str)| UnitFile {
+        name: name.into(),
+        text: format!("[Service]\nExecStart={command}\n"),
+    };
+    let celery = "/opt/shop/.venv/bin/celery -A shop worker";
+    plan.units = [("shop.service", "/opt/shop/run"), ("shop-worker.service", celery), ("shop-beat.service", celery)]
+        .map(unit)
+        .into();
+    plan.services = plan.units.iter().map(|unit| unit.name.clone()).collect();
+    assert_eq!(
+        plan.without_canary(),
+        [("shop.service", "it has no socket unit"), ("shop-beat.service", "a second instance may do harm")]
+    );
+    // A worker that the operator has stopped is not started as a canary either.
+    plan.services.retain(|name| name != "shop-worker.service");
+    assert!(plan.worker().is_none());
+    assert!(!plan.temporary_units().iter().any(|(name, _)| name.contains("worker")));
+}
+
+#[test]
+fn a_handover_needs_a_running_service_and_an_unchanged_socket() {
+    let mut plan = rollback(&Layout::of_a_shop());
+    let socket = UnitFile { name: "shop.socket".into(), text: "[Socket]\nListenStream=8000\n".into() };
+    plan.units.push(socket);
+    plan.snapshot.invocations = ["shop.service", "shop.socket"].map(|name| (name.to_owned(), "1".to_owned())).into();
+    let unit = |plan: &ReleasePlan| {
+        plan.temporary_units().into_iter().find(|(name, _)| name == "shop-handover.service").map(|(_, text)| text)
+    };
+    let text = unit(&plan).expect("both are up");
+    assert!(text.ends_with("Sockets=shop.socket\n") && text.contains("ExecStart=/opt/shop-releases/1/run\n"), "{text}");
+    assert_eq!(parsed(&plan.start_handover()), ["systemctl start --no-block shop-handover.service"]);
+    plan.snapshot.files.insert("shop.socket".into(), true);
+    assert!(unit(&plan).is_none() && plan.start_handover().is_empty());
+    plan.snapshot.files.clear();
+    plan.snapshot.invocations.remove("shop.service");
+    assert!(unit(&plan).is_none() && plan.stop_handover().is_empty());
 }

@@ -12,7 +12,7 @@ use super::super::*;
 use crate::context::{Operator, Question};
 use crate::event::Event;
 use crate::interrupt::Interrupt;
-use crate::record::{Old, Records, Replaced, Target as RecordTarget};
+use crate::record::{PreviousContainer, Records, ServiceSnapshot, Target as RecordTarget};
 
 /// The state of the target, which survives a kill.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct Target {
     pub(super) migrations: Vec<String>,
     /// Every release that has ever served.
     pub(super) history: Vec<String>,
+    /// The release that is unhealthy.
+    pub(super) unhealthy: Option<String>,
 }
 
 /// Something that goes wrong.
@@ -40,6 +42,10 @@ pub(super) enum Fault {
     Kill(usize),
     /// The operator declines the changes.
     Decline,
+    /// The migrations break the release that serves.
+    DestructiveMigration,
+    /// The release that serves is unhealthy before the deploy.
+    UnhealthyBefore,
     /// The rollback after a failure fails half-way.
     FailRollback,
     /// The process is killed half-way through the rollback after a failure.
@@ -211,8 +217,13 @@ impl Memory<'_> {
 impl<'a> Backend<'a> for Memory<'a> {
     type Options = Options<'a>;
     type Plan = String;
+    type Lock = ();
 
     const COMMAND: &'static str = "deploy-memory";
+
+    fn lock(_context: &Context<'a>) -> anyhow::Result<()> {
+        Ok(())
+    }
 
     fn preflight(options: &'a Options<'a>, context: &'a Context<'a>) -> anyhow::Result<Self> {
         Ok(Memory { options, context, records: options.machine.store() })
@@ -256,10 +267,11 @@ impl<'a> Backend<'a> for Memory<'a> {
 
     fn plan(&self) -> anyhow::Result<(Record, Option<String>)> {
         let all = self.records.all()?;
-        let mut record = self.records.begin(self.context.user.to_owned(), None);
+        let mut record = self.records.begin(self.context.user.to_owned(), None)?;
         record.id = format!("{:04}", self.options.machine.deploys.get());
         let version = if self.options.rollback {
-            let to = previous(&all).ok_or_else(|| crate::record::no_previous_release(&all, "versions"))?;
+            let to = previous(&all)
+                .ok_or_else(|| crate::record::no_previous_release(&all, "versions", &self.records.shown()))?;
             record.rollback_to = Some(to.id.clone());
             Self::version(to)
         } else {
@@ -271,8 +283,8 @@ impl<'a> Backend<'a> for Memory<'a> {
         if serving.as_ref() == Some(&version) {
             return Ok((record, None));
         }
-        let containers = serving.into_iter().map(|id| Old { id, was_running: true }).collect();
-        record.snapshot.services = vec![Replaced { service: "web".into(), containers }];
+        let containers = serving.into_iter().map(|id| PreviousContainer { id, was_running: true }).collect();
+        record.snapshot.services = vec![ServiceSnapshot { service: "web".into(), containers }];
         Ok((record, Some(version)))
     }
 
@@ -287,6 +299,12 @@ impl<'a> Backend<'a> for Memory<'a> {
         Ok(())
     }
 
+    fn serving_failure(&self, _is_patient: bool) -> anyhow::Result<Option<String>> {
+        let target = self.options.machine.target();
+        let is_unhealthy = target.unhealthy.is_some() && target.unhealthy == target.serving;
+        Ok((is_unhealthy || self.has(Fault::UnhealthyBefore)).then(|| "answers 500".to_owned()))
+    }
+
     fn apply(&self, plan: &String, record: &mut Record) -> anyhow::Result<()> {
         let check = || self.context.interrupt.check("apply");
         self.step("install", |target| {
@@ -297,9 +315,14 @@ impl<'a> Backend<'a> for Memory<'a> {
         check()?;
         if !self.options.rollback {
             let migration = format!("{plan}.0001");
-            self.step("migrate", |target| target.migrations.push(migration.clone()))?;
+            self.step("migrate", |target| {
+                target.migrations.push(migration.clone());
+                if self.has(Fault::DestructiveMigration) {
+                    target.unhealthy.clone_from(&target.serving);
+                }
+            })?;
             record.migrations = vec![migration];
-            record.database_copy = Some(format!("copy-{}", record.id));
+            record.database_copy = Some(format!("db.before-{}", record.id));
             self.records.write(record)?;
             check()?;
         }
@@ -348,6 +371,10 @@ impl<'a> Backend<'a> for Memory<'a> {
 
     fn command(&self, rollback: bool) -> String {
         format!("cargo xtask {}{}", Self::COMMAND, if rollback { " --rollback" } else { "" })
+    }
+
+    fn restore_command(&self, copy: &str, database: &str) -> String {
+        format!("restore {copy} as {database}")
     }
 
     fn log_command(&self) -> Option<String> {
