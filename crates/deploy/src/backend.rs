@@ -103,7 +103,8 @@ pub trait Backend<'a>: Sized {
     /// Any failure; the transaction then rolls back.
     fn apply(&self, plan: &Self::Plan, record: &mut Record) -> anyhow::Result<()>;
 
-    /// Adds the migrations to the record that an unfinished deploy has applied and not recorded, as far as they are known.
+    /// Stops the migrations of an unfinished deploy, and adds those to its record that it has applied and not recorded, as
+    /// far as they are known.
     fn add_migrations(&self, _unfinished: &mut Record) {}
 
     /// Restores the state of the target before a release, by the snapshot in its record. Compares the snapshot with the
@@ -137,8 +138,8 @@ pub trait Backend<'a>: Sized {
     /// Returns the command that repeats this deploy with its times, or rolls back with `rollback`.
     fn command(&self, rollback: bool) -> String;
 
-    /// Returns the command that puts the copy of a database file back in its place.
-    fn restore_command(&self, copy: &str, database: &str) -> String;
+    /// Returns the command that puts the copy of a database file back in its place, after a release was rolled back.
+    fn restore_command(&self, record: &Record, copy: &str, database: &str) -> String;
 
     /// Returns the command that shows the log of the service, if there is one command for it.
     fn log_command(&self) -> Option<String>;

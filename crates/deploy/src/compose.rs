@@ -226,7 +226,7 @@ impl<'a> Backend<'a> for Compose<'a> {
         Options { rollback, ..self.options.times() }.command_line(false)
     }
 
-    fn restore_command(&self, copy: &str, database: &str) -> String {
+    fn restore_command(&self, _record: &Record, copy: &str, database: &str) -> String {
         let web = self.stack.web().map_or("web", |web| web.name.as_str());
         let compose = format!("docker compose -f {}", self.client.file);
         let run = format!("{compose} run --rm --no-deps --entrypoint");

@@ -159,9 +159,8 @@ impl<'a> Backend<'a> for Systemd<'a> {
         }
         let mut readiness = self.readiness(if is_patient { &never } else { self.context.interrupt })?;
         readiness.timeout = if is_patient { readiness.timeout } else { Duration::ZERO };
-        Ok(readiness
-            .lasting_failure(&address)
-            .map(|failure| format!("`{}` {}", self.preflight.layout.name, failure.reason)))
+        let failure = readiness.lasting_failure(&address)?;
+        Ok(failure.map(|failure| format!("`{}` {}", self.preflight.layout.name, failure.reason)))
     }
 
     fn apply(&self, plan: &ReleasePlan, record: &mut Record) -> anyhow::Result<()> {
@@ -169,6 +168,9 @@ impl<'a> Backend<'a> for Systemd<'a> {
     }
 
     fn add_migrations(&self, unfinished: &mut Record) {
+        // Those that go on would apply more. The rollback stops them as well, and reports it if that fails.
+        let never = Interrupt::never();
+        let _ = self.manager(&never).and_then(|manager| rollback::stop_migrations(&self.preflight.layout, &manager));
         // After a reboot there are no results any more.
         let results = Step::new("cat", [self.preflight.layout.migrate_results().display()]);
         if unfinished.migrations.is_empty()
@@ -218,10 +220,10 @@ impl<'a> Backend<'a> for Systemd<'a> {
         Options { rollback, ..self.options.times() }.command_line(false)
     }
 
-    fn restore_command(&self, copy: &str, database: &str) -> String {
-        let is_ours = |name: &str| self.preflight.units.iter().any(|unit| unit.name == name);
-        let running = self.preflight.shown.iter().filter(|unit| unit.is_active() && is_ours(&unit.name));
-        let units: Vec<&str> = running.map(|unit| unit.name.as_str()).collect();
+    fn restore_command(&self, record: &Record, copy: &str, database: &str) -> String {
+        // Those that ran before the deploy: others were stopped by the operator.
+        let running = record.snapshot.units.iter().flat_map(|units| units.invocations.keys());
+        let units: Vec<&str> = running.map(String::as_str).collect();
         let (sudo, units) = (Root::prefix(self.context), units.join(" "));
         let journals = migrations::journals(database);
         let (copy, database) = (quoted(copy), quoted(database));

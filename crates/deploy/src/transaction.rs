@@ -316,7 +316,7 @@ fn restored_failure<'a, B: Backend<'a>>(backend: &B, record: &Record) -> Option<
     Some(match record.copied_database() {
         Some((copy, database)) => {
             let message = format!("{message}; `{copy}` is the database from before them, without later changes");
-            Problem::new(message).hint(backend.restore_command(copy, database))
+            Problem::new(message).hint(backend.restore_command(record, copy, database))
         }
         None => Problem::new(message).hint("cargo xtask health"),
     })

@@ -8,9 +8,10 @@ use super::layout::canary_of;
 use super::readiness::{self, Readiness, Watched};
 use super::root::Step;
 use super::steps::ReleasePlan;
-use super::{Systemd, build};
+use super::{Systemd, build, rollback};
 use crate::backend::Backend;
 use crate::failure::{Exit, Problem};
+use crate::interrupt::Interrupt;
 use crate::migrations::Migrations;
 use crate::record::Record;
 use ::systemd::journal;
@@ -98,6 +99,10 @@ impl Systemd<'_> {
             root.run_all(&plan.start_migrations())?;
             readiness.manager.wait_until_done(&layout.migrate_unit())
         });
+        if unit.is_err() {
+            // Until then they may apply more. The rollback stops them as well, and reports it if that fails.
+            let _ = rollback::stop_migrations(layout, &self.manager(&Interrupt::never())?);
+        }
         let read = || plan.read_results().iter().map(|step| root.run(step)).collect::<anyhow::Result<String>>();
         // The record must have the applied migrations, also after a signal. Unreadable results mean that none was
         // applied.

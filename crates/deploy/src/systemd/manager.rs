@@ -23,7 +23,7 @@ const FOREVER: Duration = Duration::from_secs(60 * 60);
 /// The end of the line with which a Celery worker reports that it takes tasks.
 const READY: &str = " ready.";
 
-/// The way to systemd.
+/// Reads the states of units and their logs, and waits for units.
 #[derive(Clone, Copy)]
 pub(super) struct Manager<'a> {
     pub(super) root: &'a Root,

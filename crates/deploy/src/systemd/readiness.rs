@@ -62,20 +62,22 @@ impl Readiness<'_> {
 
     /// Returns the failure of the service that users reach at an address: after two wrong responses in a row, or if it
     /// does not respond within the timeout.
-    pub(super) fn lasting_failure(&self, address: &Address) -> Option<Unhealthy> {
+    pub(super) fn lasting_failure(&self, address: &Address) -> anyhow::Result<Option<Unhealthy>> {
         let mut patience = Patience::start(self.timeout, true);
-        loop {
-            let failure = self.failure(address)?;
+        while let Some(failure) = self.failure(address) {
+            self.manager.interrupt.check("waiting for a response")?;
             if patience.is_exhausted(&failure) {
-                return Some(failure);
+                return Ok(Some(failure));
             }
             self.manager.interrupt.pause(POLL);
         }
+        Ok(None)
     }
 
     /// Checks that a service that users reach responds as it should.
     pub(super) fn check_response(&self, watched: &Watched) -> anyhow::Result<()> {
-        match watched.address.as_ref().and_then(|address| self.lasting_failure(address)) {
+        let Some(address) = &watched.address else { return Ok(()) };
+        match self.lasting_failure(address)? {
             Some(failure) => Err(self.manager.unhealthy(&watched.unit, &failure.reason)),
             None => Ok(()),
         }
@@ -170,4 +172,29 @@ pub(super) fn not_ready(unit: &str, timeout: Duration) -> Problem {
 /// Returns an error that belongs to no unit.
 pub(super) fn failed(message: impl Into<String>) -> anyhow::Error {
     Failure::new(Exit::Failed, Problem::new(message)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use project::secret::Secrets;
+
+    use super::super::root::Root;
+    use super::*;
+    use crate::event::Events;
+    use crate::interrupt::Interrupt;
+
+    #[test]
+    fn an_interruption_ends_the_wait_for_a_response() {
+        let (root, secrets, interrupt) = (Root::none(), Secrets::default(), Interrupt::default());
+        interrupt.flag().store(true, Ordering::Relaxed);
+        let events = Events::new(&|_| {});
+        let manager = Manager { root: &root, events, secrets: &secrets, interrupt: &interrupt };
+        let hour = Duration::from_secs(3600);
+        let readiness =
+            Readiness { manager, timeout: hour, stability: hour, health_path: None, host: "shop".to_owned() };
+        let error = readiness.lasting_failure(&Address::Unix("/no/such/socket".into())).expect_err("interrupted");
+        assert_eq!(Exit::of(&error), Exit::Interrupted);
+    }
 }

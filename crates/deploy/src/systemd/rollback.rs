@@ -76,7 +76,7 @@ fn kept_problem(file: &LiveFile) -> Problem {
     Problem::new(format!("{message}; `{copy}` is the file from before")).hint(format!("sudo diff {copy} {path}"))
 }
 
-fn stop_migrations(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+pub(super) fn stop_migrations(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
     let unit = layout.migrate_unit();
     if manager.one(&unit)?.get("LoadState") == "loaded" {
         manager.root.run(&Step::new("systemctl stop", [unit]))?;

@@ -321,7 +321,7 @@ impl ReleasePlan {
         steps
     }
 
-    /// Every step of a deploy that goes well, in order.
+    /// Every step of a deploy that succeeds, in order.
     pub(super) fn all(&self) -> Vec<Step> {
         // Without the folder of the records there is none for the releases either.
         let record = |is_new| write_record(&self.layout, &format!("{}.json", self.id), b"", is_new);

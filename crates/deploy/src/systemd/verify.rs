@@ -107,7 +107,7 @@ pub(super) fn links(units: &[UnitFile], layout: &Layout) -> Vec<Problem> {
         if to != Path::new("/dev/null") {
             let message = format!("`{shown}` is a link to `{}`: a deploy would put a file in its place", to.display());
             return Some(
-                Problem::new(message).hint(format!("sudo rm {shown}, and keep what it leads to if you need it")),
+                Problem::new(message).hint(format!("sudo cp --remove-destination $(readlink -f {shown}) {shown}")),
             );
         }
         let message = format!("`{}` is masked", layout.main_unit());

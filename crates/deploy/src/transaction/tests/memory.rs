@@ -373,7 +373,7 @@ impl<'a> Backend<'a> for Memory<'a> {
         format!("cargo xtask {}{}", Self::COMMAND, if rollback { " --rollback" } else { "" })
     }
 
-    fn restore_command(&self, copy: &str, database: &str) -> String {
+    fn restore_command(&self, _record: &Record, copy: &str, database: &str) -> String {
         format!("restore {copy} as {database}")
     }
 
