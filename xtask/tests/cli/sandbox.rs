@@ -120,6 +120,8 @@ impl Sandbox {
             .current_dir(self.root())
             .env_clear()
             .env("PATH", self.path())
+            // By this a test finds the processes that the command has started.
+            .env("SANDBOX", self.root())
             .with_assert(self.assert())
     }
 

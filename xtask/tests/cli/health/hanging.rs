@@ -6,36 +6,37 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use duct::cmd;
 use snapbox::str;
 
 use super::healthy;
+use crate::sandbox::Sandbox;
 
-/// The shims of these tests are the same, so that one test would find the processes of another.
-fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The processes that were started as `sleep MARK`.
-fn sleepers(mark: &str) -> Vec<PathBuf> {
+/// The processes that the command of this sandbox has started as `sleep MARK`, however indirectly: they inherit the
+/// variable that names the sandbox.
+fn sleepers(sandbox: &Sandbox, mark: &str) -> Vec<PathBuf> {
     let command_line = format!("sleep\0{mark}\0");
+    let variable = format!("SANDBOX={}\0", sandbox.root().display());
+    let contains = |file: PathBuf, text: &str| {
+        // One that cannot be read has just ended, or belongs to another user.
+        fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
     let processes = fs::read_dir("/proc").expect("the processes of this machine");
-    let processes = processes.filter_map(|process| Some(process.ok()?.path().join("cmdline")));
-    // One that cannot be read has just ended.
-    processes.filter(|path| fs::read(path).is_ok_and(|line| line.ends_with(command_line.as_bytes()))).collect()
+    let processes = processes.filter_map(|process| Some(process.ok()?.path()));
+    let is_meant = |process: &PathBuf| {
+        contains(process.join("cmdline"), &command_line) && contains(process.join("environ"), &variable)
+    };
+    processes.filter(is_meant).collect()
 }
 
 #[track_caller]
-fn no_sleeper_is_left(mark: &str) {
-    assert_eq!(sleepers(mark), Vec::<PathBuf>::new(), "left behind");
+fn no_sleeper_is_left(sandbox: &Sandbox, mark: &str) {
+    assert_eq!(sleepers(sandbox, mark), Vec::<PathBuf>::new(), "left behind");
 }
 
 #[test]
 fn a_python_that_ignores_term() {
-    let _one = one_at_a_time();
     let sandbox = healthy().relink(".venv", "venv-hanging");
     sandbox.check(
         "health --only core.venv,django --timeout 300ms",
@@ -59,12 +60,11 @@ skip   django.database    Django did not get that far
 "#]],
         str![],
     );
-    no_sleeper_is_left("71.25");
+    no_sleeper_is_left(&sandbox, "71.25");
 }
 
 #[test]
 fn a_database_that_hangs_takes_nothing_with_it() {
-    let _one = one_at_a_time();
     let sandbox = healthy().relink(".venv", "venv-hanging-database");
     sandbox.check(
         "health --only django --timeout 10s",
@@ -84,13 +84,12 @@ skip   django.migrations  the database does not answer
 "#]],
         str![],
     );
-    no_sleeper_is_left("72.25");
+    no_sleeper_is_left(&sandbox, "72.25");
 }
 
 /// The program has exited, and the children that it left behind delay nothing.
 #[test]
 fn a_uv_whose_child_holds_the_pipe() {
-    let _one = one_at_a_time();
     let sandbox = healthy().shims(&["uv-hanging", "python"]);
     sandbox.check(
         "health --only core.uv,core.lock --timeout 10m --deadline 10m",
@@ -109,19 +108,23 @@ core
 "#]],
         str![],
     );
-    no_sleeper_is_left("73.25");
+    no_sleeper_is_left(&sandbox, "73.25");
 }
 
 /// Ctrl-C reaches only this process: the programs that it has started are in process groups of their own.
 #[test]
 fn an_interrupted_run_leaves_no_process() {
-    let _one = one_at_a_time();
     let sandbox = healthy().relink(".venv", "venv-hanging");
     let args = ["health", "--only", "django", "--timeout", "10m", "--deadline", "10m", "--project"].map(OsString::from);
     let command = cmd(env!("CARGO_BIN_EXE_xtask"), args.into_iter().chain([sandbox.root().into()]));
-    let command = command.env("PATH", sandbox.path()).stdout_capture().stderr_capture().unchecked();
+    let command = command
+        .env("PATH", sandbox.path())
+        .env("SANDBOX", sandbox.root())
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked();
     let handle = command.start().expect("started");
-    while sleepers("71.25").is_empty() {
+    while sleepers(&sandbox, "71.25").is_empty() {
         assert!(handle.try_wait().expect("waited for").is_none(), "it has ended");
         std::thread::yield_now();
     }
@@ -132,12 +135,11 @@ fn an_interrupted_run_leaves_no_process() {
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "error: interrupted during `health`\n");
     assert!(output.stdout.is_empty(), "half a report");
-    no_sleeper_is_left("71.25");
+    no_sleeper_is_left(&sandbox, "71.25");
 }
 
 #[test]
 fn all_of_them_under_one_deadline() {
-    let _one = one_at_a_time();
     let sandbox = healthy().relink(".venv", "venv-hanging").shims(&["uv-hanging", "python"]);
     sandbox.check(
         "health --only core.lock,django --deadline 10s",
@@ -160,6 +162,6 @@ skip   django.database    Django did not get that far
 "#]],
         str![],
     );
-    no_sleeper_is_left("71.25");
-    no_sleeper_is_left("73.25");
+    no_sleeper_is_left(&sandbox, "71.25");
+    no_sleeper_is_left(&sandbox, "73.25");
 }
