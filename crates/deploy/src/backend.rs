@@ -46,7 +46,7 @@ pub trait Backend<'a>: Sized {
     fn versions(&self) -> String;
 
     /// Returns the release records of this target.
-    fn records(&self) -> &Records;
+    fn records(&self) -> &Records<'a>;
 
     /// Returns whether this deploy rolls back to an earlier release.
     fn is_rollback(&self) -> bool;
@@ -128,6 +128,9 @@ pub trait Backend<'a>: Sized {
     /// # Errors
     /// If something could not be removed. The next deploy retries.
     fn clean_up(&self, plan: &Self::Plan, record: &Record) -> anyhow::Result<()>;
+
+    /// Returns the requests and tasks that were cut so far, when previous processes or containers were stopped.
+    fn cut_work(&self) -> Vec<String>;
 
     /// Returns the addresses of the service, for the report: a line each.
     ///

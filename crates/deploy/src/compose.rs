@@ -7,7 +7,9 @@ mod dry_run;
 #[cfg(test)]
 mod fixture;
 mod foreign;
+mod holder;
 mod images;
+mod lock;
 mod migrations;
 mod options;
 mod preflight;
@@ -16,6 +18,7 @@ mod readiness;
 mod removal;
 mod rollout;
 mod stack;
+mod volumes;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -27,10 +30,12 @@ use self::changes::Change;
 use self::client::Client;
 use self::foreign::Foreign;
 use self::images::Overlay;
+use self::lock::Lock;
 use self::rollout::Rollout;
 use self::stack::{Role, Stack};
 use crate::backend::{Backend, Cause};
 use crate::context::Context;
+use crate::drain::{self, CutWork};
 use crate::failure::Problem;
 use crate::interrupt::Interrupt;
 use crate::record::{Record, Records, Status, no_previous_release, previous};
@@ -43,7 +48,7 @@ pub struct Compose<'a> {
     context: &'a Context<'a>,
     client: Client<'a>,
     stack: Stack,
-    records: Records,
+    records: Records<'a>,
     /// The containers that another checkout has deployed under the same name.
     foreign: Vec<Foreign>,
     /// The value of `DEPLOY_METHOD`, with its source.
@@ -52,6 +57,7 @@ pub struct Compose<'a> {
     versions: String,
     /// The Compose file that names the images of the release; written by the plan.
     overlay: OnceCell<Overlay>,
+    cut: CutWork,
 }
 
 /// The services that a release replaces.
@@ -62,13 +68,12 @@ pub struct Plan {
 impl<'a> Backend<'a> for Compose<'a> {
     type Options = Options;
     type Plan = Plan;
-    /// The lock of the checkout is the only one.
-    type Lock = ();
+    type Lock = Option<Lock<'a>>;
 
     const COMMAND: &'static str = "deploy-docker";
 
-    fn lock(_context: &Context<'a>) -> anyhow::Result<()> {
-        Ok(())
+    fn lock(context: &Context<'a>) -> anyhow::Result<Option<Lock<'a>>> {
+        lock::take(context)
     }
 
     fn preflight(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Self> {
@@ -81,6 +86,7 @@ impl<'a> Backend<'a> for Compose<'a> {
 
     fn accept_target(&self) -> anyhow::Result<()> {
         foreign::accept(&self.foreign, self.options, &self.client, self.context)?;
+        self.records.import()?;
         preflight::settle_method(&self.method, self.options, self.context)
     }
 
@@ -88,7 +94,7 @@ impl<'a> Backend<'a> for Compose<'a> {
         self.versions.clone()
     }
 
-    fn records(&self) -> &Records {
+    fn records(&self) -> &Records<'a> {
         &self.records
     }
 
@@ -141,7 +147,13 @@ impl<'a> Backend<'a> for Compose<'a> {
         for Change { service, cause, .. } in &changes {
             events.note(format!("{} {cause}", service.name));
         }
-        for problem in dry_run::known_in_advance(&self.stack, &changes) {
+        let running = changes.iter().flat_map(|change| &change.old).filter(|container| container.runs());
+        let rollout = self.rollout(&self.client, self.context.interrupt);
+        let times = running.map(|container| (container.service.as_str(), rollout.drain_time(container)));
+        if let Some(note) = drain::announcement(times) {
+            events.note(note);
+        }
+        for problem in dry_run::known_in_advance(&self.stack, &changes, self.drain_timeout()) {
             events.warning(problem);
         }
         record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes)?;
@@ -212,6 +224,10 @@ impl<'a> Backend<'a> for Compose<'a> {
         images::remove_tags(&client, &self.stack, &self.records.kept()?)
     }
 
+    fn cut_work(&self) -> Vec<String> {
+        self.cut.all()
+    }
+
     fn addresses(&self) -> anyhow::Result<Vec<String>> {
         let containers = self.client.containers(self.stack.name())?;
         let ports = containers.into_iter().flat_map(|it| it.host_ports).filter(|port| *port != 0);
@@ -261,7 +277,8 @@ impl Compose<'_> {
         let (client, stack, events) = (&self.client, &self.stack, &self.context.events);
         if self.options.rollback {
             let all = self.records.all()?;
-            let target = previous(&all).ok_or_else(|| no_previous_release(&all, "images", &self.records.shown()))?;
+            let target =
+                previous(&all).ok_or_else(|| no_previous_release(&all, "images", self.records.list_command()))?;
             events.note(format!("back to release {} of {}", target.id, target.started));
             images::retag(client, stack, &record.id, Some(target))?;
             record.rollback_to = Some(target.id.clone());
@@ -311,6 +328,11 @@ impl Compose<'_> {
 
     fn rollout<'b>(&'b self, client: &'b Client<'b>, interrupt: &'b Interrupt) -> Rollout<'b> {
         let Options { timeout, stability, .. } = *self.options;
-        Rollout { client, stack: &self.stack, interrupt, events: self.context.events, timeout, stability }
+        let (events, drain_timeout) = (self.context.events, self.drain_timeout());
+        Rollout { client, stack: &self.stack, interrupt, events, timeout, stability, drain_timeout, cut: &self.cut }
+    }
+
+    fn drain_timeout(&self) -> Option<Duration> {
+        self.context.project.settings.drain_timeout
     }
 }

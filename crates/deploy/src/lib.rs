@@ -8,6 +8,7 @@ mod backend;
 pub mod compose;
 mod context;
 mod data_files;
+mod drain;
 mod event;
 mod excerpt;
 mod failure;

@@ -49,6 +49,9 @@ pub struct Record {
     pub migrations: Vec<String>,
     /// Where the database was copied to, before it was migrated.
     pub database_copy: Option<String>,
+    /// The requests and tasks that were cut when previous processes or containers were stopped: a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<String>,
     /// The state of the target before the release, to which a rollback returns.
     #[serde(alias = "before")]
     pub snapshot: Snapshot,
@@ -158,6 +161,7 @@ impl Record {
             is_adopted: false,
             migrations: Vec::new(),
             database_copy: None,
+            cut: Vec::new(),
             snapshot: Snapshot::default(),
         }
     }

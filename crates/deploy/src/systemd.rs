@@ -43,6 +43,7 @@ use self::root::{Root, Step};
 use self::steps::ReleasePlan;
 use crate::backend::{Backend, Cause};
 use crate::context::Context;
+use crate::drain::CutWork;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::migrations::{self, Migrations};
@@ -56,6 +57,7 @@ pub struct Systemd<'a> {
     options: &'a Options,
     context: &'a Context<'a>,
     preflight: Preflight,
+    cut: CutWork,
 }
 
 impl<'a> Backend<'a> for Systemd<'a> {
@@ -81,7 +83,7 @@ impl<'a> Backend<'a> for Systemd<'a> {
     }
 
     fn preflight(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Self> {
-        Ok(Systemd { options, context, preflight: preflight::check(options, context)? })
+        Ok(Systemd { options, context, preflight: preflight::check(options, context)?, cut: CutWork::default() })
     }
 
     fn dry_run(&self) -> anyhow::Result<()> {
@@ -98,7 +100,7 @@ impl<'a> Backend<'a> for Systemd<'a> {
         format!("{}, {} is {}", tools.uv.version, tools.python.program, tools.python.version)
     }
 
-    fn records(&self) -> &Records {
+    fn records(&self) -> &Records<'a> {
         &self.preflight.records
     }
 
@@ -204,6 +206,10 @@ impl<'a> Backend<'a> for Systemd<'a> {
         })
     }
 
+    fn cut_work(&self) -> Vec<String> {
+        self.cut.all()
+    }
+
     fn addresses(&self) -> anyhow::Result<Vec<String>> {
         let readiness = self.readiness(self.context.interrupt)?;
         let line = |address: &Address| {
@@ -249,9 +255,9 @@ impl Systemd<'_> {
             return Ok(None);
         }
         let is_there = |record: &&Record| record.folder.as_ref().is_some_and(|folder| folder.is_dir());
-        let target = previous(records)
-            .filter(is_there)
-            .ok_or_else(|| crate::record::no_previous_release(records, "files", &self.preflight.records.shown()))?;
+        let target = previous(records).filter(is_there).ok_or_else(|| {
+            crate::record::no_previous_release(records, "files", self.preflight.records.list_command())
+        })?;
         Ok(Some(target))
     }
 

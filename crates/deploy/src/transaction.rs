@@ -169,7 +169,11 @@ fn transact<'a, B: Backend<'a>>(
         return Err(after_failure(&backend, &record, &error, progress, events));
     }
     // From here on the new release serves, even if the remains of the previous one cannot be removed.
-    backend.clean_up(&plan, &record).and_then(|()| backend.records().prune().map(drop)).map_err(|error| {
+    let cleaned_up = backend.clean_up(&plan, &record);
+    record.cut = backend.cut_work();
+    let noted =
+        if record.cut.is_empty() { Ok(()) } else { backend.records().write(&record.clone().ended(Status::Deployed)) };
+    cleaned_up.and(noted).and_then(|()| backend.records().prune().map(drop)).map_err(|error| {
         let message = format!("release {} serves, and the clean-up after it failed: {error:#}", record.id);
         Failure::new(
             Exit::Failed,
@@ -249,10 +253,10 @@ fn roll_back<'a, B: Backend<'a>>(
 ) -> anyhow::Result<()> {
     backend.roll_back(record, cause)?;
     let records = backend.records();
-    let noted = records
-        .write(&record.clone().ended(Status::RolledBack))
-        .and_then(|()| backend.clean_up_rolled_back())
-        .and_then(|()| records.prune().map(drop));
+    let mut ended = record.clone().ended(Status::RolledBack);
+    ended.cut = backend.cut_work();
+    let noted =
+        records.write(&ended).and_then(|()| backend.clean_up_rolled_back()).and_then(|()| records.prune().map(drop));
     // The target is as it was before. If this cannot be recorded, the next deploy examines it again, and that is all.
     if let Err(error) = noted {
         events.warning(Problem::new(format!("the rollback succeeded, and could not be recorded: {error:#}")));

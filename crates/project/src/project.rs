@@ -6,9 +6,11 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use detect::ENV_FILE;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use subprocess::quoted;
 
 /// The commented example that a fresh `.env` is copied from.
@@ -39,6 +41,10 @@ pub struct Settings {
     pub user: String,
     /// The path that answers when the service is well; else `/`, where any answer below 500 counts.
     pub health_path: Option<String>,
+    /// The time that the previous release has to finish requests and tasks, such as `10m`; else `stop_grace_period` and
+    /// `TimeoutStopSec` apply.
+    #[serde(deserialize_with = "duration")]
+    pub drain_timeout: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -52,7 +58,18 @@ impl Default for Settings {
             system_env_file: None,
             user: "www-data".into(),
             health_path: None,
+            drain_timeout: None,
         }
+    }
+}
+
+/// Deserializes a duration with its unit; whole seconds, since Docker counts in them.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match humantime::parse_duration(&text) {
+        Ok(duration) if duration.subsec_nanos() == 0 && !duration.is_zero() => Ok(Some(duration)),
+        Ok(_) => Err(D::Error::custom(format!("`{text}` is not a number of seconds above 0"))),
+        Err(error) => Err(D::Error::custom(format!("`{text}` is no duration, such as `90s` or `10m`: {error}"))),
     }
 }
 
@@ -258,6 +275,10 @@ mod tests {
             "[workspace.metadata.service]\nname = 'shop'\nhealth-path = '/up'\n",
             &Settings { name: "shop".into(), health_path: Some("/up".into()), ..Settings::default() },
         );
+        check(
+            "[workspace.metadata.service]\ndrain-timeout = '1m 30s'\n",
+            &Settings { drain_timeout: Some(Duration::from_secs(90)), ..Settings::default() },
+        );
     }
 
     #[track_caller]
@@ -270,12 +291,23 @@ mod tests {
         check_error(
             "[workspace.metadata.service]\nnam = 'shop'\n",
             "`Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `nam`, expected one of `name`, \
-             `service-dir`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`",
+             `service-dir`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`, `drain-timeout`",
         );
         check_error(
             "\n[workspace.metadata.service]\n\nname = 1\n",
             "`Cargo.toml` line 4, `[workspace.metadata.service]`: invalid type: integer `1`, expected a string",
         );
+        for (value, expected) in [
+            ("'90'", "`90` is no duration, such as `90s` or `10m`: time unit needed, for example 90sec or 90ms"),
+            ("'0s'", "`0s` is not a number of seconds above 0"),
+            ("'100ms'", "`100ms` is not a number of seconds above 0"),
+            ("90", "invalid type: integer `90`, expected a string"),
+        ] {
+            check_error(
+                &format!("[workspace.metadata.service]\ndrain-timeout = {value}\n"),
+                &format!("`Cargo.toml` line 2, `[workspace.metadata.service]`: {expected}"),
+            );
+        }
     }
 
     #[test]

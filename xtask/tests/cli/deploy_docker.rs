@@ -31,7 +31,7 @@ Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
 "#]],
         str![[r#"
 warning: `celery` has 10 s to finish its tasks when it is replaced: longer ones are cut
-hint: set `stop_grace_period` in the Compose file
+hint: set `stop_grace_period` in the Compose file, or `drain-timeout`: see README.md
 
 "#]],
     );
@@ -40,14 +40,14 @@ hint: set `stop_grace_period` in the Compose file
 {"event":"started","schema":1,"command":"deploy-docker"}
 {"event":"waiting","title":"preflight"}
 {"event":"plan","title":"Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)","steps":["build shop-app:latest, shop-proxy:latest; a service with a new image is replaced as well","copy the database (SQLite) and apply pending migrations, if any service is replaced","start redis: it has no container yet","start web: it has no container yet","start celery: it has no container yet","start proxy: it has no container yet","watch the new containers for 5 s; roll back if one is unhealthy, otherwise remove the old ones"],"commands":[]}
-{"event":"warning","message":"`celery` has 10 s to finish its tasks when it is replaced: longer ones are cut","hint":"set `stop_grace_period` in the Compose file"}
+{"event":"warning","message":"`celery` has 10 s to finish its tasks when it is replaced: longer ones are cut","hint":"set `stop_grace_period` in the Compose file, or `drain-timeout`: see README.md"}
 {"event":"verdict","exit_code":0,"outcome":"planned","release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[],"duration":[DURATION]}
 
 "#]], str![""]);
     sandbox.check("deploy-docker --dry-run --rollback --format json", 3, str![[r#"
 {"event":"started","schema":1,"command":"deploy-docker"}
 {"event":"waiting","title":"preflight"}
-{"event":"verdict","exit_code":3,"outcome":null,"release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[{"message":"there is no earlier release with other images to go back to","hint":"ls .xtask/releases"}],"duration":[DURATION]}
+{"event":"verdict","exit_code":3,"outcome":null,"release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[{"message":"there is no earlier release with other images to go back to","hint":"docker volume ls --filter label=xtask.release=shop"}],"duration":[DURATION]}
 
 "#]], str![""]);
     sandbox.check(
@@ -56,7 +56,7 @@ hint: set `stop_grace_period` in the Compose file
         str![""],
         str![[r#"
 error: there is no earlier release with other images to go back to
-hint: ls .xtask/releases
+hint: docker volume ls --filter label=xtask.release=shop
 
 "#]],
     );
@@ -159,7 +159,7 @@ fn nothing_to_go_back_to() {
         str![[r#"
   ok   preflight  Docker 28.0.0, Compose 2.26.1
 error: there is no earlier release with other images to go back to
-hint: ls .xtask/releases
+hint: docker volume ls --filter label=xtask.release=shop
 
 "#]],
     );
@@ -169,7 +169,6 @@ hint: ls .xtask/releases
         3,
         str![""],
         str![[r#"
-  ok   preflight  Docker 28.0.0, Compose 2.26.1
 error: `.xtask/releases/20260101T000000Z.json` line 1 is no release record
 hint: correct it, or move it away if no deploy was interrupted: it records the state to go back to
 

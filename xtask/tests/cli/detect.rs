@@ -132,7 +132,7 @@ hint: name the checkout with --project DIR, and its folder of manage.py with `se
     sandbox.write("manage.py", "");
     sandbox.write("Cargo.toml", "[workspace.metadata.service]\nservice-directory = 'x'\n");
     sandbox.check("detect", 2, str![], str![[r#"
-error: `Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `service-directory`, expected one of `name`, `service-dir`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`
+error: `Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `service-directory`, expected one of `name`, `service-dir`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`, `drain-timeout`
 
 "#]]);
 }

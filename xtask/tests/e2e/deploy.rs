@@ -7,5 +7,6 @@ pub(crate) mod first;
 pub(crate) mod foreign;
 pub(crate) mod redeploy;
 pub(crate) mod remote;
+pub(crate) mod shared;
 pub(crate) mod stack;
 pub(crate) mod watch;

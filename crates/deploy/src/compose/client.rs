@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use docker::Container;
+use docker::compose::Config;
 use project::Project;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline, Finished};
 
+use super::volumes::Volumes;
+use crate::context::Context;
 use crate::failure::{Exit, Failure, Problem};
 
 /// The timeout of commands that wait for no service.
@@ -37,6 +40,13 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
+    /// Docker for the project of a deploy; an interruption of the deploy ends its commands.
+    pub(super) fn of(context: &Context<'a>, secrets: Secrets) -> Self {
+        let project = context.project;
+        let file = project.compose_file().map(|file| project.relative(&file).display().to_string());
+        Client { project, file: file.unwrap_or_default(), secrets, stop: context.interrupt.flag() }
+    }
+
     /// The same way, which a signal that has come does not close: for putting things back.
     pub(super) fn uninterrupted(&self) -> Client<'a> {
         Client { stop: Arc::default(), ..self.clone() }
@@ -77,6 +87,21 @@ impl<'a> Client<'a> {
         let finished = self.ask(&args, b"", allowed)?;
         self.printed(&args, &finished)?;
         Ok([finished.stdout(), "\n", finished.stderr()].concat())
+    }
+
+    /// Returns the Compose file as Compose parses it.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        let text = self.compose(&[], ["config", "--format", "json"], QUICK)?;
+        serde_json::from_str(&text).map_err(|error| {
+            // The position of the error, without the text around it: that can hold secrets.
+            let message = format!("`docker compose config` is not understood: line {}", error.line());
+            Failure::new(Exit::NotMet, Problem::new(message)).into()
+        })
+    }
+
+    /// Returns the volumes on the engine that hold the lock and the records of a Compose project.
+    pub(super) fn volumes(&self, compose_project: &str) -> Volumes<'a> {
+        Volumes { client: self.uninterrupted(), compose_project: compose_project.to_owned() }
     }
 
     /// The words behind `docker` for a command of Compose.
@@ -149,8 +174,8 @@ impl<'a> Client<'a> {
 }
 
 /// The options that are given a value here.
-const WITH_VALUE: [&str; 10] =
-    ["-f", "--alias", "--entrypoint", "--filter", "--format", "--name", "--pull", "--scale", "--tail", "--user"];
+const WITH_VALUE: [&str; 11] =
+    ["-f", "-t", "--alias", "--entrypoint", "--filter", "--format", "--name", "--pull", "--scale", "--tail", "--user"];
 
 /// Returns a command as a message shows it: without options, and with ids as short as Docker shows them.
 fn shown(args: &[&str]) -> String {

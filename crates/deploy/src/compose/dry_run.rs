@@ -1,5 +1,7 @@
 //! The plan of a dry run, and the costs of a deploy that are known in advance.
 
+use std::time::Duration;
+
 use docker::Container;
 
 use super::changes::{self, Cause, Change};
@@ -17,7 +19,7 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     let records = backend.records.all()?;
     let target = previous(&records);
     if options.rollback && target.is_none() {
-        return Err(no_previous_release(&records, "images", &backend.records.shown()).into());
+        return Err(no_previous_release(&records, "images", backend.records.list_command()).into());
     }
     let mut steps = Vec::new();
     for record in records.iter().filter(|record| record.result == Status::UnderWay) {
@@ -66,7 +68,8 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     for data in data::find(client, stack, &all)? {
         context.events.warning(data.problem(options, context));
     }
-    for problem in known_in_advance(stack, &changes).into_iter().chain(orphans(client, stack)?) {
+    for problem in known_in_advance(stack, &changes, backend.drain_timeout()).into_iter().chain(orphans(client, stack)?)
+    {
         context.events.warning(problem);
     }
     Ok(())
@@ -87,16 +90,20 @@ pub(super) fn orphans(client: &Client<'_>, stack: &Stack) -> anyhow::Result<Opti
 
 /// Returns the warnings that the operator should read before the deploy: outages, migrations in start-up commands, and
 /// workers with too little time to finish.
-pub(super) fn known_in_advance(stack: &Stack, changes: &[Change]) -> Vec<Problem> {
+pub(super) fn known_in_advance(stack: &Stack, changes: &[Change], drain_timeout: Option<Duration>) -> Vec<Problem> {
     let mut problems = outages(stack, changes);
     for Change { service, .. } in changes {
         if stack.declared(service).start_command().any(migrates) {
             problems.push(migrations::hidden(&service.name));
         }
-        if service.role == Role::Worker && stack.declared(service).stop_grace_period.is_none() {
+        let has_time = drain_timeout.is_some() || stack.declared(service).stop_grace_period.is_some();
+        if service.role == Role::Worker && !has_time {
             let message =
                 format!("`{}` has 10 s to finish its tasks when it is replaced: longer ones are cut", service.name);
-            problems.push(Problem::new(message).hint("set `stop_grace_period` in the Compose file"));
+            problems.push(
+                Problem::new(message)
+                    .hint("set `stop_grace_period` in the Compose file, or `drain-timeout`: see README.md"),
+            );
         }
     }
     problems

@@ -11,7 +11,7 @@ use checks::group::core::disk_at;
 use checks::{Limits, Outcome, Status, plan, run};
 use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 use docker::Container;
-use docker::compose::{Config, Port, is_at_least};
+use docker::compose::{Port, is_at_least};
 use subprocess::Deadline;
 
 use super::client::{Client, QUICK};
@@ -19,6 +19,7 @@ use super::stack::{Role, Stack};
 use super::{Compose, Options, foreign};
 use crate::backend::Backend;
 use crate::context::Context;
+use crate::drain::CutWork;
 use crate::failure::{Exit, Failure, Problem};
 use crate::record::{Records, Target};
 
@@ -52,8 +53,6 @@ fn examine<'a>(
     problems.extend(method.rejected.iter().map(|rejected| {
         Problem::new(rejected.to_string()).hint("cargo xtask install --method docker, or correct the line by hand")
     }));
-    let file = context.project.compose_file();
-    let file = file.map(|file| context.project.relative(&file).display().to_string()).unwrap_or_default();
     let (secrets, environment) = (target_of_checks.secrets.clone(), target_of_checks.environment.value);
     let is_here = docker::host(&Deadline::within(TIMEOUT)).is_none();
     let outcomes = outcomes(target_of_checks, context);
@@ -68,11 +67,10 @@ fn examine<'a>(
     // The mode of the file makes no deploy fail, and is worth a warning.
     let failed = outcomes.iter().filter(|it| it.status == Status::Err).filter(is_first_report);
     let (warnings, errors): (Vec<_>, Vec<_>) = failed.partition(|it| it.name == "env.mode");
-    problems.extend(errors.into_iter().map(|outcome| problem(outcome, &file)));
-    let warnings = warnings.into_iter().map(|outcome| problem(outcome, &file)).collect();
+    let mut client = Client::of(context, secrets);
+    problems.extend(errors.into_iter().map(|outcome| problem(outcome, &client.file)));
+    let warnings = warnings.into_iter().map(|outcome| problem(outcome, &client.file)).collect();
 
-    let stop = context.interrupt.flag();
-    let mut client = Client { project: context.project, file: file.clone(), secrets, stop };
     let is_ok = |name: &str| outcomes.iter().any(|it| it.name == name && it.status == Status::Ok);
     if !is_ok("docker.compose") {
         return Ok((None, warnings));
@@ -89,7 +87,7 @@ fn examine<'a>(
             .hint("update the Compose plugin of Docker"),
         );
     }
-    let config = config(&client)?;
+    let config = client.config()?;
     client.secrets = client.secrets.clone().and(config.secrets());
     let stack = match Stack::of(config) {
         Ok(stack) if is_ok("docker.daemon") => stack,
@@ -120,9 +118,9 @@ fn examine<'a>(
         problems.extend(disk(&client)?);
     }
     let target = Target { command: Compose::COMMAND.to_owned(), engine: engine_id, project: stack.name().to_owned() };
-    let records = Records::of(context.project, target);
-    let overlay = OnceCell::new();
-    Ok((Some(Compose { options, context, client, stack, records, foreign, method, versions, overlay }), warnings))
+    let records = Records::at_target(client.volumes(stack.name()), context.project, target);
+    let (overlay, cut) = (OnceCell::new(), CutWork::default());
+    Ok((Some(Compose { options, context, client, stack, records, foreign, method, versions, overlay, cut }), warnings))
 }
 
 /// Surveys the project as the deploy makes it: with `DEPLOY_METHOD=docker`. Returns the present value as well.
@@ -147,15 +145,6 @@ fn problem(outcome: &Outcome, file: &str) -> Problem {
         "docker.compose" if !file.is_empty() => Problem::of_check(outcome, &format!("docker compose -f {file} config")),
         _ => Problem::of_check(outcome, "cargo xtask health"),
     }
-}
-
-fn config(client: &Client<'_>) -> anyhow::Result<Config> {
-    let text = client.compose(&[], ["config", "--format", "json"], QUICK)?;
-    serde_json::from_str(&text).map_err(|error| {
-        // The position of the error, without the text around it: that can hold secrets.
-        let message = format!("`docker compose config` is not understood: line {}", error.line());
-        Failure::new(Exit::NotMet, Problem::new(message)).into()
-    })
 }
 
 /// Whether there is room for images, where the engine keeps them. Behind a virtual machine that folder is not here.

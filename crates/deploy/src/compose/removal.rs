@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use docker::Container;
+use project::text::counted;
 
 use super::client::QUICK;
-use super::rollout::Rollout;
+use super::rollout::{Rollout, longer_time};
 use super::stack::{Role, Service};
 use crate::backend::Cause;
 use crate::failure::{Exit, Failure, Problem};
@@ -20,19 +21,6 @@ enum Urgency {
     FailedDeploy,
     /// It is removed, and its volumes stay: it may have served since an earlier deploy was killed.
     Recovery,
-}
-
-/// The exit code of a program that was killed with KILL.
-const KILLED: i64 = 137;
-
-/// Returns the warning about a container that has not ended in its time.
-fn cut(container: &Container) -> Option<Problem> {
-    let message = format!(
-        "{container} has not ended within {} s and was killed: requests or tasks that it had begun were cut",
-        container.stop_timeout
-    );
-    let hint = format!("set a longer `stop_grace_period` for `{}` in the Compose file", container.service);
-    (container.exit_code == KILLED).then(|| Problem::new(message).hint(hint))
 }
 
 /// Who has made the containers that there are now.
@@ -73,24 +61,28 @@ impl<'a> Rollout<'a> {
             Some(service) => self.proxy(service)?,
             None => None,
         };
+        // A release that has failed is given the time of its own container: it has little to finish.
+        let time = match urgency {
+            Urgency::Patient | Urgency::Recovery => self.drain_time(container),
+            Urgency::FailedDeploy => Duration::from_secs(container.stop_timeout),
+        };
         if let Some(proxy) = proxy
             && container.runs()
             && container.addresses.contains_key(&proxy.rotation.network)
         {
-            match proxy.drain(container, Duration::from_secs(container.stop_timeout)) {
+            match proxy.drain(container, time) {
                 Ok(0) => {}
-                Ok(left) => self.events.note(format!("{container} is stopped with {left} requests on it")),
+                Ok(left) => {
+                    let (left, seconds) = (counted(left, "request"), time.as_secs());
+                    let message = format!("{container} is stopped with {left} unfinished after {seconds} s");
+                    self.cut.add(message, longer_time(&container.service), &self.events);
+                }
                 Err(error) if urgency == Urgency::Patient => return Err(error),
                 Err(error) => self.events.note(self.client.secrets.redact(&error.to_string())),
             }
         }
         if container.is_up() {
-            self.stop(container)?;
-            for ended in self.client.inspect([container.id.as_str()])? {
-                if let Some(problem) = cut(&ended) {
-                    self.events.warning(problem);
-                }
-            }
+            self.stop(container, time)?;
         }
         // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
         // may have, keeps its volumes.
@@ -166,9 +158,10 @@ impl<'a> Rollout<'a> {
         let is_rolling = service.is_some_and(|service| service.role.is_rolling());
         if !is_rolling && !new.is_empty() {
             // There can be only one: of a port, or of a volume.
-            new.iter().filter(|it| it.is_up()).try_for_each(|container| self.stop(container))?;
+            let stop = |container: &Container| self.stop(container, Duration::from_secs(container.stop_timeout));
+            new.iter().filter(|it| it.is_up()).try_for_each(stop)?;
             if cause == Cause::Recovery {
-                old.iter().filter(|it| it.is_up()).try_for_each(|container| self.stop(container))?;
+                old.iter().filter(|it| it.is_up()).try_for_each(stop)?;
             }
         }
         for container in &self.client.inspect(old.iter().map(|it| it.id.as_str()))? {
@@ -252,14 +245,6 @@ mod tests {
             (found.0, ids(&found.1), ids(&found.2)),
             (origin, old.iter().map(ToString::to_string).collect(), new.iter().map(ToString::to_string).collect())
         );
-    }
-
-    #[test]
-    fn a_container_that_was_killed_is_reported() {
-        let ended = |exit_code| Container { exit_code, stop_timeout: 10, ..fixture::container() };
-        assert!(cut(&ended(0)).is_none() && cut(&ended(143)).is_none());
-        let problem = cut(&ended(137)).expect("killed");
-        assert!(problem.message.contains("has not ended within 10 s and was killed"), "{problem:?}");
     }
 
     #[test]

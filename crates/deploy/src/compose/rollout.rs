@@ -11,6 +11,7 @@ use super::images::tagged;
 use super::proxy::Proxy;
 use super::readiness::Readiness;
 use super::stack::{Role, Service, Stack};
+use crate::drain::CutWork;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
@@ -27,6 +28,9 @@ pub(super) struct Rollout<'a> {
     pub(super) events: Events<'a>,
     pub(super) timeout: Duration,
     pub(super) stability: Duration,
+    /// The setting `drain-timeout`.
+    pub(super) drain_timeout: Option<Duration>,
+    pub(super) cut: &'a CutWork,
 }
 
 /// New containers with their services.
@@ -110,7 +114,7 @@ impl<'a> Rollout<'a> {
         self.stage(&format!("{}: {title}", service.name), || {
             let created = self.create(change)?;
             for old in change.old.iter().filter(|old| old.is_up()) {
-                self.stop(old)?;
+                self.stop(old, self.drain_time(old))?;
             }
             for container in &created {
                 self.start(container)?;
@@ -142,11 +146,22 @@ impl<'a> Rollout<'a> {
         containers.into_iter().map(|it| Ok((service, readiness.wait_until_healthy(service, &it.id)?))).collect()
     }
 
-    /// Stops a container and waits until it has stopped. An interrupted wait would leave a container that seems to run
-    /// and stops a moment later.
-    pub(super) fn stop(&self, container: &Container) -> anyhow::Result<()> {
-        let allowed = Duration::from_secs(container.stop_timeout) + STOP;
-        self.client.uninterrupted().docker(["stop", &container.id], allowed)?;
+    /// Returns the time that a container of the previous release has to finish its requests or tasks.
+    pub(super) fn drain_time(&self, container: &Container) -> Duration {
+        self.drain_timeout.unwrap_or(Duration::from_secs(container.stop_timeout))
+    }
+
+    /// Stops a container and waits until it has stopped, or is killed after `time`. An interrupted wait would leave a
+    /// container that seems to run and stops a moment later.
+    pub(super) fn stop(&self, container: &Container, time: Duration) -> anyhow::Result<()> {
+        let client = self.client.uninterrupted();
+        let seconds = time.as_secs().to_string();
+        client.docker(["stop", "-t", &seconds, &container.id], time + STOP)?;
+        for stopped in client.inspect([container.id.as_str()])? {
+            if let Some((message, hint)) = cut_by_kill(&stopped, time) {
+                self.cut.add(message, hint, &self.events);
+            }
+        }
         self.interrupt.check("docker stop")
     }
 
@@ -183,6 +198,23 @@ impl<'a> Rollout<'a> {
     pub(super) fn stage<T>(&self, title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
         self.events.step(title, work)
     }
+}
+
+/// The exit code of a program that was killed with KILL.
+const KILLED: i64 = 137;
+
+/// Returns the message about a container that has not ended in its time, and its hint.
+fn cut_by_kill(container: &Container, time: Duration) -> Option<(String, String)> {
+    let seconds = time.as_secs();
+    let message = format!(
+        "{container} has not ended within {seconds} s and was killed: requests or tasks that it had begun were cut"
+    );
+    (container.exit_code == KILLED).then(|| (message, longer_time(&container.service)))
+}
+
+/// Returns the hint for a service that has too little time to finish its requests or tasks.
+pub(super) fn longer_time(service: &str) -> String {
+    format!("set a longer `stop_grace_period` for `{service}` in the Compose file, or `drain-timeout`: see README.md")
 }
 
 /// Checks that new containers have the image of the release: another process can give its name to another image between
@@ -224,6 +256,14 @@ mod tests {
     use super::*;
     use crate::compose::changes::Cause;
     use crate::compose::fixture::container;
+
+    #[test]
+    fn a_container_that_was_killed_is_reported() {
+        let cut = |exit_code| cut_by_kill(&Container { exit_code, ..container() }, Duration::from_secs(10));
+        assert!(cut(0).is_none() && cut(143).is_none());
+        let (message, _) = cut(137).expect("killed");
+        assert!(message.contains("has not ended within 10 s and was killed"), "{message}");
+    }
 
     #[test]
     fn a_container_of_another_image_is_refused() {

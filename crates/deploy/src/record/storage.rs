@@ -1,4 +1,4 @@
-//! The places where release records are kept: a folder of the checkout, or one of the target.
+//! The places where release records are kept: a folder of the checkout, or a place at the target.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,28 +6,40 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// A place for records.
-pub(crate) trait Storage {
-    /// Returns the folder as messages show it.
-    fn shown(&self) -> String;
+/// A record as it was read.
+pub(crate) struct Stored {
+    /// Its place, as a message shows it.
+    pub(crate) place: String,
+    pub(crate) json: String,
+}
 
-    /// Returns the file names and the contents of all records.
+/// A place for records. Each has an id, and JSON as its content.
+pub(crate) trait Storage {
+    /// Returns the command that lists the records.
+    fn list_command(&self) -> String;
+
+    /// Returns the advice for a record that cannot be parsed: a clause.
+    fn repair_hint(&self) -> &'static str {
+        "correct it, or move it away if no deploy was interrupted"
+    }
+
+    /// Returns all records.
     ///
     /// # Errors
     /// If one of them cannot be read.
-    fn read(&self) -> anyhow::Result<Vec<(String, String)>>;
+    fn read(&self) -> anyhow::Result<Vec<Stored>>;
 
     /// Writes a record as a whole or not at all, and flushes it to the disk.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn write(&self, name: &str, content: &[u8]) -> anyhow::Result<()>;
+    fn write(&self, id: &str, json: &str) -> anyhow::Result<()>;
 
     /// Removes a record.
     ///
     /// # Errors
     /// If it cannot be removed.
-    fn remove(&self, name: &str) -> anyhow::Result<()>;
+    fn remove(&self, id: &str) -> anyhow::Result<()>;
 }
 
 /// A folder that belongs to the user who deploys.
@@ -37,16 +49,17 @@ pub(crate) struct OwnFolder {
 }
 
 impl Storage for OwnFolder {
-    fn shown(&self) -> String {
-        self.shown.clone()
+    fn list_command(&self) -> String {
+        format!("ls {}", self.shown)
     }
 
-    fn read(&self) -> anyhow::Result<Vec<(String, String)>> {
+    fn read(&self) -> anyhow::Result<Vec<Stored>> {
         read_folder(&self.dir, &self.shown)
     }
 
-    fn write(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
-        let path = self.dir.join(name);
+    fn write(&self, id: &str, json: &str) -> anyhow::Result<()> {
+        let name = file_name(id);
+        let path = self.dir.join(&name);
         let write = || {
             if !self.dir.is_dir() {
                 fs::create_dir_all(&self.dir)?;
@@ -55,7 +68,7 @@ impl Storage for OwnFolder {
             }
             let partial = path.with_extension("partial");
             let mut file = File::create(&partial)?;
-            file.write_all(content)?;
+            file.write_all(json.as_bytes())?;
             file.sync_all()?;
             fs::rename(&partial, &path)?;
             flush(&self.dir)
@@ -63,10 +76,16 @@ impl Storage for OwnFolder {
         write().with_context(|| format!("cannot write the release record `{}/{name}`", self.shown))
     }
 
-    fn remove(&self, name: &str) -> anyhow::Result<()> {
-        fs::remove_file(self.dir.join(name))
+    fn remove(&self, id: &str) -> anyhow::Result<()> {
+        let name = file_name(id);
+        fs::remove_file(self.dir.join(&name))
             .with_context(|| format!("cannot remove the old record `{}/{name}`", self.shown))
     }
+}
+
+/// Returns the name of the file with a record.
+pub(crate) fn file_name(id: &str) -> String {
+    format!("{id}.json")
 }
 
 fn flush(dir: &Path) -> io::Result<()> {
@@ -74,7 +93,7 @@ fn flush(dir: &Path) -> io::Result<()> {
 }
 
 /// Reads the records of a folder; there are none if it does not exist.
-pub(crate) fn read_folder(dir: &Path, shown: &str) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) fn read_folder(dir: &Path, shown: &str) -> anyhow::Result<Vec<Stored>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -84,9 +103,9 @@ pub(crate) fn read_folder(dir: &Path, shown: &str) -> anyhow::Result<Vec<(String
     for entry in entries {
         let path = entry.with_context(|| format!("cannot read `{shown}`"))?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{shown}/{name}`"))?;
-            records.push((name, text));
+            let place = format!("`{shown}/{}`", path.file_name().unwrap_or_default().to_string_lossy());
+            let json = fs::read_to_string(&path).with_context(|| format!("cannot read {place}"))?;
+            records.push(Stored { place, json });
         }
     }
     Ok(records)

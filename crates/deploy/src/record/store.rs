@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use project::Project;
 
-use super::storage::{OwnFolder, Storage};
+use super::storage::{OwnFolder, Storage, Stored};
 use super::{Record, SCHEMA, Status, Target, id_of};
 use crate::failure::{Exit, Failure, Problem};
 
@@ -12,39 +12,40 @@ use crate::failure::{Exit, Failure, Problem};
 const KEPT: usize = 5;
 
 /// The records of one target.
-pub struct Records {
-    storage: Box<dyn Storage>,
+pub struct Records<'a> {
+    storage: Box<dyn Storage + 'a>,
     /// Where earlier versions have kept them.
-    earlier: Option<Box<dyn Storage>>,
+    earlier: Option<OwnFolder>,
     target: Target,
 }
 
-impl Records {
-    /// Those in the checkout, in `.xtask/releases`.
+impl<'a> Records<'a> {
+    /// Those in the checkout, in `.xtask/releases`: only earlier versions have kept them there.
+    #[cfg(test)]
     pub fn of(project: &Project, target: Target) -> Self {
         Records { storage: Box::new(in_checkout(project)), earlier: None, target }
     }
 
     /// Those at the target; records of earlier versions are in the checkout.
-    pub(crate) fn at_target(storage: impl Storage + 'static, project: &Project, target: Target) -> Self {
-        Records { storage: Box::new(storage), earlier: Some(Box::new(in_checkout(project))), target }
+    pub(crate) fn at_target(storage: impl Storage + 'a, project: &Project, target: Target) -> Self {
+        Records { storage: Box::new(storage), earlier: Some(in_checkout(project)), target }
     }
 
-    /// Returns the folder as messages show it.
-    pub fn shown(&self) -> String {
-        self.storage.shown()
+    /// Returns the command that lists the records.
+    pub fn list_command(&self) -> String {
+        self.storage.list_command()
     }
 
     /// Moves records of earlier versions to the target, for all checkouts that deploy to it.
     pub fn import(&self) -> anyhow::Result<()> {
         let Some(earlier) = &self.earlier else { return Ok(()) };
         let known = self.parse(self.storage.as_ref())?;
-        for record in self.parse(earlier.as_ref())? {
+        for record in self.parse(earlier)? {
             if !known.iter().any(|other| other.id == record.id) {
                 self.write(&record)?;
             }
             // One that stays is not imported again.
-            let _ = earlier.remove(&name(&record));
+            let _ = earlier.remove(&record.id);
         }
         Ok(())
     }
@@ -71,8 +72,8 @@ impl Records {
     /// All of them, the oldest first.
     pub fn all(&self) -> anyhow::Result<Vec<Record>> {
         let mut records = self.parse(self.storage.as_ref())?;
-        if let Some(storage) = &self.earlier {
-            let earlier = self.parse(storage.as_ref())?;
+        if let Some(earlier) = &self.earlier {
+            let earlier = self.parse(earlier)?;
             let is_known = |record: &Record| records.iter().any(|other| other.id == record.id);
             let new: Vec<Record> = earlier.into_iter().filter(|record| !is_known(record)).collect();
             records.extend(new);
@@ -83,18 +84,16 @@ impl Records {
 
     fn parse(&self, storage: &dyn Storage) -> anyhow::Result<Vec<Record>> {
         let mut records = Vec::new();
-        for (name, text) in storage.read()? {
-            let name = format!("{}/{name}", storage.shown());
+        for Stored { place, json } in storage.read()? {
             let not_ours = |message: String| {
-                let hint =
-                    "correct it, or move it away if no deploy was interrupted: it records the state to go back to";
+                let hint = format!("{}: it records the state to go back to", storage.repair_hint());
                 Failure::new(Exit::NotMet, Problem::new(message).hint(hint))
             };
-            let record: Record = serde_json::from_str(&text)
-                .map_err(|error| not_ours(format!("`{name}` line {} is no release record", error.line())))?;
+            let record: Record = serde_json::from_str(&json)
+                .map_err(|error| not_ours(format!("{place} line {} is no release record", error.line())))?;
             if record.schema != SCHEMA {
                 let message = format!(
-                    "`{name}` has the schema {}, and {SCHEMA} is the one that this version can read",
+                    "{place} has the schema {}, and {SCHEMA} is the one that this version can read",
                     record.schema
                 );
                 return Err(not_ours(message).into());
@@ -108,14 +107,14 @@ impl Records {
 
     /// Writes a record as a whole or not at all.
     pub fn write(&self, record: &Record) -> anyhow::Result<()> {
-        self.storage.write(&name(record), &serde_json::to_vec_pretty(record)?)
+        self.storage.write(&record.id, &serde_json::to_string_pretty(record)?)
     }
 
     /// Removes the records that are too old; gives those that are left.
     pub fn prune(&self) -> anyhow::Result<Vec<Record>> {
         let records = self.all()?;
         let (left, dropped) = kept(&records);
-        dropped.iter().try_for_each(|record| self.storage.remove(&name(record)))?;
+        dropped.iter().try_for_each(|record| self.storage.remove(&record.id))?;
         Ok(left)
     }
 
@@ -138,11 +137,6 @@ fn in_checkout(project: &Project) -> OwnFolder {
     OwnFolder { shown: project.relative(&dir).display().to_string(), dir }
 }
 
-/// Returns the file name of a record.
-fn name(record: &Record) -> String {
-    format!("{}.json", record.id)
-}
-
 /// Returns the records that are kept, and those that are pruned. The newest are kept, the one that serves, the one that
 /// a rollback goes back to, and those after it.
 fn kept(records: &[Record]) -> (Vec<Record>, Vec<Record>) {
@@ -160,11 +154,11 @@ pub(crate) fn serving(records: &[Record]) -> Option<&Record> {
 }
 
 /// Returns the error of a rollback without a release to go back to; `contents` names the things that releases are made
-/// of, and `folder` the folder of the records.
-pub(crate) fn no_previous_release(records: &[Record], contents: &str, folder: &str) -> Failure {
+/// of, and `list_command` lists the records.
+pub(crate) fn no_previous_release(records: &[Record], contents: &str, list_command: String) -> Failure {
     let serving = serving(records).map(|record| format!(": release {} serves", record.original())).unwrap_or_default();
     let message = format!("there is no earlier release with other {contents} to go back to{serving}");
-    Failure::new(Exit::NotMet, Problem::new(message).hint(format!("ls {folder}")))
+    Failure::new(Exit::NotMet, Problem::new(message).hint(list_command))
 }
 
 /// The release to roll back to: the last good one before the one that serves, made of something else.

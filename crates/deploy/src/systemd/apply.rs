@@ -10,7 +10,7 @@ use super::root::Step;
 use super::steps::ReleasePlan;
 use super::{Systemd, build, rollback};
 use crate::backend::Backend;
-use crate::failure::{Exit, Problem};
+use crate::failure::Exit;
 use crate::interrupt::Interrupt;
 use crate::migrations::Migrations;
 use crate::record::Record;
@@ -185,12 +185,14 @@ impl Systemd<'_> {
             ended.is_ok_and(|ended| journal::has_timed_out(&journal::parse(&ended)))
         };
         for (service, _) in plan.read_ends().iter().filter(|(_, step)| has_timed_out(step)) {
+            let time = plan.stop_times.get(*service).map(|time| format!(" within {} s", time.as_secs()));
             let message = format!(
-                "the previous process of `{service}` did not end in time and was killed: requests or tasks that it had \
-                 begun were cut"
+                "the previous process of `{service}` did not end{} and was killed: requests or tasks that it had begun \
+                 were cut",
+                time.unwrap_or_default()
             );
-            let hint = format!("set a longer `TimeoutStopSec` in `{service}`");
-            self.context.events.warning(Problem::new(message).hint(hint));
+            let hint = format!("set a longer `TimeoutStopSec` in `{service}`, or `drain-timeout`: see README.md");
+            self.cut.add(message, hint, &self.context.events);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The folder of a release: the tracked files, and a virtual environment of its own. Built by the user who deploys,
 //! never as root.
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 use crate::migrations;
+use crate::source::Source;
 
 /// The time that a program of the build has.
 const BUILD: Duration = Duration::from_secs(60 * 60);
@@ -74,7 +78,38 @@ pub(super) fn fill(
         // systemd sets it for the units; the user who deploys has no access to that folder.
         .envs([("STATE_DIRECTORY", format!("/var/lib/{}", layout.name))]);
     run(&collect, "static files", events, secrets, interrupt)?;
-    data::write_manifest(folder)
+    data::write_manifest(folder)?;
+    let private = private_files(source, &layout.service_dir.join("manage.py"), folder);
+    make_readable(folder, &private).with_context(|| format!("cannot change the modes in `{}`", folder.display()))
+}
+
+/// Returns the files of a release that other users cannot read in the checkout, although they can read `reference`: not
+/// for the umask of the user who deploys, but on purpose.
+fn private_files(source: &Source, reference: &Path, release: &Path) -> HashSet<PathBuf> {
+    let mode = |file: &Path| source.root().join(file).symlink_metadata().map_or(0, |file| file.permissions().mode());
+    let is_readable = |file: &Path| mode(file) & 0o004 != 0;
+    if !is_readable(reference) {
+        return HashSet::new();
+    }
+    source.files().filter(|file| !is_readable(file)).map(|file| release.join(file)).collect()
+}
+
+/// Lets every user read what is in a folder, except for some files.
+fn make_readable(folder: &Path, private: &HashSet<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let metadata = path.symlink_metadata()?;
+        if metadata.is_symlink() || private.contains(&path) {
+            continue;
+        }
+        let mode = metadata.permissions().mode();
+        let execute = if mode & 0o100 == 0 { 0 } else { 0o055 };
+        fs::set_permissions(&path, Permissions::from_mode(mode & !0o022 | 0o044 | execute))?;
+        if metadata.is_dir() {
+            make_readable(&path, private)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs a program of the build as a step, and shows its output if it fails.
@@ -94,4 +129,28 @@ fn run(
         }
         Err(Failure::new(Exit::Failed, Problem::new(format!("`{title}` failed: {}", finished.status()))).into())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_readable_except_for_private_files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::create_dir(dir.path().join("sub")).expect("a folder");
+        let modes = [("sub", 0o700), ("sub/run", 0o700), ("plain", 0o600), ("shared", 0o664), ("key.pem", 0o600)];
+        for (name, mode) in modes {
+            let path = dir.path().join(name);
+            if name != "sub" {
+                fs::write(&path, "").expect("written");
+            }
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("ours");
+        }
+        make_readable(dir.path(), &HashSet::from([dir.path().join("key.pem")])).expect("changed");
+        let mode = |name: &str| dir.path().join(name).metadata().expect("there").permissions().mode() & 0o777;
+        let found = modes.map(|(name, _)| (name, mode(name)));
+        let expected = [("sub", 0o755), ("sub/run", 0o755), ("plain", 0o644), ("shared", 0o644), ("key.pem", 0o600)];
+        assert_eq!(found, expected);
+    }
 }

@@ -9,6 +9,7 @@ use super::root::Root;
 use super::steps::ReleasePlan;
 use super::target::lock_steps;
 use super::{Systemd, planning, verify};
+use crate::drain;
 use crate::event::{Event, Events};
 use crate::failure::Problem;
 use crate::migrations;
@@ -17,7 +18,7 @@ use ::systemd::UnitFile;
 
 /// Emits the plan.
 pub(super) fn emit(backend: &Systemd<'_>) -> anyhow::Result<()> {
-    let Systemd { options, context, preflight } = backend;
+    let Systemd { options, context, preflight, .. } = backend;
     let (events, layout) = (&context.events, &preflight.layout);
     let records = preflight.records.all()?;
     let target = backend.rollback_target(&records)?;
@@ -87,6 +88,9 @@ pub(super) fn warn(plan: &ReleasePlan, preflight: &Preflight, events: &Events<'_
     }
     for name in &plan.env.left_out {
         warning(format!("`.env`: systemd takes no variable of the name `{name}`: left out"));
+    }
+    if let Some(note) = drain::announcement(plan.stop_times.iter().map(|(unit, time)| (unit.as_str(), *time))) {
+        events.note(note);
     }
     let main = layout.main_unit();
     if !plan.has_socket() && plan.snapshot.invocations.contains_key(&main) {

@@ -46,8 +46,9 @@ pub(super) fn plan_release(
     let drop_ins = drop_ins(&preflight.shown)?;
     let is_new = to.is_none();
     let id = record.id.clone();
-    let main = preflight.shown.iter().find(|unit| unit.name == layout.main_unit());
-    let stop_time = main.map(|main| manager::stop_time(main.get("TimeoutStopUSec"))).unwrap_or_default();
+    let drain_timeout = context.project.settings.drain_timeout;
+    let stop_times = stop_times(&services, &preflight.shown, drain_timeout);
+    let stop_time = stop_times.get(&layout.main_unit()).copied().unwrap_or_default();
     Ok(ReleasePlan {
         layout: layout.clone(),
         id,
@@ -63,7 +64,16 @@ pub(super) fn plan_release(
         pruned: Vec::new(),
         canary_limit,
         handover_limit: canary_limit + stop_time,
+        drain_timeout,
+        stop_times,
     })
+}
+
+/// Returns the time that each service which is restarted has to stop, if it is up.
+fn stop_times(services: &[String], shown: &[Unit], drain_timeout: Option<Duration>) -> BTreeMap<String, Duration> {
+    let is_restarted = |unit: &&Unit| unit.is_active() && services.contains(&unit.name);
+    let time = |unit: &Unit| drain_timeout.unwrap_or_else(|| manager::stop_time(unit.get("TimeoutStopUSec")));
+    shown.iter().filter(is_restarted).map(|unit| (unit.name.clone(), time(unit))).collect()
 }
 
 /// The units of these names as they are installed.
@@ -226,7 +236,7 @@ fn is_older_than(unit: &Unit, file: &Path) -> bool {
 }
 
 /// The folders that go with the records that are going to go: those that a deploy has made, and that hold nothing else.
-pub(super) fn pruned(records: &Records, record: &Record, root: &Root) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn pruned(records: &Records<'_>, record: &Record, root: &Root) -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = candidates(records, record)?;
     let mut removable = Vec::new();
     for folder in folders.drain(..) {
@@ -239,7 +249,7 @@ pub(super) fn pruned(records: &Records, record: &Record, root: &Root) -> anyhow:
 
 /// The folders of releases whose records are too old, and that nothing refers to any more. One that was adopted is never
 /// among them: it is the operator's.
-pub(super) fn candidates(records: &Records, record: &Record) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn candidates(records: &Records<'_>, record: &Record) -> anyhow::Result<Vec<PathBuf>> {
     let (left, pruned) = records.kept_with(record)?;
     let is_used = |folder: &PathBuf| left.iter().any(|record| record.folder.as_ref() == Some(folder));
     let folders = pruned.into_iter().filter(|record| !record.is_adopted()).filter_map(|record| record.folder);

@@ -100,6 +100,8 @@ impl Machine {
             pruned: Vec::new(),
             canary_limit: std::time::Duration::ZERO,
             handover_limit: std::time::Duration::ZERO,
+            drain_timeout: None,
+            stop_times: BTreeMap::new(),
         }
     }
 
@@ -129,13 +131,8 @@ impl Machine {
     }
 
     fn write_record(&self, disk: &mut Disk, record: &Record) {
-        let content = serde_json::to_vec(record).expect("JSON");
-        disk.run_all(&write_record(
-            &self.layout,
-            "2.json",
-            &content,
-            record.result == Status::UnderWay && self.is_first,
-        ));
+        let content = serde_json::to_string(record).expect("JSON");
+        disk.run_all(&write_record(&self.layout, "2", &content, record.result == Status::UnderWay && self.is_first));
     }
 
     /// Puts the files that a power cut has left in their places, and returns the record, if there is one.

@@ -46,7 +46,7 @@ pub(super) struct Preflight {
     pub(super) tools: Tools,
     /// The files to deploy; unused by `--rollback`.
     pub(super) source: Source,
-    pub(super) records: Records,
+    pub(super) records: Records<'static>,
     /// The unit files of the checkout.
     pub(super) units: Vec<UnitFile>,
     /// The present state of these units, and of Redis.

@@ -12,6 +12,7 @@ use super::layout::Layout;
 use super::manager::Manager;
 use super::root::{Root, Step};
 use super::steps::link;
+use super::temporary_units::{left_drop_ins, remove_drop_ins};
 use crate::failure::Problem;
 use crate::record::{Record, UnitSnapshot};
 use ::systemd::Unit;
@@ -221,11 +222,12 @@ pub(super) fn clean_up_earlier<'r>(
 
 /// Stops and removes the canaries that are still there.
 fn stop_left_temporary_units(layout: &Layout, manager: &Manager<'_>) -> anyhow::Result<()> {
+    let root = manager.root;
+    root.run_all(&remove_drop_ins(&left_drop_ins(layout)))?;
     let left = left_temporary_units(layout);
     if left.is_empty() {
         return Ok(());
     }
-    let root = manager.root;
     // Units that were never started cannot be stopped, which is no failure.
     root.attempt(&Step::new("systemctl stop --no-block", &left))?;
     if !manager.have_ended(&left, DRAIN)? {

@@ -10,6 +10,7 @@ use super::files::{self, LiveFile, flush, replace};
 use super::layout::{Layout, canary_of};
 use super::root::Step;
 use super::target::write_record;
+use super::temporary_units::remove_drop_ins;
 use crate::record::{FileHashes, UnitSnapshot};
 use ::systemd::{UnitFile, journal};
 
@@ -39,6 +40,10 @@ pub struct ReleasePlan {
     pub(super) canary_limit: Duration,
     /// The same for the handover, which waits for the previous process to stop.
     pub(super) handover_limit: Duration,
+    /// The setting `drain-timeout`.
+    pub(super) drain_timeout: Option<Duration>,
+    /// The time that the services which are restarted have to stop.
+    pub(super) stop_times: BTreeMap<String, Duration>,
 }
 
 impl ReleasePlan {
@@ -105,15 +110,16 @@ impl ReleasePlan {
         vec![Step::new(&format!("install -d -o {uid} -g {gid} -m 755"), [self.folder.display()])]
     }
 
-    /// Hands the folder of the release to root; every user can read it.
+    /// Hands the folder of the release to root. The service reads by its group; a file that other users cannot read stays
+    /// so.
     pub(super) fn own(&self) -> Vec<Step> {
         if !self.is_new {
             return Vec::new();
         }
         let folder = self.folder.display();
         vec![
-            Step::new("chown -R -h root:root", [&folder]),
-            Step::new("chmod -R u=rwX,go=rX", [&folder]),
+            Step::new(&format!("chown -R -h root:{}", self.group), [&folder]),
+            Step::new("chmod -R u=rwX,g=rX,o-w", [&folder]),
             // All of it is on the disk before a record or the link refers to it.
             Step::new("sync -f", [&folder]),
         ]
@@ -134,6 +140,10 @@ impl ReleasePlan {
         for (name, text) in self.temporary_units() {
             let path = self.layout.runtime_units.join(name);
             steps.push(Step::new("install -m 644 /dev/stdin", [path.display()]).stdin(text));
+        }
+        for path in self.drain_drop_ins() {
+            // With its folder.
+            steps.push(Step::new("install -D -m 644 /dev/stdin", [path.display()]).stdin(self.drain_drop_in()));
         }
         steps.push(Step::new("systemctl daemon-reload", [""; 0]));
         steps
@@ -313,6 +323,7 @@ impl ReleasePlan {
             steps.push(Step::new("systemctl stop", &names));
             steps.extend(remove_temporary_units(&self.layout, &names));
         }
+        steps.extend(remove_drop_ins(&self.drain_drop_ins()));
         let before = Some(self.layout.before(&self.id)).filter(|_| !self.back_up().is_empty());
         let gone: Vec<String> = before.iter().chain(&self.pruned).map(|folder| folder.display().to_string()).collect();
         if !gone.is_empty() {
@@ -324,7 +335,7 @@ impl ReleasePlan {
     /// Every step of a deploy that succeeds, in order.
     pub(super) fn all(&self) -> Vec<Step> {
         // Without the folder of the records there is none for the releases either.
-        let record = |is_new| write_record(&self.layout, &format!("{}.json", self.id), b"", is_new);
+        let record = |is_new| write_record(&self.layout, &self.id, "", is_new);
         let after_migrations = if self.start_migrations().is_empty() { Vec::new() } else { record(false) };
         [
             record(!self.layout.records().is_dir()),

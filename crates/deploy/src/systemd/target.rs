@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::root::{Root, Step};
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
-use crate::record::storage::{Storage, read_folder};
+use crate::record::storage::{Storage, Stored, file_name, read_folder};
 
 /// The exit status of `flock` if another process has the lock.
 const CONFLICT: i32 = 6;
@@ -33,35 +33,36 @@ impl TargetFolder {
 }
 
 impl Storage for TargetFolder {
-    fn shown(&self) -> String {
-        self.layout.records().display().to_string()
+    fn list_command(&self) -> String {
+        format!("ls {}", self.layout.records().display())
     }
 
-    fn read(&self) -> anyhow::Result<Vec<(String, String)>> {
-        read_folder(&self.layout.records(), &self.shown())
+    fn read(&self) -> anyhow::Result<Vec<Stored>> {
+        read_folder(&self.layout.records(), &self.layout.records().display().to_string())
     }
 
-    fn write(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+    fn write(&self, id: &str, json: &str) -> anyhow::Result<()> {
         let is_new = !self.layout.records().is_dir();
-        self.root()?.run_all(&write_record(&self.layout, name, content, is_new))
+        self.root()?.run_all(&write_record(&self.layout, id, json, is_new))
     }
 
-    fn remove(&self, name: &str) -> anyhow::Result<()> {
-        self.root()?.run(&Step::new("rm -f", [self.layout.records().join(name).display()])).map(drop)
+    fn remove(&self, id: &str) -> anyhow::Result<()> {
+        self.root()?.run(&Step::new("rm -f", [self.layout.records().join(file_name(id)).display()])).map(drop)
     }
 }
 
 /// Returns the steps that write a record; `is_new`: there is no folder for it yet.
-pub(super) fn write_record(layout: &Layout, name: &str, content: &[u8], is_new: bool) -> Vec<Step> {
+pub(super) fn write_record(layout: &Layout, id: &str, json: &str, is_new: bool) -> Vec<Step> {
     let (releases, dir) = (layout.releases(), layout.records());
-    let (path, partial) = (dir.join(name), dir.join(name).with_extension("partial"));
+    let path = dir.join(file_name(id));
+    let partial = path.with_extension("partial");
     let mut steps = Vec::new();
     if is_new {
         let folders = [&releases, &dir];
         steps.push(Step::new("install -d -o root -g root -m 755", folders.map(|folder| folder.display())));
         steps.push(flush(dir.ancestors().skip(1).take(2)));
     }
-    steps.push(Step::new("install -m 644 /dev/stdin", [partial.display()]).stdin(content));
+    steps.push(Step::new("install -m 644 /dev/stdin", [partial.display()]).stdin(json));
     steps.push(flush([partial.as_path()]));
     steps.push(replace(&partial, &path));
     steps.push(flush([dir.as_path()]));

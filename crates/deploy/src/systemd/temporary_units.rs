@@ -1,12 +1,18 @@
-//! The units that a deploy makes for itself: canaries, the migrations and the handover.
+//! The units that a deploy makes for itself: canaries, the migrations and the handover; and drop-ins with the setting
+//! `drain-timeout`.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::build;
 use super::canary::{Canary, MARKER};
-use super::layout::canary_of;
+use super::layout::{Layout, canary_of};
+use super::root::Step;
 use super::steps::ReleasePlan;
 use ::systemd::UnitFile;
+
+/// The name of a drop-in; drop-ins take effect in the order of their names.
+const DRAIN: &str = "zz-drain-timeout.conf";
 
 impl ReleasePlan {
     /// Returns the temporary units, with their contents.
@@ -58,6 +64,18 @@ impl ReleasePlan {
         canaries
     }
 
+    /// Returns the drop-ins that give the previous processes the time of the setting.
+    pub(super) fn drain_drop_ins(&self) -> Vec<PathBuf> {
+        let services = self.stop_times.keys().filter(|_| self.drain_timeout.is_some());
+        services.map(|service| self.layout.runtime_units.join(format!("{service}.d")).join(DRAIN)).collect()
+    }
+
+    /// Returns the content of these drop-ins.
+    pub(super) fn drain_drop_in(&self) -> String {
+        let seconds = self.drain_timeout.unwrap_or_default().as_secs();
+        format!("{MARKER}\n# For a deploy of {}\n[Service]\nTimeoutStopSec={seconds}\n", self.layout.name)
+    }
+
     fn canary_section(&self, unit: &UnitFile, command: Option<&str>) -> String {
         self.canary(&self.env_file()).section(unit, self.drop_ins_of(unit), command)
     }
@@ -65,4 +83,27 @@ impl ReleasePlan {
     fn canary<'a>(&'a self, env_file: &'a Path) -> Canary<'a> {
         Canary { layout: &self.layout, release: &self.folder, env_file, limit: self.canary_limit }
     }
+}
+
+/// Returns the drop-ins that an earlier deploy of the service has left.
+pub(super) fn left_drop_ins(layout: &Layout) -> Vec<PathBuf> {
+    let folders = fs::read_dir(&layout.runtime_units).into_iter().flatten().flatten();
+    let is_ours = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.starts_with(MARKER) && text.contains(&format!(" of {}\n", layout.name))
+    };
+    folders.map(|folder| folder.path().join(DRAIN)).filter(is_ours).collect()
+}
+
+/// Returns the steps that remove drop-ins, and their folders if nothing else is in them.
+pub(super) fn remove_drop_ins(paths: &[PathBuf]) -> Vec<Step> {
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let folders = paths.iter().filter_map(|path| path.parent());
+    vec![
+        Step::new("rm -f", paths.iter().map(|path| path.display())),
+        Step::new("rmdir --ignore-fail-on-non-empty", folders.map(Path::display)),
+        Step::new("systemctl daemon-reload", [""; 0]),
+    ]
 }

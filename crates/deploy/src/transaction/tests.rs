@@ -63,6 +63,20 @@ fn a_deploy_ends_with_the_new_release_and_a_clean_target() {
 }
 
 #[test]
+fn work_that_was_cut_is_recorded() {
+    let machine = Machine::new();
+    machine.deploy("v1", &[]);
+    assert_eq!(machine.deploy("v2", &[Fault::CutWork]).exit, Exit::Done);
+    let cut = |machine: &Machine| machine.records().into_iter().map(|record| record.cut.len()).collect::<Vec<_>>();
+    assert_eq!(cut(&machine), [0, 1]);
+    // The rollback of a failed release can cut work, too.
+    let verdict = machine.deploy("v3", &[Fault::CutWork, Fault::Fail(steps_of_a_deploy() - 3)]);
+    assert_eq!(verdict.exit, Exit::RolledBack);
+    assert_eq!(cut(&machine), [0, 1, 1]);
+    check(&machine, "v2", None);
+}
+
+#[test]
 fn a_rollback_goes_back_to_the_release_before() {
     let machine = Machine::new();
     machine.deploy("v1", &[]);

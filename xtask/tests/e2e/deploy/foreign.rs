@@ -5,7 +5,7 @@ use crate::deploy::stack::Stack;
 use crate::deploy::watch::{Deploy, Events};
 use crate::engine::IMAGE;
 
-const COMPOSE: &str = r#"
+pub(super) const COMPOSE: &str = r#"
 services:
   web:
     build: .
@@ -13,7 +13,7 @@ services:
     ports: ["${WEB_PORT}:8000"]
 "#;
 
-const SERVER: &str = r#"
+pub(super) const SERVER: &str = r#"
 import http.server
 import pathlib
 
@@ -52,6 +52,25 @@ pub(super) fn checkout(compose: &str, server: &str) -> Checkout {
     checkout
 }
 
+/// A container with too little time to finish is killed, which is reported and recorded; a setting gives it more.
+fn drained(stack: &Stack) {
+    let compose = stack.checkout.read("compose.yaml");
+    stack.checkout.write("compose.yaml", &format!("{compose}    stop_grace_period: 1s\n"));
+    stack.checkout.write("server.py", &format!("{SLOW_END}{SERVER}"));
+    stack.deployed("--stability 1s");
+    stack.checkout.write("answer", "release 5");
+    let output = stack.deployed("--stability 1s");
+    contains_all(&output, &["at most `web` 1 s", "has not ended within 1 s and was killed", "`drain-timeout`"]);
+    let is_cut = |record: &String| record.contains("\"cut\":[\"`") && record.contains("within 1 s and was killed");
+    assert_eq!(stack.records().iter().filter(|record| is_cut(record)).count(), 1, "{:#?}", stack.records());
+
+    stack.checkout.write("Cargo.toml", "[workspace.metadata.service]\ndrain-timeout = '1m'\n");
+    stack.checkout.write("answer", "release 6");
+    let output = stack.deployed("--stability 1s");
+    contains_all(&output, &["at most `web` 60 s"]);
+    assert!(!output.contains("was killed"), "{output}");
+}
+
 pub(crate) fn without_a_proxy() {
     let stack = foreign("foreign", COMPOSE, SERVER);
     let answer = || stack.site.get("/").1;
@@ -78,6 +97,7 @@ pub(crate) fn without_a_proxy() {
 
     stack.deployed("--yes --rollback --stability 2s");
     assert_eq!(answer(), "release 1");
+    drained(&stack);
 }
 
 /// Takes its time to exit, and depends on a service that must not be replaced.

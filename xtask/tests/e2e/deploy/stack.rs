@@ -200,12 +200,13 @@ impl Stack {
 
     /// The release records, as texts without a secret.
     pub(crate) fn records(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.checkout.root.join(".xtask/releases")) else { return Vec::new() };
-        let paths = entries.map(|entry| entry.expect("an entry").path());
-        let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "json")).collect();
-        paths.sort();
-        let texts = paths.iter().map(|path| fs::read_to_string(path).expect("readable"));
-        texts.inspect(|text| hides_secrets(text)).collect()
+        let filter = format!("label=xtask.release={}", self.name);
+        let format = "{{.Name}} {{.Label \"xtask.record\"}}";
+        let volumes = docker(&["volume", "ls", "--filter", &filter, "--format", format]);
+        hides_secrets(&volumes);
+        let mut volumes: Vec<&str> = volumes.lines().collect();
+        volumes.sort_unstable();
+        volumes.iter().filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect()
     }
 
     fn remove(&self) {
@@ -217,6 +218,13 @@ impl Stack {
         if !ids.is_empty() {
             let args = ["rm", "--force", "--volumes"].into_iter().chain(ids.iter().map(String::as_str));
             let _ = cmd("docker", args).stdout_null().stderr_null().unchecked().run();
+        }
+        for label in ["xtask.release", "xtask.lock"] {
+            let filter = format!("label={label}={}", self.name);
+            let volumes = cmd!("docker", "volume", "ls", "--quiet", "--filter", filter).unchecked().read();
+            for volume in volumes.unwrap_or_default().lines() {
+                let _ = cmd!("docker", "volume", "rm", volume).stdout_null().stderr_null().unchecked().run();
+            }
         }
         let images = self.images();
         if !images.is_empty() {

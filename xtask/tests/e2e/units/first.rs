@@ -11,6 +11,7 @@ pub(crate) fn from_nothing() {
     assert_eq!(server.machine.script("ls /opt"), "uv\n", "a dry run changes nothing");
     server.machine.script("journalctl --rotate && journalctl --vacuum-time=1s 2>/dev/null");
 
+    server.machine.script("chmod 600 /srv/app/ARCHITECTURE.md");
     let output = server.deployed("");
     contains_all(&output, &["is deployed", "answers on 127.0.0.1:8000", "19 applied, from "]);
     assert_eq!(server.serving(), "release 1");
@@ -71,6 +72,11 @@ fn owners(server: &Server) {
         ""
     );
     assert_eq!(ask("stat -c '%a %U:%G' /etc/server-monitoring/env"), "640 root:www-data\n");
+    // A tracked file that is private in the checkout is so in the release: the service alone can read it.
+    assert_eq!(
+        ask("cd /opt/server-monitoring && stat -c '%a %U:%G' ARCHITECTURE.md README.md"),
+        "640 root:www-data\n644 root:www-data\n"
+    );
     assert_eq!(ask("ls /run/systemd/system"), "");
     // Built by the user who deploys, with bytecode: the service could not write it.
     assert_ne!(ask("find -L /opt/server-monitoring/service/.venv/lib -name '*.pyc' | head -1"), "");

@@ -1,5 +1,6 @@
 //! Redeploys that go well, while users ask: none of them may notice.
 
+use crate::checkout::contains_all;
 use crate::units::server::{QUICK, Server};
 
 /// A task that waits for a file, and keeps a row at its beginning and at its end.
@@ -30,6 +31,13 @@ pub(crate) fn without_loss() {
     let server = Server::new();
     let tasks = server.checkout.read("service/monitoring/tasks.py");
     server.checkout.write("service/monitoring/tasks.py", &format!("{tasks}{WAITING_TASK}"));
+    // The worker has too little time for its task, were it not for the setting.
+    server.checkout.edit("deploy/systemd/server-monitoring-celery.service", "TimeoutStopSec=45", "TimeoutStopSec=1");
+    server.checkout.edit(
+        "Cargo.toml",
+        "[workspace.metadata.service]\n",
+        "[workspace.metadata.service]\ndrain-timeout = \"5m\"\n",
+    );
     server.deployed(QUICK);
     let first = server.machine.script("readlink /opt/server-monitoring");
 
@@ -55,10 +63,16 @@ fn task_in_flight(server: &Server) {
     let deploy = server.begin(QUICK);
     let is_reported = "systemctl show -p SubState server-monitoring-celery.service | grep -q stop-sigterm";
     server.machine.script(&format!(
-        "timeout 60 bash -c 'until {is_reported}; do sleep 0.05; done' && touch /var/lib/server-monitoring/go-on"
+        "timeout 60 bash -c 'until {is_reported}; do sleep 0.05; done' && sleep 3 && \
+         touch /var/lib/server-monitoring/go-on"
     ));
     let (output, code) = deploy.end();
     assert_eq!(code, Some(0), "{output}");
+    contains_all(&output, &["at most `server-monitoring-celery.service` 300 s, `server-monitoring.service` 300 s"]);
+    assert!(!output.contains("was killed"), "{output}");
     assert_eq!((keeps("begun"), keeps("ended")), ("1".to_owned(), "1".to_owned()), "neither lost nor begun again");
     assert_eq!(server.serving(), "release 3");
+    // The setting ends with the deploy.
+    let stop_time = server.machine.script("systemctl show --value -p TimeoutStopUSec server-monitoring-celery.service");
+    assert_eq!(stop_time.trim(), "1s");
 }

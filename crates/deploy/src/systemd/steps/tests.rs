@@ -19,6 +19,8 @@ fn rollback(layout: &Layout) -> ReleasePlan {
         pruned: vec![layout.release("0")],
         canary_limit: Duration::from_secs(900),
         handover_limit: Duration::from_secs(990),
+        drain_timeout: None,
+        stop_times: BTreeMap::new(),
     }
 }
 
@@ -49,6 +51,30 @@ fn a_rollback_without_canaries_prunes_old_releases() {
     assert!(plan.finish().is_empty());
 }
 
+#[test]
+fn previous_processes_get_the_time_of_the_setting() {
+    let layout = Layout::of_a_shop();
+    let mut plan = rollback(&layout);
+    plan.stop_times.insert("shop.service".into(), Duration::from_secs(600));
+    // Without the setting, `TimeoutStopSec` applies as it is.
+    assert!(plan.drain_drop_ins().is_empty());
+    plan.drain_timeout = Some(Duration::from_secs(600));
+    let drop_in = "/run/systemd/system/shop.service.d/zz-drain-timeout.conf";
+    assert_eq!(
+        parsed(&plan.stage())[..2],
+        [format!("install -D -m 644 /dev/stdin {drop_in}"), "systemctl daemon-reload".to_owned()]
+    );
+    assert!(plan.drain_drop_in().ends_with("[Service]\nTimeoutStopSec=600\n"));
+    assert_eq!(
+        parsed(&plan.finish())[..3],
+        [
+            format!("rm -f {drop_in}"),
+            "rmdir --ignore-fail-on-non-empty /run/systemd/system/shop.service.d".to_owned(),
+            "systemctl daemon-reload".to_owned()
+        ]
+    );
+}
+
 /// The commands of a deploy that replaces a worker unit and the environment of a service with a socket.
 const DEPLOY: &str = "\
 install -d -o root -g root -m 755 /opt/shop-releases /opt/shop-releases/.records
@@ -58,8 +84,8 @@ sync /opt/shop-releases/.records/2.partial
 mv -T /opt/shop-releases/.records/2.partial /opt/shop-releases/.records/2.json
 sync /opt/shop-releases/.records
 install -d -o 1000 -g 1000 -m 755 /opt/shop-releases/2
-chown -R -h 'root:root' /opt/shop-releases/2
-chmod -R 'u=rwX,go=rX' /opt/shop-releases/2
+chown -R -h 'root:shop' /opt/shop-releases/2
+chmod -R 'u=rwX,g=rX,o-w' /opt/shop-releases/2
 sync -f /opt/shop-releases/2
 install -d -o root -g root -m 755 /etc/shop
 install -o root -g shop -m 640 /dev/stdin /etc/shop/env.2

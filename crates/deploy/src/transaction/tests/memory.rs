@@ -40,6 +40,8 @@ pub(super) enum Fault {
     Interrupt(usize),
     /// The process is killed after the step of this number.
     Kill(usize),
+    /// The previous release is stopped with a request unfinished.
+    CutWork,
     /// The operator declines the changes.
     Decline,
     /// The migrations break the release that serves.
@@ -124,7 +126,7 @@ impl Machine {
         self.store().all().expect("readable records")
     }
 
-    fn store(&self) -> Records {
+    fn store(&self) -> Records<'static> {
         let target = RecordTarget { command: Memory::COMMAND.into(), engine: "memory".into(), project: "shop".into() };
         Records::of(&self.project, target)
     }
@@ -177,7 +179,7 @@ impl Machine {
 pub(super) struct Memory<'a> {
     options: &'a Options<'a>,
     context: &'a Context<'a>,
-    records: Records,
+    records: Records<'static>,
 }
 
 impl Memory<'_> {
@@ -241,7 +243,7 @@ impl<'a> Backend<'a> for Memory<'a> {
         "memory".to_owned()
     }
 
-    fn records(&self) -> &Records {
+    fn records(&self) -> &Records<'a> {
         &self.records
     }
 
@@ -271,7 +273,7 @@ impl<'a> Backend<'a> for Memory<'a> {
         record.id = format!("{:04}", self.options.machine.deploys.get());
         let version = if self.options.rollback {
             let to = previous(&all)
-                .ok_or_else(|| crate::record::no_previous_release(&all, "versions", &self.records.shown()))?;
+                .ok_or_else(|| crate::record::no_previous_release(&all, "versions", self.records.list_command()))?;
             record.rollback_to = Some(to.id.clone());
             Self::version(to)
         } else {
@@ -363,6 +365,10 @@ impl<'a> Backend<'a> for Memory<'a> {
     fn clean_up(&self, plan: &String, _record: &Record) -> anyhow::Result<()> {
         self.step("remove the canary", |target| target.has_canary = false)?;
         self.step("remove the previous release", |target| target.installed.retain(|version| version == plan))
+    }
+
+    fn cut_work(&self) -> Vec<String> {
+        self.has(Fault::CutWork).then(|| "1 request unfinished".to_owned()).into_iter().collect()
     }
 
     fn addresses(&self) -> anyhow::Result<Vec<String>> {

@@ -1,0 +1,126 @@
+//! The place on the engine for the data of this tool: the labels of empty volumes. Docker writes a volume and its labels
+//! to the disk as a whole, they are on the engine wherever that is, and neither `docker compose down --volumes` nor
+//! `docker system prune` removes them.
+
+use anyhow::Context as _;
+
+use super::client::{Client, QUICK};
+use crate::failure::Exit;
+use crate::record::storage::{Storage, Stored};
+
+/// The label of a volume with a release record; its value is the Compose project.
+const RELEASE: &str = "xtask.release";
+/// The label with the record itself.
+const RECORD: &str = "xtask.record";
+/// The number of times that a command is tried that a signal ends.
+const ATTEMPTS: usize = 5;
+
+/// The volumes of this tool for one Compose project.
+pub(super) struct Volumes<'a> {
+    /// A client that no interruption stops: what has happened is recorded in any case.
+    pub(super) client: Client<'a>,
+    pub(super) compose_project: String,
+}
+
+/// A volume, with the value of one of its labels.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Volume {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl Volumes<'_> {
+    /// Creates a volume with labels. One line each: the list of volumes is read by lines.
+    pub(super) fn create(&self, name: &str, labels: &[(&str, &str)]) -> anyhow::Result<()> {
+        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let args = ["volume", "create"].into_iter().chain(labels.iter().flat_map(|label| ["--label", label]));
+        self.docker(args.chain([name])).map(drop)
+    }
+
+    /// Returns the volumes of the Compose project that have this label, with the value of another label.
+    pub(super) fn list(&self, label: &str, value: &str) -> anyhow::Result<Vec<Volume>> {
+        let filter = format!("label={label}={}", self.compose_project);
+        let format = format!("{{{{.Name}}}} {{{{.Label \"{value}\"}}}}");
+        let lines = self.docker(["volume", "ls", "--filter", &filter, "--format", &format])?;
+        let volume = |line: &str| {
+            let (name, value) = line.split_once(' ')?;
+            Some(Volume { name: name.to_owned(), value: value.to_owned() })
+        };
+        Ok(lines.lines().filter_map(volume).collect())
+    }
+
+    /// Removes a volume; does nothing if there is none.
+    pub(super) fn remove(&self, name: &str) -> anyhow::Result<()> {
+        self.docker(["volume", "rm", "--force", name]).map(drop)
+    }
+
+    /// Runs Docker; tries again if a signal ends the command, before it is in a process group of its own.
+    fn docker<'b>(&self, args: impl IntoIterator<Item = &'b str>) -> anyhow::Result<String> {
+        let args: Vec<&str> = args.into_iter().collect();
+        for _ in 1..ATTEMPTS {
+            match self.client.docker(args.iter().copied(), QUICK) {
+                Err(error) if Exit::of(&error) == Exit::Interrupted => {}
+                result => return result,
+            }
+        }
+        self.client.docker(args, QUICK)
+    }
+
+    /// Returns the volumes with a record, as its id, its revision, and the volume.
+    fn revisions(&self) -> anyhow::Result<Vec<(String, u64, Volume)>> {
+        let prefix = self.prefix();
+        let volumes = self.list(RELEASE, RECORD)?;
+        let parse = |volume: Volume| {
+            let (id, revision) = volume.name.strip_prefix(&prefix)?.rsplit_once('.')?;
+            Some((id.to_owned(), revision.parse().ok()?, volume))
+        };
+        Ok(volumes.into_iter().filter_map(parse).collect())
+    }
+
+    fn prefix(&self) -> String {
+        format!("xtask-release.{}.", self.compose_project)
+    }
+
+    fn remove_all<'v>(&self, volumes: impl IntoIterator<Item = &'v Volume>) -> anyhow::Result<()> {
+        volumes.into_iter().try_for_each(|volume| self.remove(&volume.name))
+    }
+}
+
+/// Labels cannot be changed: each state of a record is a volume of its own, and the one with the highest revision counts.
+impl Storage for Volumes<'_> {
+    fn list_command(&self) -> String {
+        format!("docker volume ls --filter label={RELEASE}={}", self.compose_project)
+    }
+
+    fn repair_hint(&self) -> &'static str {
+        "remove the volume if no deploy was interrupted"
+    }
+
+    fn read(&self) -> anyhow::Result<Vec<Stored>> {
+        let revisions = self.revisions()?;
+        let is_newest = |(id, revision, _): &&(String, u64, Volume)| {
+            !revisions.iter().any(|(other, newer, _)| other == id && newer > revision)
+        };
+        let newest = revisions.iter().filter(is_newest).map(|(_, _, volume)| volume);
+        Ok(newest
+            .map(|volume| Stored { place: format!("the volume `{}`", volume.name), json: volume.value.clone() })
+            .collect())
+    }
+
+    fn write(&self, id: &str, json: &str) -> anyhow::Result<()> {
+        let mut earlier = self.revisions()?;
+        earlier.retain(|(other, _, _)| other == id);
+        let revision = earlier.iter().map(|(_, revision, _)| revision).max().map_or(1, |last| last + 1);
+        let name = format!("{}{id}.{revision}", self.prefix());
+        let json: serde_json::Value = serde_json::from_str(json)?;
+        self.create(&name, &[(RELEASE, &self.compose_project), (RECORD, &json.to_string())])
+            .context("cannot write the release record to the engine")?;
+        // If one stays, the next write removes it.
+        self.remove_all(earlier.iter().map(|(_, _, volume)| volume))
+    }
+
+    fn remove(&self, id: &str) -> anyhow::Result<()> {
+        let revisions = self.revisions()?;
+        self.remove_all(revisions.iter().filter(|(other, _, _)| other == id).map(|(_, _, volume)| volume))
+    }
+}
