@@ -204,6 +204,13 @@ impl<'a> Backend<'a> for Compose<'a> {
         rollout.check_through_proxy(&started)
     }
 
+    fn add_migrations(&self, unfinished: &mut Record) {
+        if unfinished.migrations.is_empty() {
+            let results = migrations::results(&self.client.uninterrupted(), &self.stack, &unfinished.id);
+            results.note(unfinished, &self.context.events);
+        }
+    }
+
     fn roll_back(&self, record: &Record, cause: Cause) -> anyhow::Result<()> {
         let (client, never) = (self.client.uninterrupted(), Interrupt::never());
         migrations::clean_up(&client, &self.stack, &record.id)?;

@@ -24,14 +24,18 @@ pub(super) fn run(
     let Some(web) = stack.web() else { return Ok(()) };
     let (name, release) = (container(stack, &record.id), record.id.clone());
     let files = overlay.files();
-    let run = ["run", "--rm", "-T", "--no-deps", "--name", &name, "--entrypoint", "python3", &web.name, "-", &release];
+    // Its log is read if this run does not get to the end of the migrations: not removed by itself.
+    let run = ["run", "-T", "--no-deps", "--name", &name, "--entrypoint", "python3", &web.name, "-", &release];
     let args = client.compose_args(&files, run);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let finished = client.ask(&args, script().as_bytes(), BUILD)?;
+    let finished = client.ask(&args, script().as_bytes(), BUILD).inspect_err(|_| {
+        results_of(&client.uninterrupted(), &name).note(record, events);
+    })?;
     let printed = client.secrets.redact(finished.stderr());
     let migrations = Migrations::parse(finished.stdout());
     migrations.note(record, events);
     events.output(&printed, !finished.is_success());
+    clean_up(&client.uninterrupted(), stack, &record.id)?;
     if finished.is_success() {
         if let Some(dir) = &migrations.no_manage_py {
             events.warning(Problem::new(format!("no migrations ran: `{dir}` of the image has no manage.py")));
@@ -42,14 +46,26 @@ pub(super) fn run(
     Err(Failure::new(Exit::Failed, Problem::new(message)).into())
 }
 
-/// Cleans up a container that a run has not removed.
+/// Stops the migrations of an unfinished deploy, and returns their results.
+pub(super) fn results(client: &Client<'_>, stack: &Stack, release: &str) -> Migrations {
+    results_of(client, &container(stack, release))
+}
+
+/// Stops a container that migrates, and returns its results so far: none if there is no such container, or no log of it.
+fn results_of(client: &Client<'_>, name: &str) -> Migrations {
+    let _ = client.ask(&["stop", name], b"", QUICK);
+    let log = client.ask(&["logs", name], b"", QUICK);
+    log.map(|log| Migrations::parse(log.stdout())).unwrap_or_default()
+}
+
+/// Removes the container of the migrations.
 pub(super) fn clean_up(client: &Client<'_>, stack: &Stack, release: &str) -> anyhow::Result<()> {
     let filter = format!("name=^/?{}$", container(stack, release));
     let id = client.docker(["ps", "--all", "--quiet", "--filter", &filter], QUICK)?;
     if !id.trim().is_empty() {
+        // It may have ended. A volume without a name, which Compose has made for it, goes with it.
         client.docker(["stop", id.trim()], QUICK)?;
-        // It goes by itself (`--rm`), unless the engine was restarted meanwhile.
-        client.ask(&["rm", "--force", id.trim()], b"", QUICK)?;
+        client.docker(["rm", "--force", "--volumes", id.trim()], QUICK)?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Two deploys at once, and deploys that do not come to their end.
 
+use std::fs;
 use std::time::Instant;
 
 use crate::checkout::contains_all;
-use crate::deploy::stack::{QUICK, Stack, finish};
+use crate::deploy::stack::{QUICK, Stack, docker, finish, wait_for};
 use crate::deploy::watch::{Deploy, Events};
 use crate::load::Load;
 
@@ -42,8 +43,7 @@ pub(crate) fn interrupted() {
 }
 
 /// The calls of Docker that Ctrl-C ends before the deployer hears of it: the words of the call, as a pattern.
-const CALLS: [&str; 6] =
-    ["^compose .* config", " build ", " run --rm", " up --no-start", "^exec -i", "^network connect"];
+const CALLS: [&str; 6] = ["^compose .* config", " build ", " run -T", " up --no-start", "^exec -i", "^network connect"];
 
 /// A program that dies of the terminal's signal is an interruption, also where the deployer itself has not got one.
 fn interrupted_program(stack: &Stack) {
@@ -104,4 +104,47 @@ fn killed(stack: &Stack) {
     assert_eq!(stack.serving(), "release 2");
     assert_eq!(stack.containers().len(), 4, "{:#?}", stack.containers());
     assert!(!stack.deployed("").contains("earlier deploy"));
+    killed_while_migrating(stack);
+}
+
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "service/monitoring/migrations/0002_quick.py",
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    \
+         dependencies = [('monitoring', '0001_initial')]\n    operations = []\n",
+    ),
+    (
+        "service/monitoring/migrations/0003_slow.py",
+        "import time\n\nfrom django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    \
+         atomic = False\n    dependencies = [('monitoring', '0002_quick')]\n    \
+         operations = [migrations.RunPython(lambda apps, editor: time.sleep(86400))]\n",
+    ),
+];
+
+/// The deployer is killed between two migrations: the next run stops them, and records the one that was applied.
+fn killed_while_migrating(stack: &Stack) {
+    MIGRATIONS.iter().for_each(|(file, code)| stack.checkout.write(file, code));
+    let deploy = Deploy::start(stack, "");
+    let filter = format!("name={}-migrate-", stack.name);
+    let migrating = || docker(&["ps", "--all", "--quiet", "--filter", &filter]);
+    wait_for("the first migration", || {
+        let id = migrating();
+        !id.is_empty() && docker(&["logs", id.trim()]).contains("0002_quick")
+    });
+    deploy.kill();
+    deploy.end();
+
+    let (slow, _) = MIGRATIONS[1];
+    fs::remove_file(stack.checkout.root.join(slow)).expect("removed");
+    let output = stack.deployed(QUICK);
+    contains_all(
+        &output,
+        &["an earlier deploy was not finished", "; 1 migration stays applied; the database from before"],
+    );
+    assert_eq!(migrating(), "");
+    let is_noted = |record: &&String| record.contains("\"migrations\":[\"monitoring.0002_quick\"]");
+    let records = stack.records();
+    let noted: Vec<&String> = records.iter().filter(is_noted).collect();
+    assert_eq!(noted.len(), 1, "{records:#?}");
+    contains_all(noted[0], &["\"result\":\"rolled-back\""]);
 }
