@@ -123,7 +123,9 @@ const MIGRATIONS: [(&str, &str); 2] = [
 
 /// The deployer is killed between two migrations: the next run stops them, and records the one that was applied.
 fn killed_while_migrating(stack: &Stack) {
-    MIGRATIONS.iter().for_each(|(file, code)| stack.checkout.write(file, code));
+    for (file, code) in MIGRATIONS {
+        stack.checkout.write(file, code);
+    }
     let deploy = Deploy::start(stack, "");
     let filter = format!("name={}-migrate-", stack.name);
     let migrating = || docker(&["ps", "--all", "--quiet", "--filter", &filter]);
