@@ -54,12 +54,14 @@ pub(crate) fn switch(message: &str, default: &str) -> anyhow::Result<String> {
     })
 }
 
-/// Asks for text; Enter, or an empty answer, takes the default. `shown` redacts values: they may hold a password.
+/// Asks for text; Enter, or an empty answer, takes the default. `shown` redacts values: they may hold a password. `refused`
+/// returns the reason why an answer, or the default, cannot be taken.
 pub(crate) fn text(
     message: &str,
     default: Option<&str>,
     shown: fn(&str) -> String,
     is_required: bool,
+    refused: impl Fn(&str) -> Option<String> + Clone,
 ) -> anyhow::Result<String> {
     let help = match default {
         Some(default) => format!("Enter keeps {}", shown(default)),
@@ -71,7 +73,11 @@ pub(crate) fn text(
         if needs_answer && matrix::is_empty(text) {
             return Ok(Validation::Invalid("an answer is required".into()));
         }
-        Ok(Validation::Valid)
+        let answer = if matrix::is_empty(text) { default.unwrap_or_default() } else { text.trim() };
+        Ok(match refused(answer) {
+            Some(reason) => Validation::Invalid(format!("this {reason}").into()),
+            None => Validation::Valid,
+        })
     };
     let formatter = |text: &str| match default {
         Some(default) if matrix::is_empty(text) => shown(default),

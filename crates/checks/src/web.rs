@@ -76,12 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_path_any_response_but_a_server_error_is_healthy() {
+    fn without_a_path_any_response_but_400_and_a_server_error_is_healthy() {
         let check = |status, location, expected| check_judge(None, status, location, expected);
         check(200, None, "ok: `/` answers 200 (127.0.0.1:8000, as example.org)");
         check(302, Some("/login"), "ok: `/` answers 302, a redirect to `/login` (127.0.0.1:8000, as example.org)");
         check(404, None, "ok: `/` answers 404 (127.0.0.1:8000, as example.org)");
-        let refused = check(400, None, "ok: `/` answers 400 (127.0.0.1:8000, as example.org)");
+        let refused = check(400, None, "err: `/` answers 400 (127.0.0.1:8000, as example.org)");
         assert_eq!(refused.hint.as_deref(), Some("`example.org` may not be in `DJANGO_ALLOWED_HOSTS`"));
         check(500, None, "err: `/` answers 500 (127.0.0.1:8000, as example.org)");
     }

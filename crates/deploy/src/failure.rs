@@ -121,10 +121,11 @@ impl Failure {
     /// Returns the failure that an error carries, or makes one of the error and its causes.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
-        match error.downcast_ref::<Failure>() {
-            Some(failure) => failure.clone(),
-            None => Failure::new(Exit::Failed, Problem::new(causes(error))),
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return failure.clone();
         }
+        let remedy = error.chain().find_map(|cause| cause.downcast_ref::<envfile::Error>()?.remedy());
+        Failure::new(Exit::Failed, remedy.into_iter().fold(Problem::new(causes(error)), Problem::hint))
     }
 }
 

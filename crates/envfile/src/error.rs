@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::Reader;
+use crate::{Encoding, Reader};
 
 /// Why a value cannot be written so that all readers read it alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,15 @@ pub enum Error {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// The file is not in UTF-8.
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// The encoding that it seems to be in.
+        encoding: Encoding,
+        /// The line with the first byte that is not UTF-8, counted from 1.
+        line: usize,
+    },
     /// There is something at the path that is no file.
     NotAFile {
         /// The path that should be a file.
@@ -154,6 +163,9 @@ impl fmt::Display for Error {
             Self::Read { path, source } => write!(f, "cannot read `{}`: {source}", path.display()),
             Self::Write { path, source } => write!(f, "cannot write `{}`: {source}", path.display()),
             Self::Lock { path, source } => write!(f, "cannot lock the folder `{}`: {source}", path.display()),
+            Self::Encoding { path, encoding, line } => {
+                write!(f, "`{}` line {line}: expected UTF-8, found {encoding}: no program reads that", path.display())
+            }
             Self::NotAFile { path } => write!(f, "`{}` is not a file", path.display()),
             Self::ForeignTarget { path, target, owner } => write!(
                 f,
@@ -176,6 +188,24 @@ impl fmt::Display for Error {
     }
 }
 
+impl Error {
+    /// Returns the command that repairs the file, for a shell: it loses no byte, and the file keeps its mode.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        let Self::Encoding { path, encoding, .. } = self else { return None };
+        let file = quoted(&path.display().to_string());
+        let new = quoted(&format!("{}.utf-8", path.display()));
+        let from = encoding.iconv_name();
+        Some(format!("cp -p {file} {new} && iconv -f {from} -t UTF-8 {file} >{new} && mv {new} {file}"))
+    }
+}
+
+/// Quotes a path for a shell, if it needs that.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -183,7 +213,7 @@ impl std::error::Error for Error {
             | Self::Write { source, .. }
             | Self::Lock { source, .. }
             | Self::Owner { source, .. } => Some(source),
-            Self::NotAFile { .. } | Self::ForeignTarget { .. } | Self::ReadBack { .. } => None,
+            Self::Encoding { .. } | Self::NotAFile { .. } | Self::ForeignTarget { .. } | Self::ReadBack { .. } => None,
         }
     }
 }

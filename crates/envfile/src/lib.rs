@@ -29,7 +29,8 @@
 //!
 //! The crate never prints, never prompts, and takes nothing from the process environment: a `${NAME}` that the file
 //! itself does not set is empty. Neither errors nor `Debug` output hold the value of a variable, as it can be a secret;
-//! a [`Change`] holds lines, and its user has to redact them.
+//! a [`Change`] holds lines, and its user has to redact them. A file in another encoding than UTF-8 can be parsed, and is
+//! neither read nor changed by [`read`] and [`update`]: no program reads such a file as it is meant.
 
 mod change;
 mod class;
@@ -39,6 +40,7 @@ mod dialect;
 mod disagreement;
 mod document;
 mod edit;
+mod encoding;
 mod error;
 mod key;
 mod line;
@@ -55,9 +57,10 @@ pub use change::{Change, Note};
 pub use class::{Class, UnknownClass};
 pub use disagreement::Disagreement;
 pub use document::{Entry, EnvFile};
+pub use encoding::Encoding;
 pub use error::{Error, SetError, ValueError};
 pub use line::{Line, LineKind};
 pub use quote::{encode, encode_for_systemd};
 pub use reader::{Reader, UnknownReader};
 pub use reading::Reading;
-pub use save::{Saved, Undo, read, update};
+pub use save::{Saved, Undo, parse, read, update};

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use crate::lock::Lock;
 use crate::read_back::{self, Misread};
-use crate::{EnvFile, Error};
+use crate::{Encoding, EnvFile, Error};
 
 /// The longest chain of links that Linux follows.
 const SYMLINK_LIMIT: usize = 40;
@@ -20,7 +20,19 @@ const SYMLINK_LIMIT: usize = 40;
 ///
 /// The path is no file, or the file cannot be read.
 pub fn read(path: &Path) -> Result<Option<EnvFile>, Error> {
-    Ok(read_bytes(path)?.map(|(bytes, _)| EnvFile::parse(&bytes)))
+    read_bytes(path)?.map(|(bytes, _)| parse(path, &bytes)).transpose()
+}
+
+/// Parses the content of a file; `path` is its name in messages.
+///
+/// # Errors
+///
+/// The content is not UTF-8.
+pub fn parse(path: &Path, content: &[u8]) -> Result<EnvFile, Error> {
+    match Encoding::of(content) {
+        Some((encoding, line)) => Err(Error::Encoding { path: path.to_owned(), encoding, line }),
+        None => Ok(EnvFile::parse(content)),
+    }
 }
 
 /// Changes the file at `path`, or creates it from `create_from`.
@@ -42,7 +54,7 @@ pub fn update<T, E: From<Error>>(
     let lock = Lock::take(folder(&target))?;
     let current = read_bytes(&target)?;
     let (before, old) = match &current {
-        Some((bytes, metadata)) => (EnvFile::parse(bytes), Some(metadata)),
+        Some((bytes, metadata)) => (parse(path, bytes)?, Some(metadata)),
         None => (create_from.clone(), None),
     };
     let mut file = before.clone();

@@ -12,6 +12,7 @@ pub mod secret;
 pub mod text;
 mod tracked;
 mod uv;
+pub mod value;
 mod variables;
 pub mod web;
 

@@ -3,6 +3,7 @@
 use detect::{DeployMethod, Environment};
 
 use crate::secret::is_secret;
+use crate::value::unusable_reason;
 
 /// Whether Django shows tracebacks to every visitor.
 pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
@@ -144,9 +145,20 @@ pub fn is_switch(variable: &str) -> bool {
     matches!(variable, DJANGO_DEBUG | CELERY_TASK_ALWAYS_EAGER)
 }
 
-/// Returns the violation of a variable's policy by its value, without the value itself. An empty value is none.
+/// Returns the violation of a variable's policy by its value in this combination, without the value itself. An empty value
+/// is none; a value that cannot work is a violation of every policy, except where the variable is not used.
 #[must_use]
-pub fn problem(variable: &str, policy: Policy, value: Option<&str>) -> Option<String> {
+pub fn problem(
+    variable: &str,
+    policy: Policy,
+    value: Option<&str>,
+    environment: Environment,
+    method: DeployMethod,
+) -> Option<String> {
+    let unusable = value.and_then(|value| unusable_reason(variable, value, environment, method));
+    if let Some(reason) = unusable.filter(|_| policy != Policy::Skip) {
+        return Some(reason);
+    }
     let is_off_words = |value: &str| is_switch(variable) && parse_switch(value).is_none();
     match (policy, value) {
         (_, Some(value)) if is_off_words(value) => Some("is neither `1` nor `0`".to_owned()),
@@ -236,7 +248,8 @@ mod tests {
 
     #[track_caller]
     fn check_problem(variable: &str, policy: Policy, value: Option<&str>, expected: Option<&str>) {
-        assert_eq!(problem(variable, policy, value).as_deref(), expected, "{variable} {policy:?} {value:?}");
+        let found = problem(variable, policy, value, Environment::Prod, DeployMethod::Bare);
+        assert_eq!(found.as_deref(), expected, "{variable} {policy:?} {value:?}");
     }
 
     #[test]
@@ -299,6 +312,13 @@ mod tests {
         check_problem(CELERY_BROKER_URL, Policy::Required, Some("redis://db"), None);
         check_problem(CELERY_BROKER_URL, Policy::Optional, None, None);
         check_problem(CELERY_BROKER_URL, Policy::Skip, Some("redis://db"), None);
+        check_problem(CELERY_BROKER_URL, Policy::Skip, Some("localhost:6379"), None);
+        check_problem(
+            CELERY_BROKER_URL,
+            Policy::Optional,
+            Some("localhost:6379"),
+            Some("has no scheme: write a URL, such as `redis://localhost:6379/0`"),
+        );
         check_problem(DJANGO_SECRET_KEY, Policy::RequiredGenerate, None, Some("is required, and has no value"));
         check_problem(DJANGO_SECRET_KEY, Policy::PromptGenerate, None, None);
     }

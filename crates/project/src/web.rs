@@ -24,10 +24,11 @@ pub fn health_path(health_path: Option<&str>) -> &str {
 }
 
 /// Returns whether a status code is that of a healthy service. A `health-path` that the project has set must respond
-/// with success; without one, any response is healthy that is no server error.
+/// with success; without one, any response is healthy that is neither a server error nor 400.
 #[must_use]
 pub fn is_healthy(status: u16, health_path: Option<&str>) -> bool {
-    if health_path.is_some() { (200..300).contains(&status) } else { (200..500).contains(&status) }
+    // Django refuses the service's own host with 400.
+    if health_path.is_some() { (200..300).contains(&status) } else { (200..500).contains(&status) && status != 400 }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Environment, UnknownWord};
-use envfile::{EnvFile, LineKind};
+use envfile::LineKind;
 use project::{matrix, secret};
 
 use crate::cli;
@@ -120,6 +120,12 @@ fn on_stdin(args: &cli::Install) -> String {
     typed::install(&args, false, env, method)
 }
 
+/// Makes an error of wrong input from answers that cannot be read.
+fn usage(error: &envfile::Error) -> Failure {
+    let problem = Problem::new(error.to_string());
+    Failure::new(Exit::Usage, error.remedy().into_iter().fold(problem, Problem::hint))
+}
+
 fn from_file(path: &Path) -> anyhow::Result<Answers> {
     let (name, bytes) = if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -128,17 +134,12 @@ fn from_file(path: &Path) -> anyhow::Result<Answers> {
         (path.display().to_string(), fs::read(path))
     };
     let bytes = bytes.map_err(|error| Failure::usage(format!("cannot read the answers from `{name}`: {error}")))?;
-    let file = EnvFile::parse(&bytes);
+    let file = envfile::parse(Path::new(&name), &bytes).map_err(|error| usage(&error))?;
     let unreadable = file.lines().filter(|line| line.kind() == LineKind::Unreadable);
     let problems: Vec<_> = unreadable
         .map(|line| {
             Problem::new(format!("`{name}` line {}: expected `KEY=VALUE`, a comment or nothing", line.number()))
         })
-        .collect::<Vec<_>>();
-    let garbled = file.lines().filter(|line| line.key().is_some() && std::str::from_utf8(line.raw()).is_err());
-    let problems: Vec<_> = problems
-        .into_iter()
-        .chain(garbled.map(|line| Problem::new(format!("`{name}` line {}: is not UTF-8", line.number()))))
         .collect();
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::Usage, problems }.into());

@@ -8,6 +8,7 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 use project::matrix::{self, Policy, policies, unsafe_reason};
 use project::secret;
+use project::value::unusable_reason;
 
 use super::answers::Answers;
 use super::axes::Axes;
@@ -140,6 +141,7 @@ pub(super) fn run(
             Settled::Empty(answer) => {
                 problems.push(answer.problem(variable, format_args!("is required in {axes}, and the answer is empty")));
             }
+            Settled::Unusable(answer, reason) => problems.push(answer.problem(variable, reason)),
         }
     }
     if !missing.is_empty() {
@@ -247,8 +249,10 @@ fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>
             }
             _ => {}
         }
-        if let Some(reason) = unsafe_reason(variable, value, axes.environment) {
-            let policy = matrix::policy(variable, axes.environment, axes.method).unwrap_or(Policy::Optional);
+        let policy = matrix::policy(variable, axes.environment, axes.method).unwrap_or(Policy::Optional);
+        let unusable = unusable_reason(variable, value, axes.environment, axes.method);
+        let is_unsafe = || unsafe_reason(variable, value, axes.environment).map(str::to_owned);
+        if let Some(reason) = unusable.or_else(is_unsafe) {
             let again =
                 typed::install(args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
             let options = again.strip_prefix("cargo xtask install").unwrap_or_default();

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use checks::report::{BOLD, DIM};
 use detect::{ENV_FILE, Environment};
-use project::secret;
+use project::matrix::DJANGO_ALLOWED_HOSTS;
+use project::{secret, value};
 use subprocess::quoted;
 
 use super::axes::Axes;
@@ -13,8 +14,8 @@ use super::settle::Setting;
 use super::steps::Done;
 use crate::context::Context;
 
-/// The default address of `runserver`.
-const RUNSERVER_URL: &str = "http://127.0.0.1:8000";
+/// The default port of `runserver`.
+const RUNSERVER_PORT: u16 = 8000;
 
 /// A longer value moves its own remark, not that of the other values.
 const WIDEST_VALUE: usize = 40;
@@ -54,7 +55,10 @@ pub(super) fn print(summary: &Summary<'_>, context: &Context<'_>) {
         }
         let path = context.project.settings.health_path.as_deref().unwrap_or("/");
         ui.result(colors.style(BOLD, "Look at it:"));
-        ui.result(format_args!("  {RUNSERVER_URL}/, or: curl {RUNSERVER_URL}{path}"));
+        let hosts = settings.iter().find(|it| it.variable == DJANGO_ALLOWED_HOSTS).and_then(|it| it.value.as_deref());
+        let name = value::local_name(hosts.unwrap_or_default()).unwrap_or(value::LOCAL_NAMES[0]);
+        let url = format!("http://{name}:{RUNSERVER_PORT}");
+        ui.result(format_args!("  {url}/, or: curl {url}{path}"));
     }
     ui.result(colors.style(BOLD, "Go on from here:"));
     ui.commands(&[

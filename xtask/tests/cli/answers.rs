@@ -133,6 +133,7 @@ hint: echo "CELERY_BROKER_URL=$VALUE" | cargo xtask install --project '[ROOT]' -
 warning: systemd does not run here: `deploy-systemd` will need it
   ok   preflight  python3 is 3.12.1, uv 0.0.0
 error: `--set`: `DJANGO_DEBUG` is always 0 in prod+bare
+error: `--set`: `CELERY_BROKER_URL` has no scheme: write a URL, such as `redis://localhost:6379/0`
 
 "#]],
     );
@@ -147,7 +148,8 @@ error: `--set`: `DJANGO_ALLOWED_HOSTS` is required in prod+docker, and the answe
 "#]],
     );
     shimmed.xtask("install --yes --answers garbled").assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
-error: `garbled` line 1: is not UTF-8
+error: `garbled` line 1: expected UTF-8, found ISO-8859-1 (Latin-1), most likely: no program reads that
+hint: cp -p garbled garbled.utf-8 && iconv -f ISO-8859-1 -t UTF-8 garbled >garbled.utf-8 && mv garbled.utf-8 garbled
 
 "#]]);
     sandbox.check(

@@ -286,6 +286,8 @@ Go on from here:
         str![[r#"
   ok   preflight  python3 is 3.12.1, uv 0.0.0
 warning: `DJANGO_DEBUG` is 1 in dev+bare: was 0 in prod+docker
+warning: `DJANGO_ALLOWED_HOSTS` in dev+bare has neither `localhost` nor `127.0.0.1`: the page on this machine answers 400
+hint: cargo xtask install --project '[ROOT]' --env dev --method bare --yes --set DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1
 warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
 .env
      -DJANGO_ENV=prod

@@ -13,3 +13,4 @@ mod readme;
 mod sandbox;
 mod tidy;
 mod tty;
+mod values;

@@ -95,6 +95,8 @@ fn dev_and_bare_with_answers_of_ones_own() {
     let mut terminal = Terminal::run(&sandbox, "install");
     terminal.at("Environment:", "1\r").at("Deployment method:", "BARE\r");
     terminal.at("DJANGO_DEBUG:", "off\r").at("Generate one?", "n\r").at("DJANGO_ALLOWED_HOSTS:", "dev.example.org\r");
+    // The page of this machine would not be served.
+    terminal.at("this has neither `localhost` nor `127.0.0.1`", ",localhost\r");
     terminal.at("CELERY_BROKER_URL:", "redis://:hunter2@db/0\r").at("CELERY_TASK_ALWAYS_EAGER:", "0\r");
     let rest = terminal.ends(0);
     // The prompt echoes the input; after that it is not shown again.
@@ -102,7 +104,7 @@ fn dev_and_bare_with_answers_of_ones_own() {
     assert!(rest.contains("redis://:********@db/0"), "{rest}");
     check_value(&sandbox, "DJANGO_DEBUG", Some("0"));
     check_value(&sandbox, "DJANGO_SECRET_KEY", Some(""));
-    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("dev.example.org"));
+    check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("dev.example.org,localhost"));
     check_value(&sandbox, "CELERY_BROKER_URL", Some("redis://:hunter2@db/0"));
     check_value(&sandbox, "CELERY_TASK_ALWAYS_EAGER", Some("0"));
 }

@@ -205,7 +205,7 @@ pub(crate) fn answers() {
     let stopped = "err redis: `redis-server.service` is inactive, and connection refused by `localhost:6379` | \
                    sudo systemctl start redis-server";
     has(&machine.health("", 1), &[stopped]);
-    machine.script("redis-server --port 6379 --daemonize yes >/run/redis.log && timeout 20 bash -c 'until redis-cli ping; do :; done'");
+    machine.script("redis-server --port 6379 --daemonize yes >/run/redis.log && timeout 600 bash -c 'until redis-cli ping; do :; done'");
     let otherwise = "ok redis: `redis-server.service` is inactive, but `localhost:6379` answers: it is run otherwise";
     has(&machine.health("", 0), &[otherwise]);
     machine

@@ -102,7 +102,7 @@ fn file(target: &Target) -> Outcome {
             };
             Outcome::err(FILE, format!("`{ENV_FILE}` is not there")).hint(format!("cargo xtask install{axes}"))
         }
-        Err(error) => Outcome::err(FILE, error.to_string()),
+        Err(error) => error.remedy().into_iter().fold(Outcome::err(FILE, error.to_string()), Outcome::hint),
     }
 }
 

@@ -212,7 +212,14 @@ fn environment(
     let path = layout.env_file.display().to_string();
     let mut read = None;
     let theirs = match fs::read(&layout.env_file) {
-        Ok(bytes) => Some(EnvFile::parse(&bytes)),
+        Ok(bytes) => match envfile::parse(&layout.env_file, &bytes) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                let remedy = error.remedy().map(|remedy| format!("as root: {remedy}"));
+                problems.push(remedy.into_iter().fold(Problem::new(error.to_string()), Problem::hint));
+                return Err(());
+            }
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let step = Step::new("cat", [&path]);
@@ -268,9 +275,10 @@ fn check_production_environment(env: &EnvPlan, layout: &Layout, context: &Contex
             Problem::new(format!("`{file}` does not set `{DJANGO_ENV}`: the service then uses `dev`")).hint(&hint),
         ),
     }
-    for (variable, policy) in project::matrix::policies(Environment::Prod, DeployMethod::Bare) {
+    let (environment, method) = (Environment::Prod, DeployMethod::Bare);
+    for (variable, policy) in project::matrix::policies(environment, method) {
         let value = env.value(variable).filter(|value| !project::matrix::is_empty(value));
-        if let Some(problem) = project::matrix::problem(variable, policy, value) {
+        if let Some(problem) = project::matrix::problem(variable, policy, value, environment, method) {
             problems.push(Problem::new(format!("`{file}`: `{variable}` {problem}")).hint(&hint));
         } else if let Some(reason) =
             value.and_then(|value| project::matrix::unsafe_reason(variable, value, Environment::Prod))

@@ -3,6 +3,7 @@
 use checks::report::DIM;
 use project::matrix::{self, Policy};
 use project::secret;
+use project::value::unusable_reason;
 
 use super::{Files, Origin};
 use crate::context::Context;
@@ -20,6 +21,8 @@ pub(super) enum Settled<'a> {
     Conflict(&'a Answer, &'static str),
     /// The value is required, and the answer is empty.
     Empty(&'a Answer),
+    /// The answer cannot work, for this reason.
+    Unusable(&'a Answer, String),
 }
 
 /// Applies one cell of the table to a variable.
@@ -42,19 +45,30 @@ pub(super) fn settle<'a>(
             Ok(Settled::As(None, Origin::Compose))
         }
         (_, Some(answer)) if is_required && matrix::is_empty(&answer.value) => Ok(Settled::Empty(answer)),
-        (_, Some(answer)) => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
-        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(variable, default, files, context),
+        (_, Some(answer)) => match unusable(variable, axes)(&answer.value) {
+            Some(reason) => Ok(Settled::Unusable(answer, reason)),
+            None => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
+        },
+        (Policy::Prompt(default) | Policy::Default(default), _) => {
+            default_or_asked(variable, default, axes, files, context)
+        }
         (Policy::OptionalGenerate, _) => generated(variable, None, axes, files, context),
         (Policy::PromptGenerate | Policy::RequiredGenerate, _) => {
             generated(variable, Some(is_required), axes, files, context)
         }
-        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, files, context),
+        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, axes, files, context),
     }
+}
+
+/// Returns the judgement of the answers to a question: the reason why one cannot work.
+fn unusable(variable: &str, axes: Axes) -> impl Fn(&str) -> Option<String> + Clone {
+    move |value| unusable_reason(variable, value, axes.environment, axes.method)
 }
 
 fn default_or_asked<'a>(
     variable: &str,
     default: &str,
+    axes: Axes,
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
@@ -69,7 +83,7 @@ fn default_or_asked<'a>(
     let answer = if matrix::is_switch(variable) {
         prompt::switch(&message, &offered)?
     } else {
-        prompt::text(&message, Some(&offered), str::to_owned, true)?
+        prompt::text(&message, Some(&offered), str::to_owned, true, unusable(variable, axes))?
     };
     let origin = if answer == offered { origin } else { Origin::Answered };
     Ok(Settled::As(Some(answer), origin))
@@ -115,6 +129,7 @@ fn generated<'a>(
 fn asked<'a>(
     variable: &str,
     is_required: bool,
+    axes: Axes,
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
@@ -128,7 +143,8 @@ fn asked<'a>(
     }
     explain(variable, files, context);
     let shown = |value: &str| secret::shown("", value);
-    let answer = prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required)?;
+    let answer =
+        prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required, unusable(variable, axes))?;
     if existing.is_some_and(|existing| existing == answer) {
         return Ok(Settled::As(Some(answer), Origin::Kept));
     }

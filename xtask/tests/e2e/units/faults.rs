@@ -65,7 +65,7 @@ fn at_once(server: &Server) {
     server.checkout.code("never to be seen");
     let deploy = server.begin("--stability 10m");
     let is_up = "systemctl is-active --quiet server-monitoring-canary.service";
-    server.machine.script(&format!("timeout 60 bash -c 'until {is_up}; do sleep 0.05; done'"));
+    server.machine.script(&format!("timeout 600 bash -c 'until {is_up}; do sleep 0.05; done'"));
     // From the same checkout, and from another one.
     server.machine.script("rm -rf /srv/other && cp -a /srv/app /srv/other");
     for args in ["", "--project /srv/other"] {

@@ -63,7 +63,7 @@ fn task_in_flight(server: &Server) {
     let deploy = server.begin(QUICK);
     let is_reported = "systemctl show -p SubState server-monitoring-celery.service | grep -q stop-sigterm";
     server.machine.script(&format!(
-        "timeout 60 bash -c 'until {is_reported}; do sleep 0.05; done' && sleep 3 && \
+        "timeout 600 bash -c 'until {is_reported}; do sleep 0.05; done' && sleep 3 && \
          touch /var/lib/server-monitoring/go-on"
     ));
     let (output, code) = deploy.end();

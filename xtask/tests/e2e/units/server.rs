@@ -108,16 +108,16 @@ impl Server {
     /// A deploy that runs beside the case.
     pub(crate) fn begin(&self, args: &str) -> Deploy {
         let deploy = Deploy::run(&self.xtask("dev", &format!("deploy-systemd {args}")));
-        self.machine.script("timeout 60 bash -c 'until pidof -s xtask >/dev/null; do sleep 0.02; done'");
+        self.machine.script("timeout 600 bash -c 'until pidof -s xtask >/dev/null; do sleep 0.02; done'");
         deploy
     }
 
     /// Sends a signal to the deployer as soon as a condition of the shell holds; whether it was still there.
     pub(crate) fn signal_when(&self, signal: &str, condition: &str) -> bool {
         let wait = format!(
-            "timeout 60 bash -c 'while pidof -s xtask >/dev/null && ! {{ {condition}; }}; do sleep 0.02; done'"
+            "timeout 600 bash -c 'until {{ {condition}; }}; do pidof -s xtask >/dev/null || exit 1; sleep 0.02; done'"
         );
-        let script = format!("{wait}; kill -{signal} $(pidof -s xtask)");
+        let script = format!("{wait} && kill -{signal} $(pidof -s xtask)");
         cmd!("docker", "exec", &self.machine.name, "bash", "-c", script).stderr_null().run().is_ok()
     }
 

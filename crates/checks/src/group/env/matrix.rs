@@ -22,11 +22,12 @@ pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome
         let warning = value.as_deref().and_then(|value| unsafe_reason(variable, value, environment));
         let no_broker = (lacks_broker && variable == CELERY_TASK_ALWAYS_EAGER)
             .then_some("is off, and there is no `CELERY_BROKER_URL` that tasks could go to");
-        let (status, problem) = match (problem(variable, policy, value.as_deref()), warning.or(no_broker)) {
-            (Some(problem), _) => (Status::Err, problem),
-            (None, Some(reason)) => (Status::Warn, reason.to_owned()),
-            (None, None) => continue,
-        };
+        let (status, problem) =
+            match (problem(variable, policy, value.as_deref(), environment, method), warning.or(no_broker)) {
+                (Some(problem), _) => (Status::Err, problem),
+                (None, Some(reason)) => (Status::Warn, reason.to_owned()),
+                (None, None) => continue,
+            };
         let line = file.get(variable).map(|entry| entry.line);
         let place = line.map(|line| format!(" line {line}")).unwrap_or_default();
         let message = format!("`{ENV_FILE}`{place}: `{variable}` {problem}");

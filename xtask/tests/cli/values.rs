@@ -1,0 +1,91 @@
+//! Values that cannot work, and files that are not in UTF-8: refused with the reason, and nothing is changed.
+
+use snapbox::str;
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn hosts_and_brokers_that_cannot_work_are_refused() {
+    let sandbox = Sandbox::project();
+    sandbox.check(
+        "install --yes --env prod --method bare --set DJANGO_ALLOWED_HOSTS=https://shop.example.org \
+         --set CELERY_BROKER_URL=redis://h:notaport/0",
+        2,
+        str![""],
+        str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
+error: `--set`: `DJANGO_ALLOWED_HOSTS` has a host with a scheme: write the name alone, such as `example.org`
+error: `--set`: `CELERY_BROKER_URL` has a port that is not a number from 0 to 65535
+
+"#]],
+    );
+    sandbox.check(
+        "install --yes --env dev --method bare --set DJANGO_ALLOWED_HOSTS=shop.example.org",
+        2,
+        str![""],
+        str![[r#"
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
+error: `--set`: `DJANGO_ALLOWED_HOSTS` has neither `localhost` nor `127.0.0.1`: the page on this machine answers 400
+
+"#]],
+    );
+    assert!(!sandbox.has(".env"));
+}
+
+#[test]
+fn health_reports_values_that_cannot_work() {
+    let env = "DJANGO_ENV=prod\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=0\nDJANGO_SECRET_KEY=abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij\n\
+               DJANGO_ALLOWED_HOSTS=example.org:8000\nCELERY_BROKER_URL='redis://:te#st@h:6379/0'\nCELERY_TASK_ALWAYS_EAGER=0\n";
+    let sandbox = Sandbox::project().file(".env", env);
+    sandbox.check("health --only env.matrix", 1, str![[r#"
+environment    prod     .env:1
+deploy method  bare     .env:2
+mode           prod     .env:1
+
+env
+ err   env.matrix  2 variables do not have the values that prod+bare needs
+       `.env` line 5: `DJANGO_ALLOWED_HOSTS` has a host with a port, which is not compared: write the name alone, such as `example.org`
+       `.env` line 6: `CELERY_BROKER_URL` has a `/`, `?` or `#` in its password: write it as `%2F`, `%3F` or `%23`
+       hint: cargo xtask install --project '[ROOT]' --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…
+
+0 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]], str![""]);
+}
+
+/// Each encoding, in each command that reads the file.
+#[test]
+fn a_file_in_another_encoding_is_refused_and_stays_as_it_is() {
+    let wide: Vec<u8> = "\u{feff}DJANGO_ENV=prod\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [wide.as_slice(), b"DJANGO_ENV=prod\nNAME=caf\xe9\n"] {
+        let sandbox = Sandbox::project().file(".env", bytes);
+        for args in ["detect", "detect env", "install --yes", "install --yes --dry-run", "health --fix --yes"] {
+            let output = sandbox.xtask(args).assert().code(1);
+            let output = output.get_output();
+            let printed = [output.stdout.as_slice(), &output.stderr].concat();
+            let printed = String::from_utf8_lossy(&printed);
+            assert!(printed.contains("expected UTF-8, found ") && printed.contains("iconv -f "), "{args}: {printed}");
+        }
+        assert_eq!(std::fs::read(sandbox.root().join(".env")).expect("there"), bytes);
+    }
+    let sandbox = Sandbox::project().file(".env", wide);
+    sandbox.check("detect", 1, str![""], str![[r#"
+error: `[ROOT]/.env` line 1: expected UTF-8, found UTF-16: no program reads that
+hint: cp -p '[ROOT]/.env' '[ROOT]/.env.utf-8' && iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8' && mv '[ROOT]/.env.utf-8' '[ROOT]/.env'
+
+"#]]);
+    sandbox.check("health --only env.axes,env.file", 1, str![[r#"
+environment    dev      default
+deploy method  bare     default
+mode           dev      default
+
+env
+skip   env.axes  `.env` cannot be read
+ err   env.file  `[ROOT]/.env` line 1: expected UTF-8, found UTF-16: no program reads that
+       hint: cp -p '[ROOT]/.env' '[ROOT]/.env.utf-8' && iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8' && mv '[ROOT]/.env.utf-8' '[ROOT]/.env'
+
+0 ok, 0 warn, 1 err, 1 skip in [TIME]
+
+"#]], str![""]);
+}
