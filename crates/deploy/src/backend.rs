@@ -17,12 +17,12 @@ pub trait Backend<'a>: Sized {
     /// The command that deploys to this engine, such as `deploy-docker`.
     const COMMAND: &'static str;
 
-    /// Takes the lock of the target, for all checkouts that deploy to it. Does not wait for another holder. A backend
-    /// without such a lock returns `()`: then the lock of the checkout is the only one.
+    /// Takes the lock of the target, for all checkouts that deploy to it. Does not wait for another holder. Returns `None`
+    /// where something that the lock needs is missing: then the preflight fails as well, and reports all problems.
     ///
     /// # Errors
     /// If another run holds it, with [`Exit::Locked`](crate::Exit::Locked).
-    fn lock(context: &Context<'a>) -> anyhow::Result<Self::Lock>;
+    fn lock(context: &Context<'a>) -> anyhow::Result<Option<Self::Lock>>;
 
     /// Examines everything that the deploy needs and changes nothing.
     ///
@@ -129,8 +129,9 @@ pub trait Backend<'a>: Sized {
     /// If something could not be removed. The next deploy retries.
     fn clean_up(&self, plan: &Self::Plan, record: &Record) -> anyhow::Result<()>;
 
-    /// Returns the requests and tasks that were cut so far, when previous processes or containers were stopped.
-    fn cut_work(&self) -> Vec<String>;
+    /// Takes the list of requests and tasks that were cut since the last call, when previous processes or containers were
+    /// stopped.
+    fn take_cut_work(&self) -> Vec<String>;
 
     /// Returns the addresses of the service, for the report: a line each.
     ///

@@ -68,7 +68,7 @@ pub struct Plan {
 impl<'a> Backend<'a> for Compose<'a> {
     type Options = Options;
     type Plan = Plan;
-    type Lock = Option<Lock<'a>>;
+    type Lock = Lock<'a>;
 
     const COMMAND: &'static str = "deploy-docker";
 
@@ -149,7 +149,8 @@ impl<'a> Backend<'a> for Compose<'a> {
         }
         let running = changes.iter().flat_map(|change| &change.old).filter(|container| container.runs());
         let rollout = self.rollout(&self.client, self.context.interrupt);
-        let times = running.map(|container| (container.service.as_str(), rollout.drain_time(container)));
+        let times: BTreeMap<&str, Duration> =
+            running.map(|container| (container.service.as_str(), rollout.drain_time(container))).collect();
         if let Some(note) = drain::announcement(times) {
             events.note(note);
         }
@@ -198,6 +199,7 @@ impl<'a> Backend<'a> for Compose<'a> {
                 events.step("migrations", || migrations::run(&self.client, &self.stack, overlay, record, events));
             self.records.write(record)?;
             migrated?;
+            migrations::clean_up(&self.client.uninterrupted(), &self.stack, &record.id)?;
         }
         rollout.tag_images(&record.id)?;
         let started = rollout.services(changes)?;
@@ -231,8 +233,8 @@ impl<'a> Backend<'a> for Compose<'a> {
         images::remove_tags(&client, &self.stack, &self.records.kept()?)
     }
 
-    fn cut_work(&self) -> Vec<String> {
-        self.cut.all()
+    fn take_cut_work(&self) -> Vec<String> {
+        self.cut.take()
     }
 
     fn addresses(&self) -> anyhow::Result<Vec<String>> {

@@ -18,9 +18,9 @@ impl CutWork {
         events.warning(Problem::new(message).hint(hint));
     }
 
-    /// Returns all of it.
-    pub(crate) fn all(&self) -> Vec<String> {
-        self.0.borrow().clone()
+    /// Takes all of it since the last call.
+    pub(crate) fn take(&self) -> Vec<String> {
+        self.0.take()
     }
 }
 

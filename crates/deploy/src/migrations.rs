@@ -66,7 +66,9 @@ impl Migrations {
             self.applied.iter().for_each(|migration| events.note(format!("{migration} applied")));
         }
         record.migrations.clone_from(&self.applied);
-        record.database_copy.clone_from(&self.copy);
+        if self.copy.is_some() {
+            record.database_copy.clone_from(&self.copy);
+        }
     }
 
     /// Returns the place of the copy, as a part of a message about a failed migration.

@@ -63,7 +63,7 @@ pub struct Systemd<'a> {
 impl<'a> Backend<'a> for Systemd<'a> {
     type Options = Options;
     type Plan = ReleasePlan;
-    type Lock = Option<Box<Held>>;
+    type Lock = Box<Held>;
 
     const COMMAND: &'static str = "deploy-systemd";
 
@@ -206,8 +206,8 @@ impl<'a> Backend<'a> for Systemd<'a> {
         })
     }
 
-    fn cut_work(&self) -> Vec<String> {
-        self.cut.all()
+    fn take_cut_work(&self) -> Vec<String> {
+        self.cut.take()
     }
 
     fn addresses(&self) -> anyhow::Result<Vec<String>> {

@@ -136,9 +136,19 @@ fn transact<'a, B: Backend<'a>>(
     }
     // `install` and `health --fix` change the checkout; another checkout can deploy to the same target.
     let _checkout = Lock::take(context.project, B::COMMAND).map_err(Failure::from)?;
-    let _target = B::lock(context)?;
+    let lock = B::lock(context)?;
     let events = &context.events;
     let mut backend = B::preflight(options, context)?;
+    let _target = if let Some(lock) = lock {
+        lock
+    } else {
+        // The target could not be asked a moment ago, and now it can.
+        let problem =
+            || Problem::new("the lock of the target cannot be taken: nothing was changed").hint("run this again");
+        let lock = B::lock(context)?.ok_or_else(|| Failure::new(Exit::NotMet, problem()))?;
+        backend = backend.refresh()?;
+        lock
+    };
     backend.accept_target()?;
     events.done("preflight", backend.versions());
     if recover(&backend, events)? {
@@ -170,7 +180,7 @@ fn transact<'a, B: Backend<'a>>(
     }
     // From here on the new release serves, even if the remains of the previous one cannot be removed.
     let cleaned_up = backend.clean_up(&plan, &record);
-    record.cut = backend.cut_work();
+    record.cut = backend.take_cut_work();
     let noted =
         if record.cut.is_empty() { Ok(()) } else { backend.records().write(&record.clone().ended(Status::Deployed)) };
     cleaned_up.and(noted).and_then(|()| backend.records().prune().map(drop)).map_err(|error| {
@@ -254,7 +264,7 @@ fn roll_back<'a, B: Backend<'a>>(
     backend.roll_back(record, cause)?;
     let records = backend.records();
     let mut ended = record.clone().ended(Status::RolledBack);
-    ended.cut = backend.cut_work();
+    ended.cut = backend.take_cut_work();
     let noted =
         records.write(&ended).and_then(|()| backend.clean_up_rolled_back()).and_then(|()| records.prune().map(drop));
     // The target is as it was before. If this cannot be recorded, the next deploy examines it again, and that is all.

@@ -41,17 +41,24 @@ impl Holder {
             boot: text("/proc/sys/kernel/random/boot_id"),
             pid_namespace: namespace.to_string_lossy().into_owned(),
             pid: process::id(),
-            started: started(process::id()).unwrap_or_default(),
+            started: match find(process::id()) {
+                Found::Process { started } => started,
+                Found::Nothing | Found::Hidden => String::new(),
+            },
         }
     }
 
-    /// Returns whether the process has ended for certain. `here` is this process, and `started` returns the start of a
-    /// process of this machine, if it runs.
-    pub(super) fn has_ended(&self, here: &Holder, started: impl Fn(u32) -> Option<String>) -> bool {
+    /// Returns whether the process has ended for certain. `here` is this process, and `find` is [`find`].
+    pub(super) fn has_ended(&self, here: &Holder, find: impl Fn(u32) -> Found) -> bool {
         if self.boot != here.boot {
             return !self.machine.is_empty() && self.machine == here.machine;
         }
-        self.is_visible_from(here) && started(self.pid).as_ref() != Some(&self.started)
+        self.is_visible_from(here)
+            && match find(self.pid) {
+                Found::Process { started } => started != self.started,
+                Found::Nothing => true,
+                Found::Hidden => false,
+            }
     }
 
     /// Returns whether the other process can find out whether this one still runs.
@@ -67,12 +74,25 @@ impl Holder {
     }
 }
 
-/// Returns the start of a process; `None` if there is none with this id.
-pub(super) fn started(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// The result of looking for a process by its id.
+pub(super) enum Found {
+    /// There is one, with this start.
+    Process { started: String },
+    /// No process has this id.
+    Nothing,
+    /// The processes of other users are hidden (`hidepid` of proc(5)): there may be one.
+    Hidden,
+}
+
+/// Looks for a process of this machine.
+pub(super) fn find(pid: u32) -> Found {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        // The first process belongs to root.
+        return if fs::read("/proc/1/stat").is_ok() { Found::Nothing } else { Found::Hidden };
+    };
     // The second field is the name, which can contain anything; the start is field 22 (see proc(5)).
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(22 - 3).map(str::to_owned)
+    let ticks = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(22 - 3));
+    ticks.map_or(Found::Hidden, |started| Found::Process { started: started.to_owned() })
 }
 
 #[cfg(test)]
@@ -88,12 +108,13 @@ mod tests {
     #[test]
     fn a_holder_has_ended_only_for_certain() {
         let here = holder("m", "b", "n");
-        let runs = |_| Some("100".to_owned());
-        let other_process = |_| Some("200".to_owned());
-        let none = |_| None;
+        let runs = |_| Found::Process { started: "100".to_owned() };
+        let other_process = |_| Found::Process { started: "200".to_owned() };
+        let (none, hidden) = (|_| Found::Nothing, |_| Found::Hidden);
         assert!(!holder("m", "b", "n").has_ended(&here, runs));
         assert!(holder("m", "b", "n").has_ended(&here, none));
         assert!(holder("m", "b", "n").has_ended(&here, other_process));
+        assert!(!holder("m", "b", "n").has_ended(&here, hidden));
         // Before a reboot.
         assert!(holder("m", "a", "n").has_ended(&here, runs));
         // On another machine, or in a container on this one.
@@ -108,7 +129,7 @@ mod tests {
     #[test]
     fn this_process_runs() {
         let here = Holder::of_this_process("deploy-docker", "me@here");
-        assert!(!here.has_ended(&here, started));
-        assert!(Holder { started: "1".into(), ..here.clone() }.has_ended(&here, started));
+        assert!(!here.has_ended(&here, find));
+        assert!(Holder { started: "1".into(), ..here.clone() }.has_ended(&here, find));
     }
 }

@@ -9,7 +9,7 @@ use project::secret::Secrets;
 
 use super::Compose;
 use super::client::Client;
-use super::holder::{Holder, started};
+use super::holder::{Holder, find};
 use super::volumes::Volumes;
 use crate::backend::Backend;
 use crate::context::Context;
@@ -20,7 +20,8 @@ const LOCK: &str = "xtask.lock";
 /// The label with the holder of a lock, as JSON.
 const HOLDER: &str = "xtask.holder";
 
-/// The lock, held as long as this lives. If the process is killed, the next run on the same machine finds that out.
+/// The lock, held as long as this lives. If the process is killed, the next run on the same machine finds that out; on
+/// another machine, the operator has to release it.
 pub struct Lock<'a> {
     volumes: Volumes<'a>,
     name: String,
@@ -28,7 +29,7 @@ pub struct Lock<'a> {
 
 impl Drop for Lock<'_> {
     fn drop(&mut self) {
-        // If it stays, the next run finds that this process has ended.
+        // If it stays, it is that of a process that has ended.
         let _ = self.volumes.remove(&self.name);
     }
 }
@@ -51,8 +52,8 @@ pub(super) fn take<'a>(context: &Context<'a>) -> anyhow::Result<Option<Lock<'a>>
     hold(volumes, &Holder::of_this_process(Compose::COMMAND, context.user)).map(Some)
 }
 
-/// Creates a lock and then looks for others. Of two runs at the same moment, at least one finds the other: the engine
-/// creates one volume after the other.
+/// Creates a lock and then looks for others. Of two runs at the same moment, at least one finds the other, since the engine
+/// creates one volume after the other; both may find each other, and then neither goes on.
 fn hold<'a>(volumes: Volumes<'a>, here: &Holder) -> anyhow::Result<Lock<'a>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let name = format!("xtask-lock.{}.{}-{now}", volumes.compose_project, process::id());
@@ -68,7 +69,7 @@ fn hold<'a>(volumes: Volumes<'a>, here: &Holder) -> anyhow::Result<Lock<'a>> {
         }
         let holder: Option<Holder> = serde_json::from_str(&other.value).ok();
         match holder {
-            Some(holder) if holder.has_ended(here, started) => lock.volumes.remove(&other.name)?,
+            Some(holder) if holder.has_ended(here, find) => lock.volumes.remove(&other.name)?,
             holder => return Err(held(holder.as_ref(), &other.name, here).into()),
         }
     }

@@ -8,6 +8,9 @@ use crate::failure::{Exit, Failure, Problem};
 use crate::migrations::{Migrations, script};
 use crate::record::Record;
 
+/// The time that migrations have to stop, in seconds.
+const STOP: &str = "10";
+
 /// Returns the name of the container of the migrations, by which a recovery finds it.
 pub(super) fn container(stack: &Stack, release: &str) -> String {
     format!("{}-migrate-{release}", stack.name())
@@ -35,7 +38,6 @@ pub(super) fn run(
     let migrations = Migrations::parse(finished.stdout());
     migrations.note(record, events);
     events.output(&printed, !finished.is_success());
-    clean_up(&client.uninterrupted(), stack, &record.id)?;
     if finished.is_success() {
         if let Some(dir) = &migrations.no_manage_py {
             events.warning(Problem::new(format!("no migrations ran: `{dir}` of the image has no manage.py")));
@@ -53,18 +55,18 @@ pub(super) fn results(client: &Client<'_>, stack: &Stack, release: &str) -> Migr
 
 /// Stops a container that migrates, and returns its results so far: none if there is no such container, or no log of it.
 fn results_of(client: &Client<'_>, name: &str) -> Migrations {
-    let _ = client.ask(&["stop", name], b"", QUICK);
+    let _ = client.ask(&["stop", "-t", STOP, name], b"", QUICK);
     let log = client.ask(&["logs", name], b"", QUICK);
     log.map(|log| Migrations::parse(log.stdout())).unwrap_or_default()
 }
 
-/// Removes the container of the migrations.
+/// Removes the container of the migrations: once its results are in the record.
 pub(super) fn clean_up(client: &Client<'_>, stack: &Stack, release: &str) -> anyhow::Result<()> {
     let filter = format!("name=^/?{}$", container(stack, release));
     let id = client.docker(["ps", "--all", "--quiet", "--filter", &filter], QUICK)?;
     if !id.trim().is_empty() {
         // It may have ended. A volume without a name, which Compose has made for it, goes with it.
-        client.docker(["stop", id.trim()], QUICK)?;
+        client.docker(["stop", "-t", STOP, id.trim()], QUICK)?;
         client.docker(["rm", "--force", "--volumes", id.trim()], QUICK)?;
     }
     Ok(())

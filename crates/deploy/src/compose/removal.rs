@@ -1,6 +1,6 @@
 //! The end of containers: of the old ones after a release, of the new ones where it failed; and the old ones put back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use docker::Container;
 use project::text::counted;
@@ -22,6 +22,9 @@ enum Urgency {
     /// It is removed, and its volumes stay: it may have served since an earlier deploy was killed.
     Recovery,
 }
+
+/// The time that a drained container has to exit.
+const EXIT: Duration = Duration::from_secs(5);
 
 /// Who has made the containers that there are now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ impl<'a> Rollout<'a> {
             Urgency::Patient | Urgency::Recovery => self.drain_time(container),
             Urgency::FailedDeploy => Duration::from_secs(container.stop_timeout),
         };
+        let begun = Instant::now();
         if let Some(proxy) = proxy
             && container.runs()
             && container.addresses.contains_key(&proxy.rotation.network)
@@ -82,7 +86,7 @@ impl<'a> Rollout<'a> {
             }
         }
         if container.is_up() {
-            self.stop(container, time)?;
+            self.stop(container, time.saturating_sub(begun.elapsed()).max(EXIT))?;
         }
         // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
         // may have, keeps its volumes.

@@ -146,9 +146,12 @@ impl<'a> Rollout<'a> {
         containers.into_iter().map(|it| Ok((service, readiness.wait_until_healthy(service, &it.id)?))).collect()
     }
 
-    /// Returns the time that a container of the previous release has to finish its requests or tasks.
+    /// Returns the time that a container of the previous release has to finish its requests or tasks. The setting is for
+    /// those next to which the new one runs already: for others it would lengthen the outage.
     pub(super) fn drain_time(&self, container: &Container) -> Duration {
-        self.drain_timeout.unwrap_or(Duration::from_secs(container.stop_timeout))
+        let is_rolling = self.stack.service(&container.service).is_some_and(|service| service.role.is_rolling());
+        let setting = self.drain_timeout.filter(|_| is_rolling);
+        setting.unwrap_or(Duration::from_secs(container.stop_timeout))
     }
 
     /// Stops a container and waits until it has stopped, or is killed after `time`. An interrupted wait would leave a
@@ -209,7 +212,7 @@ fn cut_by_kill(container: &Container, time: Duration) -> Option<(String, String)
     let message = format!(
         "{container} has not ended within {seconds} s and was killed: requests or tasks that it had begun were cut"
     );
-    (container.exit_code == KILLED).then(|| (message, longer_time(&container.service)))
+    (container.exit_code == KILLED && !container.is_out_of_memory).then(|| (message, longer_time(&container.service)))
 }
 
 /// Returns the hint for a service that has too little time to finish its requests or tasks.

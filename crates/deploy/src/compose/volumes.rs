@@ -1,6 +1,6 @@
-//! The place on the engine for the data of this tool: the labels of empty volumes. Docker writes a volume and its labels
-//! to the disk as a whole, they are on the engine wherever that is, and neither `docker compose down --volumes` nor
-//! `docker system prune` removes them.
+//! The place on the engine for the data of this tool: the labels of empty volumes. They are on the engine wherever that is,
+//! a volume and its labels appear at once, and neither `docker compose down --volumes` nor `docker system prune` removes
+//! them. A power cut can lose a volume that is seconds old: then the state before it counts.
 
 use anyhow::Context as _;
 
@@ -37,10 +37,11 @@ impl Volumes<'_> {
         self.docker(args.chain([name])).map(drop)
     }
 
-    /// Returns the volumes of the Compose project that have this label, with the value of another label.
-    pub(super) fn list(&self, label: &str, value: &str) -> anyhow::Result<Vec<Volume>> {
-        let filter = format!("label={label}={}", self.compose_project);
-        let format = format!("{{{{.Name}}}} {{{{.Label \"{value}\"}}}}");
+    /// Returns the volumes of one kind for the Compose project; both arguments are names of labels: `kind` has the project
+    /// as its value, and `content` is the one whose value is returned.
+    pub(super) fn list(&self, kind: &str, content: &str) -> anyhow::Result<Vec<Volume>> {
+        let filter = format!("label={kind}={}", self.compose_project);
+        let format = format!("{{{{.Name}}}} {{{{.Label \"{content}\"}}}}");
         let lines = self.docker(["volume", "ls", "--filter", &filter, "--format", &format])?;
         let volume = |line: &str| {
             let (name, value) = line.split_once(' ')?;
@@ -86,7 +87,8 @@ impl Volumes<'_> {
     }
 }
 
-/// Labels cannot be changed: each state of a record is a volume of its own, and the one with the highest revision counts.
+/// Labels cannot be changed: each state of a record is a volume of its own, and the one with the highest revision counts. The
+/// one before it is kept, for a power cut.
 impl Storage for Volumes<'_> {
     fn list_command(&self) -> String {
         format!("docker volume ls --filter label={RELEASE}={}", self.compose_project)
@@ -110,13 +112,16 @@ impl Storage for Volumes<'_> {
     fn write(&self, id: &str, json: &str) -> anyhow::Result<()> {
         let mut earlier = self.revisions()?;
         earlier.retain(|(other, _, _)| other == id);
-        let revision = earlier.iter().map(|(_, revision, _)| revision).max().map_or(1, |last| last + 1);
+        let last = earlier.iter().map(|(_, revision, _)| *revision).max().unwrap_or_default();
+        let revision = last + 1;
         let name = format!("{}{id}.{revision}", self.prefix());
         let json: serde_json::Value = serde_json::from_str(json)?;
         self.create(&name, &[(RELEASE, &self.compose_project), (RECORD, &json.to_string())])
             .context("cannot write the release record to the engine")?;
-        // If one stays, the next write removes it.
-        self.remove_all(earlier.iter().map(|(_, _, volume)| volume))
+        // The record is written, even if the engine does not let go of an old one; the next write tries again.
+        let _ =
+            self.remove_all(earlier.iter().filter(|(_, revision, _)| *revision < last).map(|(_, _, volume)| volume));
+        Ok(())
     }
 
     fn remove(&self, id: &str) -> anyhow::Result<()> {

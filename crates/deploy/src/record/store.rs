@@ -40,14 +40,29 @@ impl<'a> Records<'a> {
     pub fn import(&self) -> anyhow::Result<()> {
         let Some(earlier) = &self.earlier else { return Ok(()) };
         let known = self.parse(self.storage.as_ref())?;
+        for record in &self.of_checkout(&known)? {
+            self.write(record)?;
+        }
         for record in self.parse(earlier)? {
-            if !known.iter().any(|other| other.id == record.id) {
-                self.write(&record)?;
-            }
             // One that stays is not imported again.
             let _ = earlier.remove(&record.id);
         }
         Ok(())
+    }
+
+    /// Returns the records in the checkout that count at a target with the records `known`. Each checkout has numbered its
+    /// own, and time alone orders them. An unfinished deploy that a later one has overtaken has nothing left to recover.
+    fn of_checkout(&self, known: &[Record]) -> anyhow::Result<Vec<Record>> {
+        let Some(earlier) = &self.earlier else { return Ok(Vec::new()) };
+        let parsed = self.parse(earlier)?;
+        let is_overtaken = |record: &Record| {
+            let mut all = parsed.iter().chain(known);
+            record.result == Status::UnderWay
+                && all.any(|other| other.result == Status::Deployed && other.id > record.id)
+        };
+        let is_new = |record: &&Record| !known.iter().any(|other| other.id == record.id);
+        let counting = parsed.iter().filter(is_new).filter(|record| !is_overtaken(record)).cloned();
+        Ok(counting.map(|record| Record { number: 0, ..record }).collect())
     }
 
     /// A release to this target that begins now, after all others.
@@ -72,12 +87,8 @@ impl<'a> Records<'a> {
     /// All of them, the oldest first.
     pub fn all(&self) -> anyhow::Result<Vec<Record>> {
         let mut records = self.parse(self.storage.as_ref())?;
-        if let Some(earlier) = &self.earlier {
-            let earlier = self.parse(earlier)?;
-            let is_known = |record: &Record| records.iter().any(|other| other.id == record.id);
-            let new: Vec<Record> = earlier.into_iter().filter(|record| !is_known(record)).collect();
-            records.extend(new);
-        }
+        let of_checkout = self.of_checkout(&records)?;
+        records.extend(of_checkout);
         records.sort_by(|a: &Record, b: &Record| (a.number, &a.id).cmp(&(b.number, &b.id)));
         Ok(records)
     }
@@ -244,6 +255,16 @@ mod tests {
         assert_eq!(ids(&at_target.all().expect("readable")), "1");
         at_target.import().expect("moved");
         assert_eq!(ids(&at_target.all().expect("readable")), "1");
+        assert!(in_checkout.all().expect("readable").is_empty());
+        // An unfinished deploy that another checkout has overtaken is none, and the numbers of a checkout mean nothing.
+        let old = Record { number: 7, ..record("0", Status::UnderWay, "z", None) };
+        in_checkout.write(&old).expect("written");
+        at_target.write(&Record { number: 1, ..record("3", Status::Deployed, "b", None) }).expect("written");
+        let late = Record { number: 9, ..record("2", Status::Deployed, "y", None) };
+        in_checkout.write(&late).expect("written");
+        assert_eq!(ids(&at_target.all().expect("readable")), "1 2 3");
+        at_target.import().expect("moved");
+        assert_eq!(ids(&at_target.all().expect("readable")), "1 2 3");
         assert!(in_checkout.all().expect("readable").is_empty());
         // Those of another target stay.
         let other = Records::of(&project, target("other"));

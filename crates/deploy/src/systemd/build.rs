@@ -83,15 +83,14 @@ pub(super) fn fill(
     make_readable(folder, &private).with_context(|| format!("cannot change the modes in `{}`", folder.display()))
 }
 
-/// Returns the files of a release that other users cannot read in the checkout, although they can read `reference`: not
-/// for the umask of the user who deploys, but on purpose.
+/// Returns the files of a release that fewer users can read in the checkout than `reference`: not for the umask of the user
+/// who deploys, but on purpose. With a umask that leaves nobody else any permission, that cannot be known.
 fn private_files(source: &Source, reference: &Path, release: &Path) -> HashSet<PathBuf> {
-    let mode = |file: &Path| source.root().join(file).symlink_metadata().map_or(0, |file| file.permissions().mode());
-    let is_readable = |file: &Path| mode(file) & 0o004 != 0;
-    if !is_readable(reference) {
-        return HashSet::new();
-    }
-    source.files().filter(|file| !is_readable(file)).map(|file| release.join(file)).collect()
+    let mode = |path: &Path| source.root().join(path).metadata().map_or(0o777, |found| found.permissions().mode());
+    let (of_files, of_folders) = (mode(reference) & 0o044, mode(Path::new("")) & 0o011);
+    let is_closed = |folder: &Path| mode(folder) & of_folders != of_folders;
+    let is_private = |file: &&PathBuf| mode(file) & of_files != of_files || file.ancestors().skip(1).any(is_closed);
+    source.files().filter(is_private).map(|file| release.join(file)).collect()
 }
 
 /// Lets every user read what is in a folder, except for some files.

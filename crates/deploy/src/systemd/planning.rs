@@ -14,6 +14,7 @@ use super::manager;
 use super::preflight::Preflight;
 use super::root::Root;
 use super::steps::ReleasePlan;
+use super::temporary_units::DRAIN;
 use crate::context::Context;
 use crate::record::{Record, Records, UnitSnapshot, serving};
 use ::systemd::{Unit, UnitFile, uptime};
@@ -47,9 +48,7 @@ pub(super) fn plan_release(
     let is_new = to.is_none();
     let id = record.id.clone();
     let drain_timeout = context.project.settings.drain_timeout;
-    let stop_times = stop_times(&services, &preflight.shown, drain_timeout);
-    let stop_time = stop_times.get(&layout.main_unit()).copied().unwrap_or_default();
-    Ok(ReleasePlan {
+    let mut plan = ReleasePlan {
         layout: layout.clone(),
         id,
         folder,
@@ -63,16 +62,20 @@ pub(super) fn plan_release(
         owner,
         pruned: Vec::new(),
         canary_limit,
-        handover_limit: canary_limit + stop_time,
+        handover_limit: canary_limit,
         drain_timeout,
-        stop_times,
-    })
+        stop_times: BTreeMap::new(),
+    };
+    plan.stop_times = stop_times(&plan, &preflight.shown);
+    plan.handover_limit += plan.stop_times.get(&layout.main_unit()).copied().unwrap_or_default();
+    Ok(plan)
 }
 
 /// Returns the time that each service which is restarted has to stop, if it is up.
-fn stop_times(services: &[String], shown: &[Unit], drain_timeout: Option<Duration>) -> BTreeMap<String, Duration> {
-    let is_restarted = |unit: &&Unit| unit.is_active() && services.contains(&unit.name);
-    let time = |unit: &Unit| drain_timeout.unwrap_or_else(|| manager::stop_time(unit.get("TimeoutStopUSec")));
+fn stop_times(plan: &ReleasePlan, shown: &[Unit]) -> BTreeMap<String, Duration> {
+    let is_restarted = |unit: &&Unit| unit.is_active() && plan.services.contains(&unit.name);
+    let setting = |unit: &Unit| plan.drain_timeout.filter(|_| plan.drains(&unit.name));
+    let time = |unit: &Unit| setting(unit).unwrap_or_else(|| manager::stop_time(unit.get("TimeoutStopUSec")));
     shown.iter().filter(is_restarted).map(|unit| (unit.name.clone(), time(unit))).collect()
 }
 
@@ -171,6 +174,8 @@ fn drop_ins(shown: &[Unit]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
         let own = format!("{}.d", unit.name);
         // Drop-ins for all services apply to canaries without a copy.
         let paths = unit.get("DropInPaths").split_whitespace().map(Path::new);
+        // One that an earlier deploy has left is removed before this one starts.
+        let paths = paths.filter(|path| !path.ends_with(DRAIN));
         let paths = paths.filter(|path| path.parent().is_some_and(|dir| dir.ends_with(&own)));
         let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));
         drop_ins.insert(unit.name.clone(), paths.map(read).collect::<anyhow::Result<Vec<_>>>()?);

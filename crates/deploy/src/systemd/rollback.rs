@@ -45,6 +45,8 @@ pub(super) fn roll_back(
     } else if snapshot.is_cut_over {
         stop_added(snapshot, layout, manager.root)?;
         let kept = put_back(record, snapshot, layout, manager.root)?;
+        // A failed process that does not stop must not delay the previous release for the time of the setting.
+        manager.root.run_all(&remove_drop_ins(&left_drop_ins(layout)))?;
         manager.root.run(&Step::new("systemctl daemon-reload", [""; 0]))?;
         if !snapshot.started.is_empty() {
             manager.root.attempt(&Step::new("systemctl stop --no-block", &snapshot.started))?;

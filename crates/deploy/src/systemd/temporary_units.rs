@@ -12,7 +12,7 @@ use super::steps::ReleasePlan;
 use ::systemd::UnitFile;
 
 /// The name of a drop-in; drop-ins take effect in the order of their names.
-const DRAIN: &str = "zz-drain-timeout.conf";
+pub(super) const DRAIN: &str = "zz-drain-timeout.conf";
 
 impl ReleasePlan {
     /// Returns the temporary units, with their contents.
@@ -40,6 +40,9 @@ impl ReleasePlan {
             let handover = Canary { limit: self.handover_limit, ..self.canary(env_file) };
             let section = handover.section(web, self.drop_ins_of(web), None);
             let more = format!("Requires={socket}\nAfter={socket}\n");
+            // Its requests have the same time to finish as those of the process that it stands in for.
+            let drain = self.drain_timeout.map(|time| format!("TimeoutStopSec={}\n", time.as_secs()));
+            let section = section + &drain.unwrap_or_default();
             canaries
                 .push((layout.handover_unit(), header("Handover", &more) + &section + &format!("Sockets={socket}\n")));
         }
@@ -64,9 +67,15 @@ impl ReleasePlan {
         canaries
     }
 
+    /// Returns whether the setting `drain-timeout` is for a service: a web service that the handover stands in for, or one
+    /// that takes no requests. For others it would lengthen the outage.
+    pub(super) fn drains(&self, service: &String) -> bool {
+        !self.closed().contains(service) && (*service != self.layout.main_unit() || self.has_handover())
+    }
+
     /// Returns the drop-ins that give the previous processes the time of the setting.
     pub(super) fn drain_drop_ins(&self) -> Vec<PathBuf> {
-        let services = self.stop_times.keys().filter(|_| self.drain_timeout.is_some());
+        let services = self.stop_times.keys().filter(|service| self.drain_timeout.is_some() && self.drains(service));
         services.map(|service| self.layout.runtime_units.join(format!("{service}.d")).join(DRAIN)).collect()
     }
 

@@ -52,22 +52,35 @@ pub(super) fn checkout(compose: &str, server: &str) -> Checkout {
     checkout
 }
 
-/// A container with too little time to finish is killed, which is reported and recorded; a setting gives it more.
+/// A worker that takes its time to exit, and has too little.
+const WORKER: &str = r#"  celery:
+    build: .
+    init: true
+    command: [python3, -u, worker.py]
+    stop_grace_period: 1s
+"#;
+
+/// A worker with too little time to finish is killed, which is reported and recorded; a setting gives it more.
 fn drained(stack: &Stack) {
     let compose = stack.checkout.read("compose.yaml");
-    stack.checkout.write("compose.yaml", &format!("{compose}    stop_grace_period: 1s\n"));
-    stack.checkout.write("server.py", &format!("{SLOW_END}{SERVER}"));
+    stack.checkout.write("compose.yaml", &format!("{compose}{WORKER}"));
+    let dockerfile = stack.checkout.read("Dockerfile").replace("COPY server.py", "COPY server.py worker.py");
+    stack.checkout.write("Dockerfile", &dockerfile);
+    stack.checkout.write("worker.py", &format!("{SLOW_END}while True:\n    signal.pause()\n"));
     stack.deployed("--stability 1s");
     stack.checkout.write("answer", "release 5");
     let output = stack.deployed("--stability 1s");
-    contains_all(&output, &["at most `web` 1 s", "has not ended within 1 s and was killed", "`drain-timeout`"]);
+    contains_all(
+        &output,
+        &["at most `celery` 1 s, `web` 10 s", "has not ended within 1 s and was killed", "`drain-timeout`"],
+    );
     let is_cut = |record: &String| record.contains("\"cut\":[\"`") && record.contains("within 1 s and was killed");
     assert_eq!(stack.records().iter().filter(|record| is_cut(record)).count(), 1, "{:#?}", stack.records());
 
     stack.checkout.write("Cargo.toml", "[workspace.metadata.service]\ndrain-timeout = '1m'\n");
     stack.checkout.write("answer", "release 6");
     let output = stack.deployed("--stability 1s");
-    contains_all(&output, &["at most `web` 60 s"]);
+    contains_all(&output, &["at most `celery` 60 s, `web` 10 s"]);
     assert!(!output.contains("was killed"), "{output}");
 }
 

@@ -55,11 +55,14 @@ fn a_rollback_without_canaries_prunes_old_releases() {
 fn previous_processes_get_the_time_of_the_setting() {
     let layout = Layout::of_a_shop();
     let mut plan = rollback(&layout);
-    plan.stop_times.insert("shop.service".into(), Duration::from_secs(600));
+    // The web service has no socket: requests wait for nothing, and the setting would lengthen the outage.
+    for service in ["shop.service", "shop-worker.service"] {
+        plan.stop_times.insert(service.into(), Duration::from_secs(600));
+    }
     // Without the setting, `TimeoutStopSec` applies as it is.
     assert!(plan.drain_drop_ins().is_empty());
     plan.drain_timeout = Some(Duration::from_secs(600));
-    let drop_in = "/run/systemd/system/shop.service.d/zz-drain-timeout.conf";
+    let drop_in = "/run/systemd/system/shop-worker.service.d/zz-drain-timeout.conf";
     assert_eq!(
         parsed(&plan.stage())[..2],
         [format!("install -D -m 644 /dev/stdin {drop_in}"), "systemctl daemon-reload".to_owned()]
@@ -69,7 +72,7 @@ fn previous_processes_get_the_time_of_the_setting() {
         parsed(&plan.finish())[..3],
         [
             format!("rm -f {drop_in}"),
-            "rmdir --ignore-fail-on-non-empty /run/systemd/system/shop.service.d".to_owned(),
+            "rmdir --ignore-fail-on-non-empty /run/systemd/system/shop-worker.service.d".to_owned(),
             "systemctl daemon-reload".to_owned()
         ]
     );

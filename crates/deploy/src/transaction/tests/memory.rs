@@ -223,8 +223,8 @@ impl<'a> Backend<'a> for Memory<'a> {
 
     const COMMAND: &'static str = "deploy-memory";
 
-    fn lock(_context: &Context<'a>) -> anyhow::Result<()> {
-        Ok(())
+    fn lock(_context: &Context<'a>) -> anyhow::Result<Option<()>> {
+        Ok(Some(()))
     }
 
     fn preflight(options: &'a Options<'a>, context: &'a Context<'a>) -> anyhow::Result<Self> {
@@ -367,7 +367,7 @@ impl<'a> Backend<'a> for Memory<'a> {
         self.step("remove the previous release", |target| target.installed.retain(|version| version == plan))
     }
 
-    fn cut_work(&self) -> Vec<String> {
+    fn take_cut_work(&self) -> Vec<String> {
         self.has(Fault::CutWork).then(|| "1 request unfinished".to_owned()).into_iter().collect()
     }
 
