@@ -62,12 +62,15 @@ fn imported(stack: &Stack) {
     let records = stack.records();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     let filter = format!("label=xtask.release={}", stack.name);
-    let volume = docker(&["volume", "ls", "--quiet", "--filter", &filter]);
-    docker(&["volume", "rm", volume.trim()]);
-    let id = volume.trim().split('.').nth(2).expect("the name has the id");
+    let volumes = docker(&["volume", "ls", "--quiet", "--filter", &filter]);
+    for volume in volumes.lines() {
+        docker(&["volume", "rm", volume]);
+    }
+    let id = volumes.split('.').nth(2).expect("the name has the id");
     stack.checkout.write(&format!(".xtask/releases/{id}.json"), record);
     contains_all(&stack.deployed(""), &["nothing has changed"]);
-    assert_eq!(stack.records(), records);
+    // The numbers of a checkout count for nothing elsewhere.
+    assert_eq!(stack.records(), [record.replace("\"number\":1", "\"number\":0")]);
     let left = fs::read_dir(stack.checkout.root.join(".xtask/releases")).expect("the folder").count();
     assert_eq!(left, 0);
 }

@@ -1,5 +1,6 @@
 //! This workspace as a stack of its own: a checkout, a Compose project, a port.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
@@ -198,15 +199,23 @@ impl Stack {
         images
     }
 
-    /// The release records, as texts without a secret.
+    /// The release records in their last states, as texts without a secret.
     pub(crate) fn records(&self) -> Vec<String> {
         let filter = format!("label=xtask.release={}", self.name);
         let format = "{{.Name}} {{.Label \"xtask.record\"}}";
         let volumes = docker(&["volume", "ls", "--filter", &filter, "--format", format]);
         hides_secrets(&volumes);
-        let mut volumes: Vec<&str> = volumes.lines().collect();
-        volumes.sort_unstable();
-        volumes.iter().filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect()
+        let mut records = BTreeMap::new();
+        for line in volumes.lines() {
+            let (name, record) = line.split_once(' ').expect("a name and a record");
+            let (id, revision) = name.rsplit_once('.').expect("a revision");
+            let revision: u64 = revision.parse().expect("a number");
+            let newest = records.entry(id.to_owned()).or_insert((revision, record.to_owned()));
+            if revision > newest.0 {
+                *newest = (revision, record.to_owned());
+            }
+        }
+        records.into_values().map(|(_, record)| record).collect()
     }
 
     fn remove(&self) {
