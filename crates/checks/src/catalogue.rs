@@ -78,7 +78,7 @@ const PLACEHOLDER: &str = ".<name>";
 
 /// Every check in the order of a report: its name and its subject.
 #[rustfmt::skip]
-pub const CATALOGUE: [(&str, &str); 25] = [
+pub const CATALOGUE: [(&str, &str); 26] = [
     ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` have known values"),
     ("env.file",              "`.env` exists and is readable"),
     ("env.mode",              "no other user can read `.env`; an error in prod"),
@@ -93,6 +93,7 @@ pub const CATALOGUE: [(&str, &str); 25] = [
     ("core.writable",         "the project is writable"),
     ("core.disk",             "at least 1 GB is free"),
     ("django.check",          "`manage.py check`, with `--deploy` in prod"),
+    ("django.settings",       "the settings have the values of `.env`"),
     ("django.migrations",     "no migration is pending"),
     ("django.database",       "the database responds"),
     ("dev.hooks",             "the Git hooks of the project's configuration are installed"),

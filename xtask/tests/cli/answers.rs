@@ -93,6 +93,7 @@ Go on from here:
   17 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 
@@ -231,6 +232,7 @@ Go on from here:
   20 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 
@@ -283,6 +285,7 @@ warning: systemd does not run here: `deploy-systemd` will need it
   32 +EXTRA='two words'
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 

@@ -45,6 +45,7 @@ hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
   20 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 
@@ -120,6 +121,7 @@ hint: printf '/n.env/n' >>.gitignore
   20 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 

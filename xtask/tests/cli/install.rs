@@ -104,6 +104,7 @@ Go on from here:
   20 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 
@@ -141,6 +142,7 @@ Go on from here:
   ok   .env  as it should be
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 
@@ -300,6 +302,7 @@ warning: `CELERY_TASK_ALWAYS_EAGER` is 1 in dev+bare: was 0 in prod+docker
   20 +CELERY_TASK_ALWAYS_EAGER=1
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database  answers
 

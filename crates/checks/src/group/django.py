@@ -17,8 +17,38 @@ def tell_settings():
         settings={
             "static_root": str(settings.STATIC_ROOT) if settings.STATIC_ROOT else None,
             "reads_env_file": not readers.isdisjoint(sys.modules),
+            "arrived": arrived(settings),
         }
     )
+
+
+def arrived(settings):
+    """For each variable that is set: whether the settings have its value. Where that cannot be known it is left out, and
+    no value is part of the answer."""
+    switches = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
+    hosts = {str(host).lower() for host in settings.ALLOWED_HOSTS}
+    judges = {
+        "DJANGO_DEBUG": lambda value: switches.get(value.lower(), settings.DEBUG) == bool(settings.DEBUG),
+        "DJANGO_SECRET_KEY": lambda value: str(settings.SECRET_KEY).strip() == value,
+        "DJANGO_ALLOWED_HOSTS": lambda value: {host.strip().lower() for host in value.split(",")} - {""} <= hosts,
+    }
+    if "celery" in sys.modules:
+        # Its configuration reads the settings on first use, and takes the URL from the variable itself.
+        from celery import current_app
+
+        configuration = current_app.conf
+        judges["CELERY_BROKER_URL"] = lambda value: configuration.broker_url == value
+        judges["CELERY_TASK_ALWAYS_EAGER"] = lambda value: (
+            switches.get(value.lower()) is None or bool(configuration.task_always_eager) == switches[value.lower()]
+        )
+    found = {}
+    for name, judge in judges.items():
+        value = os.environ.get(name, "").strip()
+        # Settings that cannot be read are another check's failure.
+        with contextlib.suppress(Exception):
+            if value:
+                found[name] = bool(judge(value))
+    return found
 
 
 def tell_checks(deploy):

@@ -1,13 +1,16 @@
 //! `django`: the project's own checks, its migrations and its database, all from one interpreter start.
 
+mod answer;
+
 use std::sync::Arc;
 
-use detect::Environment;
+use detect::{ENV_FILE, Environment};
 use project::secret::Secrets;
 use project::text::counted;
-use serde::Deserialize;
 use subprocess::{Command, Deadline};
 
+use self::answer::Part;
+pub use self::answer::{Answer, Database, Failure, Finding, Migrations, Settings};
 use super::ServiceContext;
 use super::core::{NO_VENV, interpreter, no_venv};
 use crate::outcome::{self, Outcome, Repair, Status};
@@ -20,96 +23,27 @@ pub const SET_UP: &str = include_str!("django_setup.py");
 const SCRIPT: &str = concat!(include_str!("django_setup.py"), "\n\n", include_str!("django.py"));
 
 const CHECK: CheckName = CheckName::known("django.check");
+const SETTINGS: CheckName = CheckName::known("django.settings");
 const MIGRATIONS: CheckName = CheckName::known("django.migrations");
 const DATABASE: CheckName = CheckName::known("django.database");
 
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let target = Arc::clone(target);
-    vec![Probe::new([CHECK, MIGRATIONS, DATABASE], move |deadline| {
+    vec![Probe::new([CHECK, SETTINGS, MIGRATIONS, DATABASE], move |deadline| {
         if !interpreter(&target.venv).exists() {
             let cause = no_venv(&target);
-            return [CHECK, MIGRATIONS, DATABASE].map(|name| Outcome::blocked(name, NO_VENV, &cause)).to_vec();
+            return [CHECK, SETTINGS, MIGRATIONS, DATABASE]
+                .map(|name| Outcome::blocked(name, NO_VENV, &cause))
+                .to_vec();
         }
         outcomes(&ask(&target.ground(), target.environment.value, deadline))
     })]
-}
-
-/// The results of one start of Django; a part that it did not come to is `None`.
-#[derive(Debug, Clone, Default)]
-pub struct Answer {
-    /// The values of settings that this tool depends on.
-    pub settings: Option<Settings>,
-    /// The findings of `manage.py check`; in prod those of `manage.py check --deploy`.
-    pub check: Option<Vec<Finding>>,
-    /// The result of a query to the default database.
-    pub database: Option<Database>,
-    /// The migrations of the default database that are not applied yet.
-    pub migrations: Option<Migrations>,
-    /// The reason why the other parts are missing.
-    pub failure: Option<Failure>,
-}
-
-/// The values of settings that this tool depends on.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Settings {
-    /// Where `collectstatic` puts its files, if that is configured.
-    pub static_root: Option<String>,
-    /// Whether the settings load `.env` themselves: a package that parses such files is imported.
-    pub reads_env_file: bool,
-}
-
-/// A finding of Django's system checks.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Finding {
-    /// Django's own id, such as `security.W009`; empty for a check without one.
-    pub id: String,
-    /// From 30 on a warning, from 40 on an error, as in Django.
-    pub level: u32,
-    /// Django's message, in one line or several.
-    pub message: String,
-    /// Django's advice, which is not a command.
-    pub hint: Option<String>,
-}
-
-/// The result of a query (`SELECT 1`) to the default database.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Database {
-    /// The error that the database reports.
-    pub error: Option<String>,
-}
-
-/// The migrations of the default database.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Migrations {
-    /// The error in the migrations themselves.
-    pub error: Option<String>,
-    /// Those that are not applied, such as `auth.0001_initial`.
-    pub pending: Vec<String>,
-}
-
-/// One line of the script's answer.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Part {
-    Settings(Settings),
-    Check(Vec<Finding>),
-    Database(Database),
-    Migrations(Migrations),
 }
 
 /// Django's level from which on a finding is an error.
 const ERROR: u32 = 40;
 /// Django's level from which on a finding is a warning.
 const WARNING: u32 = 30;
-
-/// The reason why Django did not report everything, with secrets redacted.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    /// The last line of it, such as `ModuleNotFoundError: No module named 'shop'`.
-    pub failure_reason: String,
-    /// The error output of Django, with the traceback.
-    pub output: String,
-}
 
 /// Starts Django once, in the environment that `.env` describes, and asks it everything. Secrets are covered.
 #[must_use]
@@ -183,6 +117,7 @@ pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
         (None, None) => Outcome::skip(name, "Django did not get that far"),
     };
     let check = findings.as_deref().map_or_else(|| failed(CHECK), check);
+    let settings = answer.settings.as_ref().map_or_else(|| failed(SETTINGS), settings);
     let database = found.as_ref().map_or_else(|| failed(DATABASE), database);
     let migrations = match listed {
         Some(listed) => migrations(listed),
@@ -191,7 +126,26 @@ pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
         }
         None => failed(MIGRATIONS),
     };
-    vec![check, migrations, database]
+    vec![check, settings, migrations, database]
+}
+
+fn settings(settings: &Settings) -> Outcome {
+    let lost = settings.arrived.iter().filter(|(_, has_arrived)| !**has_arrived);
+    let findings: Vec<_> = lost
+        .map(|(variable, _)| outcome::Finding {
+            status: Status::Err,
+            line: None,
+            message: format!("`{variable}` is set in `{ENV_FILE}`, and the settings have another value"),
+            hint: None,
+        })
+        .collect();
+    match findings.len() {
+        0 if settings.arrived.is_empty() => Outcome::skip(SETTINGS, "no variable to compare"),
+        0 => Outcome::ok(SETTINGS, format!("{} as in `{ENV_FILE}`", counted(settings.arrived.len(), "value"))),
+        lost => Outcome::err(SETTINGS, format!("{} of `{ENV_FILE}` without effect", counted(lost, "variable")))
+            .findings(findings)
+            .hint("let the settings read these variables, or write the names that they read"),
+    }
 }
 
 fn check(findings: &[Finding]) -> Outcome {
@@ -251,6 +205,11 @@ mod tests {
             check: Some(Vec::new()),
             database: Some(Database { error: None }),
             migrations: Some(Migrations { error: None, pending: Vec::new() }),
+            settings: Some(Settings {
+                static_root: None,
+                reads_env_file: true,
+                arrived: [("DJANGO_DEBUG".to_owned(), true)].into(),
+            }),
             ..Answer::default()
         }
     }
@@ -262,7 +221,25 @@ mod tests {
             let findings = findings.collect::<Vec<_>>().concat();
             format!("{} {}: {}{findings}", outcome.status, outcome.name, outcome.message)
         });
+        // In most of these tests there is nothing wrong with the settings.
+        let lines = lines.filter(|line| line != "ok django.settings: 1 value as in `.env`");
         assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn variables_without_effect_are_named() {
+        let arrived = [("DJANGO_DEBUG".to_owned(), true), ("DJANGO_SECRET_KEY".to_owned(), false)].into();
+        let settings = Settings { static_root: None, reads_env_file: true, arrived };
+        check(
+            &Answer { settings: Some(settings), ..healthy() },
+            &[
+                "ok django.check: no issues",
+                "err django.settings: 1 variable of `.env` without effect [err `DJANGO_SECRET_KEY` is set in `.env`, \
+                 and the settings have another value]",
+                "ok django.migrations: all applied",
+                "ok django.database: answers",
+            ],
+        );
     }
 
     fn finding(level: u32) -> Finding {
@@ -320,6 +297,7 @@ mod tests {
             &Answer { failure, ..Answer::default() },
             &[
                 "err django.check: no response in 10 s from `python`",
+                "skip django.settings: Django did not get that far",
                 "skip django.migrations: Django did not get that far",
                 "skip django.database: Django did not get that far",
             ],

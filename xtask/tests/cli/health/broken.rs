@@ -57,13 +57,14 @@ core
 
 django
   ok   django.check       no issues
+  ok   django.settings    1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database    answers
 
 dev
 skip   dev.hooks          the project has no hook configuration
 
-7 ok, 2 warn, 6 err, 2 skip in [TIME]
+8 ok, 2 warn, 6 err, 2 skip in [TIME]
 
 "#]], str![]);
 }
@@ -194,10 +195,11 @@ skip   core.lock          there is no virtual environment
 
 django
 skip   django.check       there is no virtual environment
+skip   django.settings    there is no virtual environment
 skip   django.migrations  there is no virtual environment
 skip   django.database    there is no virtual environment
 
-4 ok, 0 warn, 1 err, 4 skip in [TIME]
+4 ok, 0 warn, 1 err, 5 skip in [TIME]
 
 "#]],
         str![],
@@ -263,10 +265,11 @@ django
  err   django.check       RuntimeError: cannot log in with ********
        | Traceback (most recent call last):
        | RuntimeError: cannot log in with ********
+skip   django.settings    Django did not get that far
 skip   django.migrations  Django did not get that far
 skip   django.database    Django did not get that far
 
-0 ok, 0 warn, 1 err, 2 skip in [TIME]
+0 ok, 0 warn, 1 err, 3 skip in [TIME]
 
 "#]],
         str![],

@@ -25,7 +25,7 @@ env
         str![],
     );
     sandbox.check("health --only djang", 2, str![], str![[r#"
-error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
+error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.settings, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
 
 For more information, try '--help'.
 
@@ -127,6 +127,7 @@ dev+bare in [ROOT]
   run   core.writable          the project is writable
   skip  core.disk              at least 1 GB is free  (left out by `--skip`)
   skip  django.check           `manage.py check`, with `--deploy` in prod  (left out by `--skip`)
+  skip  django.settings        the settings have the values of `.env`  (left out by `--skip`)
   skip  django.migrations      no migration is pending  (left out by `--skip`)
   skip  django.database        the database responds  (left out by `--skip`)
   run   dev.hooks              the Git hooks of the project's configuration are installed
@@ -157,6 +158,7 @@ prod+docker in [ROOT]
   skip  core.writable          the project is writable  (the deployment method is `docker`)
   skip  core.disk              at least 1 GB is free  (the deployment method is `docker`)
   skip  django.check           `manage.py check`, with `--deploy` in prod  (the deployment method is `docker`)
+  skip  django.settings        the settings have the values of `.env`  (the deployment method is `docker`)
   skip  django.migrations      no migration is pending  (the deployment method is `docker`)
   skip  django.database        the database responds  (the deployment method is `docker`)
   skip  dev.hooks              the Git hooks of the project's configuration are installed  (the deployment method is `docker`)
@@ -223,12 +225,14 @@ mode           dev      .env:1
 django
  err   django.check       `.venv` is not there
        hint: cargo xtask install --project '[ROOT]'
+ err   django.settings    `.venv` is not there
+       hint: cargo xtask install --project '[ROOT]'
  err   django.migrations  `.venv` is not there
        hint: cargo xtask install --project '[ROOT]'
  err   django.database    `.venv` is not there
        hint: cargo xtask install --project '[ROOT]'
 
-0 ok, 0 warn, 3 err, 0 skip in [TIME]
+0 ok, 0 warn, 4 err, 0 skip in [TIME]
 
 "#]],
         str![],

@@ -52,10 +52,11 @@ core
 
 django
  err   django.check       no response in 0.3 s from `[ROOT]/.venv/bin/python`
+skip   django.settings    Django did not get that far
 skip   django.migrations  Django did not get that far
 skip   django.database    Django did not get that far
 
-0 ok, 0 warn, 2 err, 2 skip in [TIME]
+0 ok, 0 warn, 2 err, 3 skip in [TIME]
 
 "#]],
         str![],
@@ -76,10 +77,11 @@ mode           dev      .env:1
 
 django
   ok   django.check       no issues
+  ok   django.settings    1 value as in `.env`
 skip   django.migrations  the database does not answer
  err   django.database    no response in 10 s from `[ROOT]/.venv/bin/python`
 
-1 ok, 0 warn, 1 err, 1 skip in [TIME]
+2 ok, 0 warn, 1 err, 1 skip in [TIME]
 
 "#]],
         str![],
@@ -154,10 +156,11 @@ core
 
 django
  err   django.check       no response in 10 s from `[ROOT]/.venv/bin/python`
+skip   django.settings    Django did not get that far
 skip   django.migrations  Django did not get that far
 skip   django.database    Django did not get that far
 
-1 ok, 0 warn, 1 err, 2 skip in [TIME]
+1 ok, 0 warn, 1 err, 3 skip in [TIME]
 
 "#]],
         str![],

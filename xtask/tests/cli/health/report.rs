@@ -123,13 +123,14 @@ core
 
 django
   ok   django.check       no issues
+  ok   django.settings    1 value as in `.env`
   ok   django.migrations  all applied
   ok   django.database    answers
 
 dev
 skip   dev.hooks          the project has no hook configuration
 
-15 ok, 0 warn, 0 err, 2 skip in [TIME]
+16 ok, 0 warn, 0 err, 2 skip in [TIME]
 
 "#]],
         str![],
