@@ -3,7 +3,7 @@
 use detect::{DeployMethod, Environment};
 
 use crate::secret::is_secret;
-use crate::value::unusable_reason;
+use crate::value::{is_sample_secret, unusable_reason};
 
 /// Whether Django shows tracebacks to every visitor.
 pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
@@ -167,6 +167,9 @@ pub fn problem(
         }
         (Policy::Force(forced), Some(value)) if value == forced => None,
         (Policy::Force(forced), _) => Some(format!("has to be `{forced}`")),
+        (Policy::RequiredGenerate, Some(value)) if is_sample_secret(value) => {
+            Some("has the value of a sample, which is public".to_owned())
+        }
         (Policy::Required | Policy::RequiredGenerate, None) => Some("is required, and has no value".to_owned()),
         _ => None,
     }
@@ -321,5 +324,8 @@ mod tests {
         );
         check_problem(DJANGO_SECRET_KEY, Policy::RequiredGenerate, None, Some("is required, and has no value"));
         check_problem(DJANGO_SECRET_KEY, Policy::PromptGenerate, None, None);
+        let of_sample = Some("has the value of a sample, which is public");
+        check_problem(DJANGO_SECRET_KEY, Policy::RequiredGenerate, Some("your-secret-key-here"), of_sample);
+        check_problem(DJANGO_SECRET_KEY, Policy::PromptGenerate, Some("your-secret-key-here"), None);
     }
 }

@@ -51,6 +51,19 @@ pub fn unusable_reason(variable: &str, value: &str, environment: Environment, me
     }
 }
 
+/// Texts in the secrets of samples and tutorials, in lower case and without `-`, `_` and blanks.
+const IN_SAMPLES: [&str; 6] = ["changeme", "changethis", "djangoinsecure", "insecuresecret", "replaceme", "yoursecret"];
+/// Whole secrets of samples.
+const SAMPLES: [&str; 5] = ["insecure", "secret", "secretkey", "supersecret", "supersecretkey"];
+
+/// Returns whether a secret is one of a sample or a tutorial, such as `your-secret-key-here`: public, and as good as none.
+#[must_use]
+pub fn is_sample_secret(value: &str) -> bool {
+    let ignored = |c: &char| !matches!(c, '-' | '_') && !c.is_whitespace();
+    let plain: String = value.to_lowercase().chars().filter(ignored).collect();
+    SAMPLES.contains(&plain.as_str()) || IN_SAMPLES.iter().any(|text| plain.contains(text))
+}
+
 /// Returns the name of this machine that a list of hosts admits, for a URL; `None` if it admits none.
 #[must_use]
 pub fn local_name(allowed_hosts: &str) -> Option<&'static str> {
@@ -203,6 +216,18 @@ mod tests {
             ("[::1]", None),
         ] {
             assert_eq!(local_name(value), name, "{value}");
+        }
+    }
+
+    #[test]
+    fn secrets_of_samples_are_none() {
+        for sample in
+            ["changeme", "CHANGE-ME!", "your-secret-key-here", "django-insecure-x^7&", "secret", "please_change_this"]
+        {
+            assert!(is_sample_secret(sample), "{sample}");
+        }
+        for secret in ["", "kJ2-change-9x", "a-real-secret-of-mine", "secretsecretsecret"] {
+            assert!(!is_sample_secret(secret), "{secret}");
         }
     }
 

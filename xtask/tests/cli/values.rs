@@ -89,3 +89,29 @@ skip   env.axes  `.env` cannot be read
 
 "#]], str![""]);
 }
+
+/// A secret of a sample counts as missing in prod: it is replaced, and reported where it stays.
+#[test]
+fn secrets_of_samples_count_as_missing() {
+    let env = "DJANGO_ENV=prod\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=0\nDJANGO_SECRET_KEY=your-secret-key-here\n\
+               DJANGO_ALLOWED_HOSTS=example.org\nCELERY_BROKER_URL=redis://localhost\nCELERY_TASK_ALWAYS_EAGER=0\n";
+    let sandbox = Sandbox::project().file(".env", env);
+    sandbox.check("health --only env.matrix", 1, str![[r#"
+environment    prod     .env:1
+deploy method  bare     .env:2
+mode           prod     .env:1
+
+env
+ err   env.matrix  1 variable does not have the value that prod+bare needs
+       `.env` line 4: `DJANGO_SECRET_KEY` has the value of a sample, which is public
+       hint: python3 -c 'import secrets; print("DJANGO_SECRET_KEY=" + secrets.token_urlsafe(50))' | cargo xtask install --project '[ROOT]' --answers -
+
+0 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]], str![""]);
+    sandbox.xtask("install --yes --no-deploy").assert().code(0);
+    let changed = sandbox.read(".env");
+    assert!(!changed.contains("your-secret-key-here"), "{changed}");
+    assert_eq!(changed.lines().filter(|line| !env.contains(line)).count(), 1, "{changed}");
+    sandbox.xtask("health --only env.matrix").assert().code(0);
+}

@@ -1,9 +1,10 @@
 //! One cell of the table: a variable, its policy, and the operator, who may or may not be there.
 
 use checks::report::DIM;
+use detect::Environment;
 use project::matrix::{self, Policy};
 use project::secret;
-use project::value::unusable_reason;
+use project::value::{is_sample_secret, unusable_reason};
 
 use super::{Files, Origin};
 use crate::context::Context;
@@ -98,7 +99,9 @@ fn generated<'a>(
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
-    let existing = files.chosen_before(variable);
+    // A secret that stands in samples is as good as none.
+    let is_public = |key: &String| axes.environment == Environment::Prod && is_sample_secret(key);
+    let existing = files.chosen_before(variable).filter(|key| !is_public(key));
     let weakness = existing.as_deref().and_then(|key| matrix::unsafe_reason(variable, key, axes.environment));
     let question = match (&existing, weakness) {
         (Some(_), Some(reason)) if context.is_interactive() => {

@@ -66,6 +66,7 @@ fn drained(stack: &Stack) {
     stack.checkout.write("compose.yaml", &format!("{compose}{WORKER}"));
     let dockerfile = stack.checkout.read("Dockerfile").replace("COPY server.py", "COPY server.py worker.py");
     stack.checkout.write("Dockerfile", &dockerfile);
+    stack.checkout.write("server.py", SERVER);
     stack.checkout.write("worker.py", &format!("{SLOW_END}while True:\n    signal.pause()\n"));
     stack.deployed("--stability 1s");
     stack.checkout.write("answer", "release 5");
