@@ -78,7 +78,7 @@ const PLACEHOLDER: &str = ".<name>";
 
 /// Every check in the order of a report: its name and its subject.
 #[rustfmt::skip]
-pub const CATALOGUE: [(&str, &str); 26] = [
+pub const CATALOGUE: [(&str, &str); 27] = [
     ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` have known values"),
     ("env.file",              "`.env` exists and is readable"),
     ("env.mode",              "no other user can read `.env`; an error in prod"),
@@ -99,6 +99,7 @@ pub const CATALOGUE: [(&str, &str); 26] = [
     ("dev.hooks",             "the Git hooks of the project's configuration are installed"),
     ("docker.daemon",         "the Docker engine responds"),
     ("docker.compose",        "Compose v2 is installed, and the Compose file is valid"),
+    ("docker.environment",    "the variables of `.env` reach the web service"),
     ("docker.service.<name>", "a service of the Compose file runs, is healthy, and is not restarting"),
     ("docker.http",           "the published web service responds over HTTP"),
     ("systemd.unit.<name>",   "a unit is active and enabled, and is not restarting"),

@@ -147,7 +147,7 @@ pub(super) fn run(install_context: &InstallContext<'_>, uv: Uv) -> anyhow::Resul
     if let Some(failure) = &answer.failure {
         ui.last_lines(&failure.output);
     }
-    let outcomes: Vec<Outcome> = [locked].into_iter().chain(django::outcomes(&answer)).collect();
+    let outcomes: Vec<Outcome> = [locked].into_iter().chain(django::outcomes(&answer, environment)).collect();
     for outcome in &outcomes {
         ui.outcome(outcome);
     }

@@ -66,6 +66,7 @@ services:
     <<: *base
     command: [python3, -m, http.server, "8000"]
     ports: ["127.0.0.1::8000"]
+    environment: {CELERY_TASK_ALWAYS_EAGER: "0"}
     healthcheck: {test: [CMD, "true"], interval: 1s}
     depends_on: {job: {condition: service_completed_successfully}}
   job: {<<: *base, command: ["true"]}
@@ -102,6 +103,7 @@ pub(crate) fn healthy_or_not() {
     let missing = [
         "ok   docker.daemon         Docker ",
         "ok   docker.compose        Compose ",
+        "ok   docker.environment    1 variable of `.env` in `web`",
         "err   docker.service.web    there is no container",
         "hint: docker compose -f deploy/docker/compose.yaml up -d web",
         "err   docker.http           `web` does not run",
@@ -176,6 +178,7 @@ pub(crate) fn without_an_answer() {
             &[
                 &format!("err   docker.daemon       {reason}"),
                 "ok   docker.compose      Compose ",
+                "warn   docker.environment  1 variable of `.env` without effect in `web`",
                 "skip   docker.service.web  the Docker engine does not answer",
                 "skip   docker.http         the Docker engine does not answer",
             ],
@@ -189,10 +192,10 @@ pub(crate) fn without_an_answer() {
     contains_all(
         &checkout.health("--only docker", 1),
         &[
-            "ok   docker.daemon   Docker ",
-            &format!("err   docker.compose  {invalid}"),
-            "skip   docker.service  Compose does not know the services",
-            "skip   docker.http     Compose does not know the services",
+            "ok   docker.daemon       Docker ",
+            &format!("err   docker.compose      {invalid}"),
+            "skip   docker.service      Compose does not know the services",
+            "skip   docker.http         Compose does not know the services",
         ],
     );
     contains_all(&checkout.health("--only docker.service.web", 1), &[&format!("err   docker.service  {invalid}")]);

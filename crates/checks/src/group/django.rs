@@ -36,7 +36,8 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
                 .map(|name| Outcome::blocked(name, NO_VENV, &cause))
                 .to_vec();
         }
-        outcomes(&ask(&target.ground(), target.environment.value, deadline))
+        let environment = target.environment.value;
+        outcomes(&ask(&target.ground(), environment, deadline), environment)
     })]
 }
 
@@ -106,7 +107,7 @@ fn redacted(mut answer: Answer, secrets: &Secrets) -> Answer {
 /// Returns the outcomes of this group from one start of Django. A failure is reported once, by the first check that it
 /// prevented.
 #[must_use]
-pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
+pub fn outcomes(answer: &Answer, environment: Environment) -> Vec<Outcome> {
     let Answer { check: findings, database: found, migrations: listed, failure, .. } = answer;
     let mut cause: Option<Outcome> = None;
     let mut failed = |name: CheckName| match (&cause, failure) {
@@ -117,7 +118,7 @@ pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
         (None, None) => Outcome::skip(name, "Django did not get that far"),
     };
     let check = findings.as_deref().map_or_else(|| failed(CHECK), check);
-    let settings = answer.settings.as_ref().map_or_else(|| failed(SETTINGS), settings);
+    let settings = answer.settings.as_ref().map_or_else(|| failed(SETTINGS), |found| settings(found, environment));
     let database = found.as_ref().map_or_else(|| failed(DATABASE), database);
     let migrations = match listed {
         Some(listed) => migrations(listed),
@@ -129,11 +130,12 @@ pub fn outcomes(answer: &Answer) -> Vec<Outcome> {
     vec![check, settings, migrations, database]
 }
 
-fn settings(settings: &Settings) -> Outcome {
+fn settings(settings: &Settings, environment: Environment) -> Outcome {
+    let status = without_effect(environment);
     let lost = settings.arrived.iter().filter(|(_, has_arrived)| !**has_arrived);
     let findings: Vec<_> = lost
         .map(|(variable, _)| outcome::Finding {
-            status: Status::Err,
+            status,
             line: None,
             message: format!("`{variable}` is set in `{ENV_FILE}`, and the settings have another value"),
             hint: None,
@@ -142,7 +144,7 @@ fn settings(settings: &Settings) -> Outcome {
     match findings.len() {
         0 if settings.arrived.is_empty() => Outcome::skip(SETTINGS, "no variable to compare"),
         0 => Outcome::ok(SETTINGS, format!("{} as in `{ENV_FILE}`", counted(settings.arrived.len(), "value"))),
-        lost => Outcome::err(SETTINGS, format!("{} of `{ENV_FILE}` without effect", counted(lost, "variable")))
+        lost => Outcome::new(SETTINGS, status, format!("{} of `{ENV_FILE}` without effect", counted(lost, "variable")))
             .findings(findings)
             .hint("let the settings read these variables, or write the names that they read"),
     }
@@ -168,6 +170,14 @@ fn finding(finding: &Finding) -> outcome::Finding {
         line: None,
         message: format!("{}{separator}{}", finding.id, finding.message),
         hint: finding.hint.clone(),
+    }
+}
+
+/// Returns the status of a variable of `.env` that has no effect. In dev the defaults of the program may do as well.
+pub(super) fn without_effect(environment: Environment) -> Status {
+    match environment {
+        Environment::Dev => Status::Warn,
+        Environment::Prod => Status::Err,
     }
 }
 
@@ -216,7 +226,7 @@ mod tests {
 
     #[track_caller]
     fn check(answer: &Answer, expected: &[&str]) {
-        let lines = outcomes(answer).into_iter().map(|outcome| {
+        let lines = outcomes(answer, Environment::Prod).into_iter().map(|outcome| {
             let findings = outcome.findings.iter().map(|found| format!(" [{} {}]", found.status, found.message));
             let findings = findings.collect::<Vec<_>>().concat();
             format!("{} {}: {}{findings}", outcome.status, outcome.name, outcome.message)

@@ -5,6 +5,7 @@
 mod containers;
 mod declared;
 mod engine;
+mod environment;
 mod services;
 mod web;
 
@@ -25,6 +26,7 @@ use declared::Declared;
 
 const DAEMON: CheckName = CheckName::known("docker.daemon");
 const COMPOSE: CheckName = CheckName::known("docker.compose");
+const ENVIRONMENT: CheckName = CheckName::known("docker.environment");
 const SERVICES: CheckName = CheckName::known("docker.service.<name>");
 const HTTP: CheckName = CheckName::known("docker.http");
 
@@ -34,7 +36,7 @@ const NO_ENGINE: (&str, &str) = ("DOCKER_HOST", "unix:///dev/null");
 
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let target = Arc::clone(target);
-    let probe = Probe::new([DAEMON, COMPOSE, SERVICES, HTTP], move |deadline| outcomes(&target, deadline));
+    let probe = Probe::new([DAEMON, COMPOSE, ENVIRONMENT, SERVICES, HTTP], move |deadline| outcomes(&target, deadline));
     // The services, then the web service among them.
     vec![probe.in_turn(2)]
 }
@@ -45,7 +47,7 @@ fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
         if target.selection.wants(&DAEMON) {
             scope.spawn(|| daemon = Some(Outcome::timed(|| engine::daemon(target, deadline))));
         }
-        if [COMPOSE, SERVICES, HTTP].iter().any(|name| target.selection.wants(name)) {
+        if [COMPOSE, ENVIRONMENT, SERVICES, HTTP].iter().any(|name| target.selection.wants(name)) {
             compose = Some(Answers::ask(target, deadline));
         }
     });
@@ -103,16 +105,17 @@ impl Answers {
 
     fn judged(self, target: &Target, is_engine_well: bool, deadline: &Deadline) -> Vec<Outcome> {
         let Answers { file, compose, containers, host, elapsed } = self;
-        let (version, Declared { services, secrets }) = match compose {
+        let (version, Declared { services, secrets, environment }) = match compose {
             Ok(answer) => answer,
             Err(cause) => {
                 let reason = "Compose does not know the services";
-                let others = [CheckName::of_service(None), HTTP].map(|name| Outcome::blocked(name, reason, &cause));
+                let others =
+                    [ENVIRONMENT, CheckName::of_service(None), HTTP].map(|name| Outcome::blocked(name, reason, &cause));
                 return [*cause].into_iter().chain(others).map(|outcome| Outcome { elapsed, ..outcome }).collect();
             }
         };
         let count = counted(services.len(), "service");
-        let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`"))];
+        let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`")), environment];
         let path = target.project.root.join(&file);
         let containers = containers.map(|answer| {
             answer.map(|(listed, containers)| containers::of_services(listed, &containers, &path, &secrets))

@@ -25,7 +25,7 @@ env
         str![],
     );
     sandbox.check("health --only djang", 2, str![], str![[r#"
-error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.settings, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
+error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.settings, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.environment, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
 
 For more information, try '--help'.
 
@@ -133,6 +133,7 @@ dev+bare in [ROOT]
   run   dev.hooks              the Git hooks of the project's configuration are installed
   skip  docker.daemon          the Docker engine responds  (the deployment method is `bare`)
   skip  docker.compose         Compose v2 is installed, and the Compose file is valid  (the deployment method is `bare`)
+  skip  docker.environment     the variables of `.env` reach the web service  (the deployment method is `bare`)
   skip  docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting  (the deployment method is `bare`)
   skip  docker.http            the published web service responds over HTTP  (the deployment method is `bare`)
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the unit is not installed)
@@ -164,6 +165,7 @@ prod+docker in [ROOT]
   skip  dev.hooks              the Git hooks of the project's configuration are installed  (the deployment method is `docker`)
   run   docker.daemon          the Docker engine responds
   run   docker.compose         Compose v2 is installed, and the Compose file is valid
+  run   docker.environment     the variables of `.env` reach the web service
   run   docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting
   run   docker.http            the published web service responds over HTTP
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the deployment method is `docker`)
@@ -252,13 +254,14 @@ deploy method  docker   .env:1
 mode           docker   .env:1
 
 docker
- err   docker.daemon   command not found: `docker`
+ err   docker.daemon       command not found: `docker`
        hint: install Docker: https://docs.docker.com/engine/install/
- err   docker.compose  command not found: `docker`
-skip   docker.service  Compose does not know the services
-skip   docker.http     Compose does not know the services
+ err   docker.compose      command not found: `docker`
+skip   docker.environment  Compose does not know the services
+skip   docker.service      Compose does not know the services
+skip   docker.http         Compose does not know the services
 
-0 ok, 0 warn, 2 err, 2 skip in [TIME]
+0 ok, 0 warn, 2 err, 3 skip in [TIME]
 
 "#]],
         str![],
@@ -273,14 +276,15 @@ deploy method  docker   .env:1
 mode           docker   .env:1
 
 docker
- err   docker.daemon   Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+ err   docker.daemon       Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
        hint: sudo systemctl start docker
- err   docker.compose  Compose v2 is not installed: `docker compose version` fails
+ err   docker.compose      Compose v2 is not installed: `docker compose version` fails
        hint: install the Compose plugin of Docker
-skip   docker.service  Compose does not know the services
-skip   docker.http     Compose does not know the services
+skip   docker.environment  Compose does not know the services
+skip   docker.service      Compose does not know the services
+skip   docker.http         Compose does not know the services
 
-0 ok, 0 warn, 2 err, 2 skip in [TIME]
+0 ok, 0 warn, 2 err, 3 skip in [TIME]
 
 "#]],
         str![],

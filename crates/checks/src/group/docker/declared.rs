@@ -4,7 +4,7 @@ use docker::compose::{self, Config, Port};
 use project::secret::Secrets;
 use subprocess::{CommandError, Finished};
 
-use super::COMPOSE;
+use super::{COMPOSE, environment};
 use crate::Target;
 use crate::outcome::Outcome;
 
@@ -25,6 +25,8 @@ pub(super) struct Declared {
     pub(super) services: Vec<Service>,
     /// Those of the project, and those that only the Compose file knows.
     pub(super) secrets: Secrets,
+    /// Whether the variables of `.env` reach the web service.
+    pub(super) environment: Outcome,
 }
 
 /// Returns the declared services; for a file that Compose rejects, the outcome of `docker.compose`.
@@ -33,7 +35,8 @@ pub(super) fn declared(config: Result<Finished, CommandError>, target: &Target) 
         Ok(finished) if finished.is_success() => match serde_json::from_str::<Config>(finished.stdout()) {
             Ok(config) => {
                 let secrets = target.secrets.clone().and(config.secrets());
-                return Ok(Declared { services: services(&config), secrets });
+                let environment = environment::outcome(&config, target);
+                return Ok(Declared { services: services(&config), secrets, environment });
             }
             // The position of the error, without the text around it: that can hold secrets.
             Err(error) => {

@@ -1,0 +1,96 @@
+//! `docker.environment`: the variables of `.env` reach the container of the web service.
+
+use docker::compose::{Config, Service};
+use project::matrix::{self, Policy, policies};
+use project::text::counted;
+use serde_json::Value;
+
+use super::ENVIRONMENT;
+use crate::Target;
+use crate::group::django::without_effect;
+use crate::outcome::{Finding, Outcome};
+
+const WEB: &str = "web";
+
+/// Compares the environment of the web service, as Compose parses it, with `.env`. Variables that the Compose file
+/// provides are not compared.
+pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
+    let Some((name, service)) = web(config) else {
+        return Outcome::skip(
+            ENVIRONMENT,
+            "the Compose file has no service `web`, and not just one that publishes a port",
+        );
+    };
+    let (environment, method) = (target.environment.value, target.deploy_method.value);
+    let (status, mut count) = (without_effect(environment), 0);
+    let mut findings = Vec::new();
+    for (variable, _) in policies(environment, method).filter(|(_, policy)| *policy != Policy::Skip) {
+        let Some(value) = target.value(variable) else { continue };
+        count += 1;
+        let state = match value_in(service, variable) {
+            Some(found) if matrix::is_same(variable, &found, &value) => continue,
+            Some(_) => "has another value in",
+            None => "does not reach",
+        };
+        let line = target.env().and_then(|file| Some(file.get(variable)?.line));
+        let message = format!("`{variable}` of `.env` {state} the service `{name}`");
+        findings.push(Finding { status, line, message, hint: None });
+    }
+    match findings.len() {
+        0 if count == 0 => Outcome::skip(ENVIRONMENT, "no variable to compare"),
+        0 => Outcome::ok(ENVIRONMENT, format!("{} of `.env` in `{name}`", counted(count, "variable"))),
+        lost => {
+            let message = format!("{} of `.env` without effect in `{name}`", counted(lost, "variable"));
+            Outcome::new(ENVIRONMENT, status, message)
+                .findings(findings)
+                .hint(format!("add `env_file: .env`, by its path from the Compose file, to the service `{name}`"))
+        }
+    }
+}
+
+/// Returns the service that runs Django: `web`, or the only one that publishes a port.
+fn web(config: &Config) -> Option<(&String, &Service)> {
+    if let Some(web) = config.services.get_key_value(WEB) {
+        return Some(web);
+    }
+    let mut published = config.services.iter().filter(|(_, service)| !service.ports.is_empty());
+    published.next().filter(|_| published.next().is_none())
+}
+
+/// Returns the value of a variable in a container. Compose writes `$` as `$$`, so that its output can be read again.
+fn value_in(service: &Service, variable: &str) -> Option<String> {
+    match service.environment.get(variable)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.replace("$$", "$")),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(environment: &str) -> Service {
+        serde_json::from_str(&format!(r#"{{"environment": {environment}}}"#)).expect("a service")
+    }
+
+    #[test]
+    fn values_as_compose_writes_them() {
+        let service = service(r#"{"A": "x$$y", "B": 1, "C": null, "D": true}"#);
+        let found = ["A", "B", "C", "D", "E"].map(|variable| value_in(&service, variable));
+        assert_eq!(found, [Some("x$y".into()), Some("1".into()), None, Some("true".into()), None]);
+    }
+
+    #[test]
+    fn the_service_that_runs_django() {
+        let name = |text: &str| {
+            let config: Config = serde_json::from_str(text).expect("a Compose file");
+            web(&config).map(|(name, _)| name.clone())
+        };
+        let ports = r#"{"ports": [{"target": 80}]}"#;
+        assert_eq!(name(&format!(r#"{{"services": {{"nginx": {ports}, "web": {{}}}}}}"#)).as_deref(), Some("web"));
+        assert_eq!(name(&format!(r#"{{"services": {{"app": {ports}, "db": {{}}}}}}"#)).as_deref(), Some("app"));
+        assert_eq!(name(&format!(r#"{{"services": {{"app": {ports}, "api": {ports}}}}}"#)), None);
+        assert_eq!(name("{}"), None);
+    }
+}
