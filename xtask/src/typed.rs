@@ -71,7 +71,7 @@ pub(crate) fn install(args: &cli::Install, is_yes: bool, env: Option<&str>, meth
     words.extend(method.map(|method| format!("--method {method}")));
     // One that looks like a secret after all is for the operator to put in.
     words.extend(args.set.iter().filter_map(|set| set.split_once('=')).filter_map(|(variable, value)| {
-        let is_refused = secret::is_secret(variable) || secret::url_passwords(value).next().is_some();
+        let is_refused = secret::is_secret(variable) || !secret::in_variable(variable, value).is_empty();
         let value = if secret::shown(variable, value) == value { value } else { "…" };
         (!is_refused).then(|| format!("--set {}", quoted(&format!("{variable}={value}"))))
     }));

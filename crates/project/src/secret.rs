@@ -1,5 +1,6 @@
 //! Secrets: the variables that hold them, and their redaction in values and in other text.
 
+mod shape;
 mod spelling;
 mod url;
 
@@ -19,7 +20,7 @@ const PARTS: [&str; 9] =
     ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "AUTHTOKEN"];
 
 /// Words that do so between underscores, with or without a number.
-const WORDS: [&str; 8] = ["PASS", "PGPASS", "PWD", "TOKEN", "TOKENS", "KEY", "KEYS", "DSN"];
+const WORDS: [&str; 9] = ["PASS", "PGPASS", "PW", "PWD", "TOKEN", "TOKENS", "KEY", "KEYS", "DSN"];
 
 /// Words that mark a secret within a text that is no URL, such as `host=db password=…` or `{"token": "…"}`.
 const MENTIONS: [&str; 5] = ["password", "passwd", "secret", "token", "api_key"];
@@ -38,7 +39,8 @@ fn mentions_secret(value: &str) -> bool {
     !value.contains("://") && MENTIONS.iter().any(|word| lower.contains(word))
 }
 
-/// A variable's value as it may be shown: a secret is covered, and so is the password in a URL.
+/// A variable's value as it may be shown: a secret is covered, and so is the password in a URL, and a part that looks like a
+/// secret.
 #[must_use]
 pub fn shown(variable: &str, value: &str) -> String {
     if value.is_empty() {
@@ -47,7 +49,9 @@ pub fn shown(variable: &str, value: &str) -> String {
     if is_secret(variable) || mentions_secret(value) {
         return MASK.to_owned();
     }
-    url_passwords(value).fold(value.to_owned(), |shown, password| {
+    let by_shape = shape::secrets_in(variable, value);
+    let value = by_shape.iter().fold(value.to_owned(), |shown, secret| shown.replace(secret, MASK));
+    url_passwords(&value).fold(value.clone(), |shown, password| {
         shown
             .replace(&format!(":{password}@"), &format!(":{MASK}@"))
             .replace(&format!("//{password}@"), &format!("//{MASK}@"))
@@ -80,6 +84,7 @@ impl Secrets {
         for file in files {
             secrets.extend(file.entries().flat_map(|entry| in_variable(entry.key, &entry.value)));
             secrets.extend(file.lines().filter_map(raw_secret));
+            secrets.extend(private_keys(file));
         }
         Secrets::default().and(secrets)
     }
@@ -88,6 +93,7 @@ impl Secrets {
     #[must_use]
     pub fn and(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
         self.0.extend(secrets.into_iter().flat_map(|secret| spellings(&secret)).filter(|it| it.len() >= SHORTEST));
+        self.0.retain(|secret| !shape::is_common(secret));
         // The longest first, so that a secret within another one does not leave the rest standing.
         self.0.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         self.0.dedup();
@@ -101,7 +107,8 @@ impl Secrets {
     }
 }
 
-/// The secrets in the value of a variable: itself, line by line, or the passwords of its URLs.
+/// The secrets in the value of a variable: itself, line by line, the passwords of its URLs, and parts that look like
+/// secrets.
 #[must_use]
 pub fn in_variable(name: &str, value: &str) -> Vec<String> {
     let mut secrets = Vec::new();
@@ -115,7 +122,24 @@ pub fn in_variable(name: &str, value: &str) -> Vec<String> {
         secrets.extend(password.split(['/', '?', '#', '@', ':', '$']).map(str::to_owned));
         secrets.push(password.to_owned());
     }
+    secrets.extend(shape::secrets_in(name, value).into_iter().map(str::to_owned));
     secrets
+}
+
+/// Returns the lines of private keys without quotes, of which readers take each line for itself.
+fn private_keys(file: &EnvFile) -> Vec<String> {
+    let (mut is_inside, mut lines) = (false, Vec::new());
+    for line in file.lines() {
+        let text = line.text().trim().to_owned();
+        if text.contains("-----END ") {
+            is_inside = false;
+        } else if is_inside {
+            lines.push(text);
+        } else {
+            is_inside = text.contains("-----BEGIN ") && text.contains("PRIVATE KEY");
+        }
+    }
+    lines
 }
 
 /// A shorter unparsed line is not redacted: it is no secret, but may be a common word.
@@ -148,6 +172,7 @@ mod tests {
             "db_password",
             "PGPASSWORD",
             "DB_PWD",
+            "DJANGO_DB_PW",
             "OPENAI_APIKEY",
             "AWS_ACCESS_KEY_ID",
             "SENTRY_DSN",
@@ -226,6 +251,20 @@ mod tests {
         check_cover("K=1\nMIIEvQ+ab/cd\n", "unexpected + in \"MIIEvQ+ab/cd\"", "unexpected + in \"********\"");
         check_cover("A_KEY=abc$define\n", "The \"define\" variable is not set", "The \"********\" variable is not set");
         check_cover("nonsense\nlost\nDJANGO_DEBUG\n", "lost nonsense: DJANGO_DEBUG", "lost ********: DJANGO_DEBUG");
+    }
+
+    #[test]
+    fn the_last_line_of_a_private_key_is_covered() {
+        let file = "KEY=-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nabc5==\n-----END PRIVATE KEY-----\nDEBUG=1\n";
+        check_cover(file, "line 3: abc5== and MIIEvQIBADANBgkq, DEBUG=1", "line 3: ******** and ********, DEBUG=1");
+    }
+
+    #[test]
+    fn common_words_stay_readable() {
+        let file = "POSTGRES_PASSWORD=postgres\n#AWS_QUERYSTRING_AUTH=False\nDB_PW=hunter2\nPIN_KEY=1234\n";
+        check_cover(file, "postgres: hunter2 is False at 1234", "postgres: ******** is False at 1234");
+        check("POSTGRES_PASSWORD", "postgres", "********");
+        check("STORAGE", "AccountName=shop;AccountKey=abc==;x=1", "AccountName=shop;AccountKey=********;x=1");
     }
 
     #[test]

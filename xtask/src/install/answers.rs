@@ -104,7 +104,7 @@ fn from_set(assignment: &str, args: &cli::Install) -> Result<(String, Answer), P
         // Not repeated: it may be a secret value.
         return Err(Problem::new("`--set` expects KEY=VALUE, there is no `=`"));
     };
-    if secret::is_secret(variable) || secret::url_passwords(value).next().is_some() {
+    if secret::is_secret(variable) || !secret::in_variable(variable, value).is_empty() {
         return Err(Problem::new(format!(
             "`--set`: `{variable}` holds a secret, which others would see in the process list"
         ))
