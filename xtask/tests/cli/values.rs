@@ -115,3 +115,33 @@ env
     assert_eq!(changed.lines().filter(|line| !env.contains(line)).count(), 1, "{changed}");
     sandbox.xtask("health --only env.matrix").assert().code(0);
 }
+
+/// Secrets under names that do not reveal them, in lines that the report shows.
+#[test]
+fn secrets_are_in_no_format() {
+    let secrets = ["aCcoUntS3cr3t", "x9YzQ2w7Lk3Pq8Rt5Vb1Nm4", "glpat-0123456789abcdefghij", "hunter22"];
+    let [account, hook, token, password] = secrets;
+    let env = format!(
+        "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nSTORAGE=AccountName=shop;AccountKey={account}==;Suffix=x\n\
+         HOOK=https://hooks.example/services/T0/{hook} # a;b\nGIT={token};x\nDJANGO_DB_PW={password};$x\n"
+    );
+    let sandbox = Sandbox::project().file(".env", &env);
+    let mut runs: Vec<String> =
+        ["human", "json", "junit", "github"].map(|format| format!("health --only env --format {format}")).to_vec();
+    runs.push("install --yes --dry-run --env prod --method docker --set DJANGO_ALLOWED_HOSTS=example.org".to_owned());
+    for args in runs {
+        let output = sandbox.xtask(&args).output().expect("it runs");
+        let printed = [output.stdout.as_slice(), &output.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed);
+        for secret in secrets {
+            assert!(!printed.contains(secret), "{args} shows {secret}: {printed}");
+        }
+    }
+    for secret in
+        ["STORAGE=AccountKey=abc=", "HOOK=https://h.example/x9YzQ2w7Lk3Pq8Rt5Vb1Nm4", "GIT=glpat-0123456789abcdefghij"]
+    {
+        let output = sandbox.xtask(&format!("install --yes --set {secret}")).assert().code(2);
+        let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        assert!(stderr.contains("holds a secret, which others would see"), "{stderr}");
+    }
+}
