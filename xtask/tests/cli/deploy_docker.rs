@@ -93,7 +93,7 @@ error: env.portable: 1 line is read differently
   `.env` line 3: `DJANGO_SECRET_KEY`: unterminated-quote
   python-dotenv  sees no such variable
   compose        refuses the file
-  bash           refuses the file
+  bash           stops here
 hint: cargo xtask health --project '[ROOT]'
 error: env.matrix: 3 variables do not have the values that prod+docker needs
   `.env`: `DJANGO_SECRET_KEY` is required, and has no value

@@ -1,7 +1,8 @@
 //! bash 5.2, `set -a; source .env`: the file is a script. Nothing is executed here; a part that bash would execute is
 //! `Runs`.
 //!
-//! The grammar of executed commands is not modelled: a syntax error in one, at which bash would stop, is not found.
+//! The grammar of executed commands is modelled as far as one line of operators and words goes: at a syntax error bash stops,
+//! and the rest of the file is lost. Errors in compound commands are not found.
 
 use super::{Statement, Variables, statement};
 use crate::Reading;
@@ -9,8 +10,10 @@ use crate::cursor::{Cursor, Text};
 use crate::key::{is_name, is_name_char, is_read_only};
 use crate::quote::EXEC_LIMIT;
 
+mod operator;
 mod word;
 
+use operator::Operators;
 use word::Word;
 
 pub(super) fn read(text: &Text) -> Vec<Statement> {
@@ -36,6 +39,7 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
     let mut assigned: Vec<(Option<String>, Reading)> = Vec::new();
     let mut is_exporting = false;
     let mut runs = false;
+    let mut operators = Operators::default();
     loop {
         cursor.take_while(|c| matches!(c, ' ' | '\t'));
         match cursor.peek() {
@@ -45,12 +49,13 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
                 break;
             }
             Some(';' | '&' | '|' | ')') if assigned.is_empty() && !runs && !is_exporting => {
-                cursor.take_line();
-                return vec![(None, Reading::Refused)];
+                return refused(cursor, None);
             }
             // Another command, a file or an array follows: parsed only to find the end of the line.
             Some(';' | '&' | '|' | '<' | '>' | '(' | ')') => {
-                cursor.bump();
+                if operators.take(cursor).is_err() {
+                    return refused(cursor, assigned.into_iter().find_map(|(key, _)| key));
+                }
                 runs = true;
                 continue;
             }
@@ -64,9 +69,9 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
         let target = target(cursor);
         let Ok(word) = word::read(cursor, variables, target.is_some()) else {
             // The quote stays open to the end of the file, nothing of which bash executes.
-            cursor.take_while(|_| true);
-            return vec![(target.map(|target| target.key), Reading::Refused)];
+            return refused(cursor, target.map(|target| target.key));
         };
+        operators.follow_word();
         match target {
             Some(target) => {
                 let reading = target.reading(&word, variables);
@@ -86,6 +91,12 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
         return keys.into_iter().map(|key| (key, Reading::Runs)).collect();
     }
     assigned
+}
+
+/// A syntax error: nothing from this line on is executed.
+fn refused(cursor: &mut Cursor<'_>, key: Option<String>) -> Vec<(Option<String>, Reading)> {
+    cursor.take_while(|_| true);
+    vec![(key, Reading::Refused)]
 }
 
 /// The left side of an assignment.

@@ -39,7 +39,7 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
          hint: DJANGO_SECRET_KEY='********'
        err: `.env` line 6: `B`: unterminated-quote
          python-dotenv  sees no such variable
-         bash           refuses the file
+         bash           stops here
  err   env.matrix         1 variable does not have the value that dev+bare needs
        `.env` line 4: `DJANGO_DEBUG` is neither `1` nor `0`
        hint: cargo xtask install --project '[ROOT]' --env dev --method bare --set DJANGO_DEBUG=1

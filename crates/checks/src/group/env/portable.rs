@@ -3,6 +3,7 @@
 use detect::{DeployMethod, ENV_FILE};
 use envfile::{Class, Disagreement, EnvFile, Reader, Reading};
 use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
+use project::text::counted;
 
 use crate::outcome::{Finding, Outcome, Status};
 use crate::{CheckName, Target};
@@ -51,12 +52,12 @@ fn findings(file: &EnvFile, readers: &[Reader], secrets: &Secrets) -> Vec<Findin
                 file.lines().any(|line| line.number() == disagreement.line && line.text().contains('='));
             let is_err = among_readers.iter().any(|other| is_same(&other))
                 || (is_assignment && disagreement.readings.iter().any(is_missed));
-            finding(disagreement, if is_err { Status::Err } else { Status::Warn }, secrets)
+            finding(file, disagreement, if is_err { Status::Err } else { Status::Warn }, secrets)
         })
         .collect()
 }
 
-fn finding(disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Finding {
+fn finding(file: &EnvFile, disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Finding {
     let Disagreement { line, key, class, readings, rewritten, .. } = disagreement;
     let variable = key.as_deref().filter(|key| may_be_shown(key, *class));
     let is_no_variable = variable.is_none();
@@ -64,9 +65,22 @@ fn finding(disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Fi
     let mut lines = vec![format!("`{ENV_FILE}` line {line}:{variable} {class}")];
     let width = readings.iter().map(|(reader, _)| reader.to_string().len()).max().unwrap_or_default();
     let shown = Shown { key: key.as_deref().unwrap_or_default(), readings, secrets, is_no_variable };
-    lines.extend(readings.iter().map(|(reader, reading)| format!("{reader:<width$}  {}", shown.reading(reading))));
+    lines.extend(readings.iter().map(|(reader, reading)| {
+        let is_stop = *reader == Reader::Bash && *reading == Reading::Refused && *class != Class::TooLong;
+        let shown = if is_stop { stop(file, *line) } else { shown.reading(reading) };
+        format!("{reader:<width$}  {shown}")
+    }));
     let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten)).or_else(|| remedy(*class));
     Finding { status, line: Some(*line), message: lines.join("\n"), hint }
+}
+
+/// Returns the effect of a syntax error: bash has executed the lines before it, and the others are lost.
+fn stop(file: &EnvFile, line: usize) -> String {
+    let lost = file.lines().filter(|other| other.number() > line && other.key().is_some()).count();
+    match lost {
+        0 => "stops here".to_owned(),
+        lost => format!("stops here, and loses the {} below", counted(lost, "variable")),
+    }
 }
 
 /// Whether this is a name, and not the line of a secret that was meant to go on from the line before.
@@ -248,7 +262,7 @@ mod tests {
             "B='open\n",
             DJANGO,
             &[
-                "err `.env` line 1: `B`: unterminated-quote\npython-dotenv  sees no such variable\nbash           refuses the file -> -",
+                "err `.env` line 1: `B`: unterminated-quote\npython-dotenv  sees no such variable\nbash           stops here -> -",
             ],
         );
     }
