@@ -89,13 +89,20 @@ pub(crate) fn text(
     Ok(if matrix::is_empty(&answer) { default.unwrap_or_default().to_owned() } else { answer })
 }
 
-/// A secret: never shown.
-pub(crate) fn secret(message: &str, is_required: bool) -> anyhow::Result<String> {
+/// A secret: never shown. `refused` returns the reason why an answer cannot be taken.
+pub(crate) fn secret(
+    message: &str,
+    is_required: bool,
+    refused: impl Fn(&str) -> Option<String> + Clone + 'static,
+) -> anyhow::Result<String> {
     let validator = move |text: &str| {
         if is_required && text.trim().is_empty() {
             return Ok(Validation::Invalid("an answer is required".into()));
         }
-        Ok(Validation::Valid)
+        Ok(match refused(text.trim()) {
+            Some(reason) => Validation::Invalid(format!("this {reason}").into()),
+            None => Validation::Valid,
+        })
     };
     let question = Password::new(message)
         .without_confirmation()

@@ -18,6 +18,7 @@ mod readiness;
 mod removal;
 mod rollout;
 mod stack;
+mod start_up;
 mod volumes;
 
 use std::cell::OnceCell;
@@ -154,7 +155,7 @@ impl<'a> Backend<'a> for Compose<'a> {
         if let Some(note) = drain::announcement(times) {
             events.note(note);
         }
-        for problem in dry_run::known_in_advance(&self.stack, &changes, self.drain_timeout()) {
+        for problem in dry_run::known_in_advance(&self.client, &self.stack, &changes, self.drain_timeout()) {
             events.warning(problem);
         }
         record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes)?;

@@ -22,8 +22,8 @@ pub(crate) fn migrates(command: &str) -> bool {
 /// Returns the warning about a service with such a command, which may hold secrets and is not shown.
 pub(crate) fn hidden(service: &str) -> Problem {
     let message = format!(
-        "`{service}` has `migrate` in a command that it starts with: this migrates the database without a copy and \
-         without a record"
+        "`{service}` has `migrate` in a command or script that it starts with: this migrates the database without a copy \
+         and without a record"
     );
     Problem::new(message).hint("remove it: a deploy applies pending migrations before the cut-over")
 }

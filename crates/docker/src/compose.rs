@@ -87,6 +87,18 @@ impl Service {
         self.entrypoint.iter().chain(&self.command).flatten().map(String::as_str)
     }
 
+    /// Returns whether the Compose file sets its entrypoint, instead of the one of the image and its command.
+    #[must_use]
+    pub fn sets_entrypoint(&self) -> bool {
+        self.entrypoint.is_some()
+    }
+
+    /// Returns whether the Compose file sets its command, instead of the one of the image.
+    #[must_use]
+    pub fn sets_command(&self) -> bool {
+        self.command.is_some()
+    }
+
     /// Returns the number of containers that it should have.
     #[must_use]
     pub fn scale(&self) -> usize {

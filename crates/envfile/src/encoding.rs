@@ -17,9 +17,11 @@ pub enum Encoding {
     Latin1,
     /// As Latin-1, with more characters.
     Windows1252,
+    /// Parts in different encodings: no single command converts them.
+    Mixed,
 }
 
-use Encoding::{Latin1, Utf16, Utf16Be, Utf16Le, Utf32, Windows1252};
+use Encoding::{Latin1, Mixed, Utf16, Utf16Be, Utf16Le, Utf32, Windows1252};
 
 impl Encoding {
     /// Returns the encoding of bytes that are not UTF-8, and the line with the first byte that shows it; `None` for UTF-8.
@@ -31,26 +33,30 @@ impl Encoding {
             _ => without_mark(bytes),
         };
         if let Some(wide) = wide {
-            return Some((wide, 1));
+            return Some((if wide != Utf32 && has_narrow_end(bytes, wide) { Mixed } else { wide }, 1));
         }
         let error = std::str::from_utf8(bytes).err()?;
         let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        if bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii()) {
+            return Some((Mixed, line));
+        }
         // Latin-1 has control characters there, which no text uses.
         let is_windows = bytes.utf8_chunks().flat_map(|chunk| chunk.invalid()).any(|byte| (0x80..0xa0).contains(byte));
         Some((if is_windows { Windows1252 } else { Latin1 }, line))
     }
 
-    /// Returns the name of the encoding for `iconv`.
+    /// Returns the name of the encoding for `iconv`; `None` for a mixture.
     #[must_use]
-    pub const fn iconv_name(self) -> &'static str {
-        match self {
+    pub const fn iconv_name(self) -> Option<&'static str> {
+        Some(match self {
             Utf16 => "UTF-16",
             Utf16Le => "UTF-16LE",
             Utf16Be => "UTF-16BE",
             Utf32 => "UTF-32",
             Latin1 => "ISO-8859-1",
             Windows1252 => "WINDOWS-1252",
-        }
+            Mixed => return None,
+        })
     }
 }
 
@@ -61,6 +67,7 @@ impl fmt::Display for Encoding {
             Utf32 => "UTF-32",
             Latin1 => "ISO-8859-1 (Latin-1), most likely",
             Windows1252 => "Windows-1252, most likely",
+            Mixed => "a mixture of encodings, which an editor has to correct",
         })
     }
 }
@@ -74,6 +81,15 @@ fn without_mark(bytes: &[u8]) -> Option<Encoding> {
         (high_first, 0) if is_most(high_first) => Some(Utf16Be),
         _ => None,
     }
+}
+
+/// Returns whether a program has appended text in another encoding: the file does not end with an ASCII character.
+fn has_narrow_end(bytes: &[u8], wide: Encoding) -> bool {
+    let is_high_first = wide == Utf16Be || bytes.starts_with(&[0xfe, 0xff]);
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let [first, second] = pairs.last().copied().unwrap_or_default();
+    let (high, low) = if is_high_first { (first, second) } else { (second, first) };
+    !rest.is_empty() || high != 0 || !low.is_ascii()
 }
 
 #[cfg(test)]
@@ -103,6 +119,13 @@ mod tests {
         check(b"\xff\xfe\0\0A\0\0\0", Some((Utf32, 1)));
         check(b"A=1\nNAME=caf\xe9\n", Some((Latin1, 2)));
         check(b"A=1\n\nNAME=\x93x\x94\n", Some((Windows1252, 3)));
+        // A mixture, as after an editor or a program that appends.
+        check(
+            "A=\u{e9}\nB=".as_bytes().iter().chain(b"\xe9\n").copied().collect::<Vec<_>>().as_slice(),
+            Some((Mixed, 2)),
+        );
+        check(&[wide("\u{feff}A=1\n", u16::to_le_bytes), b"B=2\n".to_vec()].concat(), Some((Mixed, 1)));
+        check(&[wide("\u{feff}A=1\n", u16::to_le_bytes), b"B=22\n".to_vec()].concat(), Some((Mixed, 1)));
         // Cut off in the middle of a character.
         check(b"NAME=caf\xc3", Some((Latin1, 1)));
     }

@@ -189,14 +189,15 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// Returns the command that repairs the file, for a shell: it loses no byte, and the file keeps its mode.
+    /// Returns the command that repairs the file, for a shell: the file keeps its mode, its owner, and the links to it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         let Self::Encoding { path, encoding, .. } = self else { return None };
+        let from = encoding.iconv_name()?;
         let file = quoted(&path.display().to_string());
         let new = quoted(&format!("{}.utf-8", path.display()));
-        let from = encoding.iconv_name();
-        Some(format!("cp -p {file} {new} && iconv -f {from} -t UTF-8 {file} >{new} && mv {new} {file}"))
+        // Written into the file, which can be a link, and has its mode.
+        Some(format!("(umask 077; iconv -f {from} -t UTF-8 {file} >{new}) && cat {new} >{file} && rm {new}"))
     }
 }
 

@@ -23,7 +23,7 @@ const PARTS: [&str; 9] =
 const WORDS: [&str; 9] = ["PASS", "PGPASS", "PW", "PWD", "TOKEN", "TOKENS", "KEY", "KEYS", "DSN"];
 
 /// Words that mark a secret within a text that is no URL, such as `host=db password=…` or `{"token": "…"}`.
-const MENTIONS: [&str; 5] = ["password", "passwd", "secret", "token", "api_key"];
+const MENTIONS: [&str; 6] = ["password", "passwd", "secret", "token", "api_key", "private_key"];
 
 /// Whether a variable of this name holds a secret, such as `DJANGO_SECRET_KEY` or `PGPASSWORD`.
 #[must_use]
@@ -33,10 +33,14 @@ pub fn is_secret(variable: &str) -> bool {
     PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(is_word) || name.ends_with("_AUTH")
 }
 
-/// Whether a value of a variable with an innocent name has a secret within it.
+/// Whether a value of a variable with an innocent name names a secret within it, as `password=…` or `"token": …`. The
+/// parameters of a URL are judged one by one.
 fn mentions_secret(value: &str) -> bool {
+    let is_url = value.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|it| it.is_ascii_alphanumeric()));
     let lower = value.to_ascii_lowercase();
-    !value.contains("://") && MENTIONS.iter().any(|word| lower.contains(word))
+    let is_named = |rest: &str| rest.trim_start_matches(['"', '\'', '\\']).trim_start().starts_with([':', '=']);
+    let mentions = |word: &&str| lower.match_indices(*word).any(|(at, _)| is_named(&lower[at + word.len()..]));
+    !is_url && MENTIONS.iter().any(mentions)
 }
 
 /// A variable's value as it may be shown: a secret is covered, and so is the password in a URL, and a part that looks like a

@@ -8,7 +8,7 @@ use crate::matrix::{CELERY_BROKER_URL, DJANGO_ALLOWED_HOSTS, is_empty};
 pub const LOCAL_NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// The transports that Celery's library kombu knows, without the part behind `+`.
-const TRANSPORTS: [&str; 21] = [
+const TRANSPORTS: [&str; 25] = [
     "amqp",
     "amqps",
     "azureservicebus",
@@ -18,16 +18,20 @@ const TRANSPORTS: [&str; 21] = [
     "etcd",
     "filesystem",
     "gcpubsub",
+    "kafka",
     "librabbitmq",
     "memory",
     "mongodb",
+    "pgmq",
     "pyamqp",
     "pyro",
     "qpid",
     "redis",
     "rediss",
     "sentinel",
+    "slmq",
     "sqla",
+    "sqlalchemy",
     "sqs",
     "zookeeper",
 ];
@@ -46,22 +50,26 @@ pub fn unusable_reason(variable: &str, value: &str, environment: Environment, me
                     .then(|| "has neither `localhost` nor `127.0.0.1`: the page on this machine answers 400".to_owned())
             })
         }
-        CELERY_BROKER_URL => value.split(';').find_map(|url| broker_reason(url.trim())),
+        CELERY_BROKER_URL => value.split(';').map(str::trim).filter(|url| !url.is_empty()).find_map(broker_reason),
         _ => None,
     }
 }
 
-/// Texts in the secrets of samples and tutorials, in lower case and without `-`, `_` and blanks.
-const IN_SAMPLES: [&str; 6] = ["changeme", "changethis", "djangoinsecure", "insecuresecret", "replaceme", "yoursecret"];
+/// Texts in the secrets of samples and tutorials: their letters and digits, in lower case.
+const IN_SAMPLES: [&str; 6] = ["changeme", "changethis", "insecuresecret", "replaceme", "secretkey", "yoursecret"];
 /// Whole secrets of samples.
-const SAMPLES: [&str; 5] = ["insecure", "secret", "secretkey", "supersecret", "supersecretkey"];
+const SAMPLES: [&str; 3] = ["insecure", "secret", "supersecret"];
+/// What `django-admin startproject` begins a key with.
+const STARTPROJECT: &str = "djangoinsecure";
+/// A longer secret with such a text in it has a random part as well.
+const LONGEST_SAMPLE: usize = 40;
 
 /// Returns whether a secret is one of a sample or a tutorial, such as `your-secret-key-here`: public, and as good as none.
 #[must_use]
 pub fn is_sample_secret(value: &str) -> bool {
-    let ignored = |c: &char| !matches!(c, '-' | '_') && !c.is_whitespace();
-    let plain: String = value.to_lowercase().chars().filter(ignored).collect();
-    SAMPLES.contains(&plain.as_str()) || IN_SAMPLES.iter().any(|text| plain.contains(text))
+    let plain: String = value.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    let has_text = || plain.len() <= LONGEST_SAMPLE && IN_SAMPLES.iter().any(|text| plain.contains(text));
+    SAMPLES.contains(&plain.as_str()) || plain.starts_with(STARTPROJECT) || has_text()
 }
 
 /// Returns the name of this machine that a list of hosts admits, for a URL; `None` if it admits none.
@@ -105,6 +113,9 @@ fn host_reason(host: &str) -> Option<String> {
     if host.contains(':') {
         return reason("with a port, which is not compared: write the name alone, such as `example.org`");
     }
+    if host.ends_with('.') {
+        return reason("with a dot at its end, which Django takes off the requested host");
+    }
     if host.contains('*') {
         return reason("with `*` in it: a leading dot admits all names below a domain, such as `.example.org`");
     }
@@ -134,27 +145,34 @@ fn broker_reason(url: &str) -> Option<String> {
         return reason("has a scheme that Celery does not know: `redis`, `rediss` and `amqp` are common ones");
     }
     // The others have no host, or address several.
-    if !["amqp", "amqps", "pyamqp", "redis", "rediss"].contains(&transport.as_str()) || scheme.contains('+') {
+    if !["amqp", "amqps", "pyamqp", "redis", "rediss", "sentinel"].contains(&transport.as_str()) || scheme.contains('+')
+    {
         return None;
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    if !authority.contains('@') && path.contains('@') {
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let port = match host.rsplit_once(']') {
+        Some((_, port)) => port.strip_prefix(':'),
+        None => host.split_once(':').map(|(_, port)| port),
+    };
+    let has_port = port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    // A path may have an `@` as well.
+    if !has_port && user.is_empty() && path.contains('@') {
         return reason("has a `/`, `?` or `#` in its password: write it as `%2F`, `%3F` or `%23`");
     }
     if path.contains('#') {
         return reason("has a `#` in it, which ends the URL: write it as `%23`");
     }
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let port = match host.rsplit_once(']') {
-        Some((_, port)) => port.strip_prefix(':'),
-        None => host.split_once(':').map(|(_, port)| port),
-    };
-    if port.is_some_and(|port| !port.is_empty() && port.parse::<u16>().is_err()) {
+    if user.contains(['[', ']']) {
+        return reason("has a bracket in its password: write it as `%5B` or `%5D`");
+    }
+    if !has_port {
         return reason("has a port that is not a number from 0 to 65535");
     }
-    let database = path.split('?').next().unwrap_or_default().trim_matches('/');
-    if transport.starts_with("redis") && !database.is_empty() && database.parse::<u32>().is_err() {
+    let database = path.split('?').next().unwrap_or_default().trim_start_matches('/');
+    let is_number = database.is_empty() || database.contains('%') || database.parse::<i64>().is_ok();
+    if transport.starts_with("redis") && !is_number {
         return reason("has a database that is not a number, such as `/0`");
     }
     None
@@ -192,6 +210,8 @@ mod tests {
             ("::1", "without brackets"),
             ("[::1]:8000", "quotes or brackets"),
             ("*.example.org", "a leading dot"),
+            ("example.org.", "a dot at its end"),
+            (".", "a dot at its end"),
             ("b\u{fc}cher.example", "not ASCII"),
             ("my_host", "accepts in no host"),
             ("user@example.org", "accepts in no host"),
@@ -221,9 +241,17 @@ mod tests {
 
     #[test]
     fn secrets_of_samples_are_none() {
-        for sample in
-            ["changeme", "CHANGE-ME!", "your-secret-key-here", "django-insecure-x^7&", "secret", "please_change_this"]
-        {
+        for sample in [
+            "changeme",
+            "CHANGE-ME!",
+            "your-secret-key-here",
+            "django-insecure-x^7&",
+            "secret",
+            "please_change_this",
+            "your-django-secret-key",
+            "!!!SET DJANGO_SECRET_KEY!!!",
+            "<secret-key>",
+        ] {
             assert!(is_sample_secret(sample), "{sample}");
         }
         for secret in ["", "kJ2-change-9x", "a-real-secret-of-mine", "secretsecretsecret"] {
@@ -249,6 +277,13 @@ mod tests {
             ("sqs://key:secret@", ""),
             ("sqla+postgresql://u:p@db/x", ""),
             ("memory://", ""),
+            ("amqp://mq/team@prod", ""),
+            ("amqp://a;", ""),
+            ("rediss://h:6380/0?ssl_ca_certs=/etc/me@x.pem", ""),
+            ("sqlalchemy+sqlite:///x", ""),
+            ("redis://:p[w@h:6379/0", "a bracket"),
+            ("sentinel://a:26379;sentinel://b:notaport", "a port"),
+            ("redis://h/0/", "a database"),
             ("redis://:te#st@h:6379/0", "`%23`"),
             ("redis://:te/st@h:6379/0", "`%2F`"),
             ("redis://:te?st@h", "`%3F`"),

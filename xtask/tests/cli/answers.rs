@@ -150,7 +150,7 @@ error: `--set`: `DJANGO_ALLOWED_HOSTS` is required in prod+docker, and the answe
     );
     shimmed.xtask("install --yes --answers garbled").assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
 error: `garbled` line 1: expected UTF-8, found ISO-8859-1 (Latin-1), most likely: no program reads that
-hint: cp -p garbled garbled.utf-8 && iconv -f ISO-8859-1 -t UTF-8 garbled >garbled.utf-8 && mv garbled.utf-8 garbled
+hint: (umask 077; iconv -f ISO-8859-1 -t UTF-8 garbled >garbled.utf-8) && cat garbled.utf-8 >garbled && rm garbled.utf-8
 
 "#]]);
     sandbox.check(

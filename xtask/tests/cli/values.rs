@@ -1,5 +1,8 @@
 //! Values that cannot work, and files that are not in UTF-8: refused with the reason, and nothing is changed.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use snapbox::str;
 
 use crate::sandbox::Sandbox;
@@ -54,6 +57,10 @@ env
 "#]], str![""]);
 }
 
+fn is_copy(entry: Result<&fs::DirEntry, &std::io::Error>) -> bool {
+    entry.is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".utf-8"))
+}
+
 /// Each encoding, in each command that reads the file.
 #[test]
 fn a_file_in_another_encoding_is_refused_and_stays_as_it_is() {
@@ -67,12 +74,26 @@ fn a_file_in_another_encoding_is_refused_and_stays_as_it_is() {
             let printed = String::from_utf8_lossy(&printed);
             assert!(printed.contains("expected UTF-8, found ") && printed.contains("iconv -f "), "{args}: {printed}");
         }
-        assert_eq!(std::fs::read(sandbox.root().join(".env")).expect("there"), bytes);
+        let path = sandbox.root().join(".env");
+        assert_eq!(fs::read(&path).expect("there"), bytes);
+        // The command of the hint repairs it, also behind a link, and keeps its mode.
+        fs::rename(&path, sandbox.root().join("env")).expect("moved");
+        symlink("env", &path).expect("linked");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("ours");
+        let output = sandbox.xtask("detect env").output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (_, command) = stderr.split_once("hint: ").expect("a hint");
+        duct::cmd!("sh", "-c", command).run().expect("it succeeds");
+        sandbox.check("detect env", 0, "prod\n", "");
+        let kept = fs::symlink_metadata(&path).expect("there");
+        assert!(kept.is_symlink());
+        assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(sandbox.root()).expect("a folder").filter(|it| is_copy(it.as_ref())).count(), 0);
     }
     let sandbox = Sandbox::project().file(".env", wide);
     sandbox.check("detect", 1, str![""], str![[r#"
 error: `[ROOT]/.env` line 1: expected UTF-8, found UTF-16: no program reads that
-hint: cp -p '[ROOT]/.env' '[ROOT]/.env.utf-8' && iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8' && mv '[ROOT]/.env.utf-8' '[ROOT]/.env'
+hint: (umask 077; iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8') && cat '[ROOT]/.env.utf-8' >'[ROOT]/.env' && rm '[ROOT]/.env.utf-8'
 
 "#]]);
     sandbox.check("health --only env.axes,env.file", 1, str![[r#"
@@ -83,7 +104,7 @@ mode           dev      default
 env
 skip   env.axes  `.env` cannot be read
  err   env.file  `[ROOT]/.env` line 1: expected UTF-8, found UTF-16: no program reads that
-       hint: cp -p '[ROOT]/.env' '[ROOT]/.env.utf-8' && iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8' && mv '[ROOT]/.env.utf-8' '[ROOT]/.env'
+       hint: (umask 077; iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8') && cat '[ROOT]/.env.utf-8' >'[ROOT]/.env' && rm '[ROOT]/.env.utf-8'
 
 0 ok, 0 warn, 1 err, 1 skip in [TIME]
 
@@ -109,6 +130,20 @@ env
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
 "#]], str![""]);
+    // Nor is it an answer.
+    sandbox.write("answers", "DJANGO_SECRET_KEY=changeme\n");
+    sandbox.check(
+        "install --yes --no-deploy --answers answers",
+        2,
+        str![""],
+        str![[r#"
+warning: systemd does not run here: `deploy-systemd` will need it
+  ok   preflight  python3 is 3.12.1, uv 0.0.0
+error: `answers` line 1: `DJANGO_SECRET_KEY` has the value of a sample, which is public
+
+"#]],
+    );
+    assert_eq!(sandbox.read(".env"), env);
     sandbox.xtask("install --yes --no-deploy").assert().code(0);
     let changed = sandbox.read(".env");
     assert!(!changed.contains("your-secret-key-here"), "{changed}");

@@ -7,10 +7,11 @@ use docker::Container;
 use super::changes::{self, Cause, Change};
 use super::client::Client;
 use super::stack::{Role, Stack};
+use super::start_up::migrates_at_start;
 use super::{Compose, data};
 use crate::event::Event;
 use crate::failure::Problem;
-use crate::migrations::{self, migrates};
+use crate::migrations;
 use crate::record::{Status, no_previous_release, previous};
 
 /// Emits the plan.
@@ -68,8 +69,8 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     for data in data::find(client, stack, &all)? {
         context.events.warning(data.problem(options, context));
     }
-    for problem in known_in_advance(stack, &changes, backend.drain_timeout()).into_iter().chain(orphans(client, stack)?)
-    {
+    let known = known_in_advance(client, stack, &changes, backend.drain_timeout());
+    for problem in known.into_iter().chain(orphans(client, stack)?) {
         context.events.warning(problem);
     }
     Ok(())
@@ -90,10 +91,16 @@ pub(super) fn orphans(client: &Client<'_>, stack: &Stack) -> anyhow::Result<Opti
 
 /// Returns the warnings that the operator should read before the deploy: outages, migrations in start-up commands, and
 /// workers with too little time to finish.
-pub(super) fn known_in_advance(stack: &Stack, changes: &[Change], drain_timeout: Option<Duration>) -> Vec<Problem> {
+pub(super) fn known_in_advance(
+    client: &Client<'_>,
+    stack: &Stack,
+    changes: &[Change],
+    drain_timeout: Option<Duration>,
+) -> Vec<Problem> {
     let mut problems = outages(stack, changes);
-    for Change { service, .. } in changes {
-        if stack.declared(service).start_command().any(migrates) {
+    for change in changes {
+        let service = &change.service;
+        if service.role != Role::Backing && migrates_at_start(client, stack, change) {
             problems.push(migrations::hidden(&service.name));
         }
         let has_time = drain_timeout.is_some() || stack.declared(service).stop_grace_period.is_some();

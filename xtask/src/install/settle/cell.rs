@@ -13,6 +13,9 @@ use crate::install::axes::Axes;
 use crate::install::key;
 use crate::prompt;
 
+/// The reason why a required secret is refused.
+const OF_SAMPLE: &str = "has the value of a sample, which is public";
+
 /// The result for a cell of the matrix.
 pub(super) enum Settled<'a> {
     As(Option<String>, Origin),
@@ -46,6 +49,9 @@ pub(super) fn settle<'a>(
             Ok(Settled::As(None, Origin::Compose))
         }
         (_, Some(answer)) if is_required && matrix::is_empty(&answer.value) => Ok(Settled::Empty(answer)),
+        (Policy::RequiredGenerate, Some(answer)) if is_sample_secret(&answer.value) => {
+            Ok(Settled::Unusable(answer, OF_SAMPLE.to_owned()))
+        }
         (_, Some(answer)) => match unusable(variable, axes)(&answer.value) {
             Some(reason) => Ok(Settled::Unusable(answer, reason)),
             None => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
@@ -120,7 +126,11 @@ fn generated<'a>(
         return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
     }
     let answer = match ask {
-        Some(is_required) => prompt::secret(&format!("{variable}:"), is_required && existing.is_none())?,
+        Some(is_required) => {
+            let is_prod = axes.environment == Environment::Prod;
+            let refused = move |answer: &str| (is_prod && is_sample_secret(answer)).then(|| OF_SAMPLE.to_owned());
+            prompt::secret(&format!("{variable}:"), is_required && existing.is_none(), refused)?
+        }
         None => String::new(),
     };
     match existing.filter(|_| answer.is_empty()) {

@@ -64,8 +64,10 @@ const WORKER: &str = r#"  celery:
 fn drained(stack: &Stack) {
     let compose = stack.checkout.read("compose.yaml");
     stack.checkout.write("compose.yaml", &format!("{compose}{WORKER}"));
-    let dockerfile = stack.checkout.read("Dockerfile").replace("COPY server.py", "COPY server.py worker.py");
-    stack.checkout.write("Dockerfile", &dockerfile);
+    // The image itself starts with a script that could migrate the database.
+    let dockerfile = stack.checkout.read("Dockerfile").replace("COPY server.py", "COPY server.py worker.py entry.sh");
+    stack.checkout.write("Dockerfile", &format!("{dockerfile}ENTRYPOINT [\"sh\", \"entry.sh\"]\n"));
+    stack.checkout.write("entry.sh", "#!/bin/sh\nif false; then python3 manage.py migrate; fi\nexec \"$@\"\n");
     stack.checkout.write("server.py", SERVER);
     stack.checkout.write("worker.py", &format!("{SLOW_END}while True:\n    signal.pause()\n"));
     stack.deployed("--stability 1s");
@@ -73,7 +75,12 @@ fn drained(stack: &Stack) {
     let output = stack.deployed("--stability 1s");
     contains_all(
         &output,
-        &["at most `celery` 1 s, `web` 10 s", "has not ended within 1 s and was killed", "`drain-timeout`"],
+        &[
+            "at most `celery` 1 s, `web` 10 s",
+            "has not ended within 1 s and was killed",
+            "`drain-timeout`",
+            "`web` has `migrate` in a command or script that it starts with",
+        ],
     );
     let is_cut = |record: &String| record.contains("\"cut\":[\"`") && record.contains("within 1 s and was killed");
     assert_eq!(stack.records().iter().filter(|record| is_cut(record)).count(), 1, "{:#?}", stack.records());

@@ -10,7 +10,8 @@ use crate::Target;
 use crate::group::django::without_effect;
 use crate::outcome::{Finding, Outcome};
 
-const WEB: &str = "web";
+/// The names of services that run Django, the most common first.
+const NAMES: [&str; 4] = ["web", "django", "app", "backend"];
 
 /// Compares the environment of the web service, as Compose parses it, with `.env`. Variables that the Compose file
 /// provides are not compared.
@@ -18,7 +19,7 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
     let Some((name, service)) = web(config) else {
         return Outcome::skip(
             ENVIRONMENT,
-            "the Compose file has no service `web`, and not just one that publishes a port",
+            "the Compose file has no service `web`, and not just one that is built and publishes a port",
         );
     };
     let (environment, method) = (target.environment.value, target.deploy_method.value);
@@ -48,12 +49,14 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
     }
 }
 
-/// Returns the service that runs Django: `web`, or the only one that publishes a port.
+/// Returns the service that runs Django: by its name, or the only one that is built and publishes a port. One that is not
+/// built can be a proxy, which needs no variable and must get no secret.
 fn web(config: &Config) -> Option<(&String, &Service)> {
-    if let Some(web) = config.services.get_key_value(WEB) {
+    if let Some(web) = NAMES.iter().find_map(|name| config.services.get_key_value(*name)) {
         return Some(web);
     }
-    let mut published = config.services.iter().filter(|(_, service)| !service.ports.is_empty());
+    let is_candidate = |service: &Service| service.build.is_some() && !service.ports.is_empty();
+    let mut published = config.services.iter().filter(|(_, service)| is_candidate(service));
     published.next().filter(|_| published.next().is_none())
 }
 
@@ -89,8 +92,14 @@ mod tests {
         };
         let ports = r#"{"ports": [{"target": 80}]}"#;
         assert_eq!(name(&format!(r#"{{"services": {{"nginx": {ports}, "web": {{}}}}}}"#)).as_deref(), Some("web"));
-        assert_eq!(name(&format!(r#"{{"services": {{"app": {ports}, "db": {{}}}}}}"#)).as_deref(), Some("app"));
-        assert_eq!(name(&format!(r#"{{"services": {{"app": {ports}, "api": {ports}}}}}"#)), None);
+        let built = r#"{"build": {}, "ports": [{"target": 80}]}"#;
+        assert_eq!(
+            name(&format!(r#"{{"services": {{"traefik": {ports}, "django": {{}}}}}}"#)).as_deref(),
+            Some("django")
+        );
+        assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, "nginx": {ports}}}}}"#)).as_deref(), Some("shop"));
+        assert_eq!(name(&format!(r#"{{"services": {{"nginx": {ports}}}}}"#)), None);
+        assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, "api": {built}}}}}"#)), None);
         assert_eq!(name("{}"), None);
     }
 }

@@ -1,0 +1,122 @@
+//! The commands that a container starts with: those of the Compose file, those of the image, and the scripts that they name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use docker::compose::Service as Declared;
+
+use super::changes::Change;
+use super::client::{Client, QUICK};
+use super::stack::Stack;
+use crate::migrations::migrates;
+
+/// Folders of a checkout that have no scripts of the project's own.
+const SKIPPED: [&str; 5] = [".git", ".venv", ".xtask", "node_modules", "target"];
+/// A script is looked for so many folders below the root.
+const DEPTH: usize = 4;
+
+/// Returns whether a service seems to migrate the database when it starts. Scripts are read in the checkout: one that only
+/// the base image has is not found.
+pub(super) fn migrates_at_start(client: &Client<'_>, stack: &Stack, change: &Change) -> bool {
+    let image = change.image.as_deref().unwrap_or(&change.service.image);
+    let words = words(stack.declared(&change.service), of_image(client, image));
+    words.iter().any(|word| migrates(word) || runs_migrating_script(&client.project.root, word))
+}
+
+/// The commands of an image: its `ENTRYPOINT` and its `CMD`. None of an image that is not there yet.
+#[derive(Default)]
+struct OfImage {
+    entrypoint: Vec<String>,
+    command: Vec<String>,
+}
+
+fn of_image(client: &Client<'_>, image: &str) -> OfImage {
+    let format = "{{json .Config.Entrypoint}}\n{{json .Config.Cmd}}";
+    let inspected = client.ask(&["image", "inspect", "--format", format, image], b"", QUICK);
+    let Ok(inspected) = inspected else { return OfImage::default() };
+    let mut lines = inspected.stdout().lines().map(|line| serde_json::from_str(line).unwrap_or_default());
+    let mut next = || lines.next().flatten().unwrap_or_default();
+    OfImage { entrypoint: next(), command: next() }
+}
+
+/// Returns the words of the command. An entrypoint of the Compose file replaces both commands of the image.
+fn words(declared: &Declared, image: OfImage) -> Vec<String> {
+    let declared_words = declared.start_command().map(str::to_owned);
+    match (declared.sets_entrypoint(), declared.sets_command()) {
+        (true, _) => declared_words.collect(),
+        (false, true) => image.entrypoint.into_iter().chain(declared_words).collect(),
+        (false, false) => [image.entrypoint, image.command].concat(),
+    }
+}
+
+/// Returns whether a word of a command names a script of the checkout that migrates the database.
+fn runs_migrating_script(root: &Path, word: &str) -> bool {
+    let is_script = |path: &Path| {
+        let has_extension = path.extension().is_some_and(|extension| extension == "sh");
+        has_extension || (word.contains('/') && path.extension().is_none())
+    };
+    let Some(name) = Path::new(word).file_name().filter(|_| is_script(Path::new(word))) else { return false };
+    let is_command = |line: &&str| !line.trim_start().starts_with('#');
+    let migrates = |path: PathBuf| {
+        let script = fs::read_to_string(path).unwrap_or_default();
+        script.starts_with("#!") && script.lines().filter(is_command).any(migrates)
+    };
+    files(root, DEPTH).into_iter().filter(|path| path.file_name() == Some(name)).any(migrates)
+}
+
+/// Returns the files of a folder and of those below it.
+fn files(dir: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_dir {
+            found.push(path);
+        } else if depth > 0 && !SKIPPED.iter().any(|skipped| path.ends_with(skipped)) {
+            found.extend(files(&path, depth - 1));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_start() {
+        let check = |declared: &str, expected: &[&str]| {
+            let declared: Declared = serde_json::from_str(declared).expect("a service");
+            let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+            let image = OfImage { entrypoint: words(&["/entry.sh"]), command: words(&["gunicorn"]) };
+            assert_eq!(super::words(&declared, image), expected);
+        };
+        check("{}", &["/entry.sh", "gunicorn"]);
+        check(r#"{"entrypoint": null, "command": ["run"]}"#, &["/entry.sh", "run"]);
+        check(r#"{"entrypoint": ["sh"], "command": ["run"]}"#, &["sh", "run"]);
+        check(r#"{"entrypoint": ["sh"], "command": null}"#, &["sh"]);
+    }
+
+    #[test]
+    fn scripts_that_migrate() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
+            fs::write(path, text).expect("written");
+        };
+        write("docker/entrypoint.sh", "#!/bin/sh\npython manage.py migrate --noinput\nexec \"$@\"\n");
+        write("docker/start", "#!/bin/bash\n# never migrate here\nexec gunicorn\n");
+        write("migrate.sh", "no script\nmigrate\n");
+        for (word, expected) in [
+            ("/app/docker/entrypoint.sh", true),
+            ("entrypoint.sh", true),
+            ("/start", false),
+            ("migrate.sh", false),
+            ("gunicorn", false),
+            ("/usr/bin/env", false),
+        ] {
+            assert_eq!(runs_migrating_script(dir.path(), word), expected, "{word}");
+        }
+    }
+}
