@@ -23,7 +23,7 @@ enum Urgency {
     Recovery,
 }
 
-/// The time that a drained container has to exit.
+/// The least time that a drained container has to exit.
 const EXIT: Duration = Duration::from_secs(5);
 
 /// Who has made the containers that there are now.
@@ -69,7 +69,7 @@ impl<'a> Rollout<'a> {
             Urgency::Patient | Urgency::Recovery => self.drain_time(container),
             Urgency::FailedDeploy => Duration::from_secs(container.stop_timeout),
         };
-        let begun = Instant::now();
+        let (begun, mut time_to_stop) = (Instant::now(), time);
         if let Some(proxy) = proxy
             && container.runs()
             && container.addresses.contains_key(&proxy.rotation.network)
@@ -84,9 +84,11 @@ impl<'a> Rollout<'a> {
                 Err(error) if urgency == Urgency::Patient => return Err(error),
                 Err(error) => self.events.note(self.client.secrets.redact(&error.to_string())),
             }
+            // The rest of the time is for exiting.
+            time_to_stop = time.saturating_sub(begun.elapsed()).max(EXIT.min(time));
         }
         if container.is_up() {
-            self.stop(container, time.saturating_sub(begun.elapsed()).max(EXIT))?;
+            self.stop(container, time_to_stop)?;
         }
         // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
         // may have, keeps its volumes.
