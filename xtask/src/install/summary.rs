@@ -11,7 +11,7 @@ use subprocess::quoted;
 use super::axes::Axes;
 use super::env_file::Preview;
 use super::settle::Setting;
-use super::steps::Done;
+use super::steps::{Done, EnvReader};
 use crate::context::Context;
 
 /// The default port of `runserver`.
@@ -74,8 +74,12 @@ fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
     let service = project.service_dir();
     let service = project.relative(&service);
     let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
-    // A service that does not read the file itself needs it as an option.
-    let env_file = if done.reads_env_file { "" } else { "--env-file .env " };
+    // The environment that was verified, whoever reads the file.
+    let env_file = match done.env_reader {
+        EnvReader::Service => "",
+        EnvReader::Uv => "--env-file .env ",
+        EnvReader::PythonDotenv => "--with 'python-dotenv[cli]' dotenv --file .env run -- python ",
+    };
     let is_here = context.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
     let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root.to_string_lossy())));
     let run = if service == Path::new("") || service == project.root {

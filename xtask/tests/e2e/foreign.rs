@@ -18,11 +18,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 "#;
 
 const URLS: &str = r#"
+import os
+
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.urls import path
 
-urlpatterns = [path("", lambda request: HttpResponse(f"{User.objects.count()} users in the shop"))]
+urlpatterns = [path("", lambda request: HttpResponse(
+    f"{User.objects.count()} users in the shop{os.environ.get('GREETING', '')}"
+))]
 "#;
 
 const MANAGE: &str = r#"
@@ -87,6 +91,20 @@ pub(crate) fn serves() {
 
     let second = checkout.install([]);
     assert!(second.contains("nothing had to be changed"), "{second}");
+
+    // uv reads this line differently, and refuses the file.
+    let env = checkout.read(".env");
+    checkout.write(".env", &format!("{env}GREETING=, hello $world # x\n"));
+    let output = checkout.install([]);
+    let command = "run --with 'python-dotenv[cli]' dotenv --file .env run -- python manage.py runserver";
+    assert!(output.contains(command), "{output}");
+    let server = Server::start(|address| {
+        let dotenv = ["run", "--with", "python-dotenv[cli]", "dotenv", "--file", ".env", "run", "--", "python"];
+        checkout.uv(".", dotenv.into_iter().chain(["manage.py", "runserver", "--noreload", address]))
+    });
+    assert_eq!(server.get("/"), (200, "0 users in the shop, hello $world".to_owned()));
+    drop(server);
+    checkout.write(".env", &env);
 
     // In prod, neither a value of the sample nor one that install wrote for dev answers a required question.
     let (output, code) = checkout.run(["install", "--yes", "--env", "prod", "--method", "bare"]);
