@@ -10,9 +10,9 @@ use checks::group::env::{missing, private};
 use checks::{Outcome, Repair, Report, Target};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
-use project::matrix::{Policy, policies};
+use project::matrix::{self, Policy, policies};
 use project::secret::{is_secret, shown};
-use project::{Lock, Pyproject, find_uv};
+use project::{Lock, Pyproject, SAMPLE_FILE, find_uv};
 use subprocess::{Command, Deadline};
 
 use super::HealthRun;
@@ -130,9 +130,13 @@ fn fix(
         }
         Repair::SampleKeys => {
             let sample = target.sample.as_ref().ok().and_then(Option::as_ref).cloned().unwrap_or_default();
-            let (added, _saved) = envfile::update(&path, &sample, |file| add(additions, file, &sample))
-                .with_context(|| format!("`{ENV_FILE}` is as it was"))?;
+            let add = |file: &mut EnvFile| Ok::<_, envfile::Error>(add(additions, file, &sample));
+            let ((added, problems), _saved) =
+                envfile::update(&path, &sample, add).with_context(|| format!("`{ENV_FILE}` is as it was"))?;
             ui.done(ENV_FILE, format_args!("{added} added"));
+            for problem in &problems {
+                ui.warning(problem);
+            }
         }
         Repair::Sync => {
             let pyproject = Pyproject::read(&target.project.service_dir())?;
@@ -163,8 +167,12 @@ fn additions(target: &Target, health_run: &HealthRun<'_>) -> Vec<(String, String
         _ if key == DEPLOY_METHOD => method.to_string(),
         Some((_, Policy::Force(value) | Policy::Prompt(value) | Policy::Default(value))) => value.to_owned(),
         Some(_) => String::new(),
-        None if is_secret(key) => String::new(),
-        None => sample.get(key).map(|entry| entry.value).unwrap_or_default(),
+        None => {
+            let value = sample.get(key).map(|entry| entry.value).unwrap_or_default();
+            // A number or a switch is no secret, whatever its variable is called.
+            let is_plain = value.parse::<f64>().is_ok() || matrix::parse_switch(&value).is_some();
+            if is_secret(key) && !is_plain { String::new() } else { value }
+        }
     };
     let missing = target.env().map(|file| missing(file, sample, target)).unwrap_or_default();
     // A guess is not made a fact.
@@ -205,14 +213,18 @@ fn is_mentioned(key: &str, target: &Target, health_run: &HealthRun<'_>) -> bool 
     found.map_or(true, |finished| finished.code() != Some(1))
 }
 
-/// Adds the keys that are still missing; returns their number.
-fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> anyhow::Result<usize> {
-    let mut added = 0;
+/// Adds the keys that are still missing; returns their number, and a problem for each that cannot be added: it does not keep
+/// the others from being added.
+fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> (usize, Vec<Problem>) {
+    let (mut added, mut problems) = (0, Vec::new());
     for (key, value) in additions {
         if file.get(key).is_some() {
             continue;
         }
-        added += usize::from(file.set(key, value, Some(sample))?.is_some());
+        match file.set(key, value, Some(sample)) {
+            Ok(change) => added += usize::from(change.is_some()),
+            Err(error) => problems.push(Problem::new(format!("`{SAMPLE_FILE}`: {error}: not added"))),
+        }
     }
-    Ok(added)
+    (added, problems)
 }
