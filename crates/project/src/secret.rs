@@ -70,7 +70,12 @@ pub fn redacted_line(raw: &str, secrets: &Secrets) -> String {
     let entry = file.entries().next();
     let shown = entry.as_ref().map(|entry| shown(entry.key, &entry.value));
     match (entry, shown, raw.split_once('=')) {
-        (Some(entry), Some(shown), Some((name, _))) if shown != entry.value => format!("{name}={shown}"),
+        (Some(entry), Some(shown), Some((name, value))) if shown != entry.value => {
+            // The quotes may be the point of the line.
+            let quote = value.trim_start().chars().next().filter(|c| matches!(c, '\'' | '"'));
+            let quote = quote.map(String::from).unwrap_or_default();
+            format!("{name}={quote}{shown}{quote}")
+        }
         _ => secrets.redact(raw),
     }
 }
@@ -223,10 +228,10 @@ mod tests {
     fn raw_lines_are_covered() {
         let secrets = Secrets::of([&EnvFile::parse(b"URL=redis://:hunter2@db\n")]);
         let check = |raw, expected| assert_eq!(redacted_line(raw, &secrets), expected);
-        check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY=********");
+        check("export DJANGO_SECRET_KEY='abc' # x", "export DJANGO_SECRET_KEY='********'");
         check("DJANGO_SECRET_KEY=", "DJANGO_SECRET_KEY=");
         check("URL=redis://:hunter2@db", "URL=redis://:********@db");
-        check("OTHER='redis://:abc@c/0' # x", "OTHER=redis://:********@c/0");
+        check("OTHER='redis://:abc@c/0' # x", "OTHER='redis://:********@c/0'");
         check("# once redis://:hunter2@db", "# once redis://:********@db");
         check("DJANGO_DEBUG=1", "DJANGO_DEBUG=1");
         check("# DJANGO_DEBUG=1", "# DJANGO_DEBUG=1");

@@ -209,7 +209,7 @@ Go on from here:
   ok   preflight  python3 is 3.12.1, uv 0.0.0
 .env
      -CELERY_BROKER_URL=redis://:********@a/0
-     -CELERY_BROKER_URL=redis://:********@b/0;redis://:********@c/0
+     -CELERY_BROKER_URL='redis://:********@b/0;redis://:********@c/0'
    2 +CELERY_BROKER_URL=redis://localhost/0
      (removed 1 other line with the same variable)
    3 +
@@ -275,7 +275,7 @@ warning: systemd does not run here: `deploy-systemd` will need it
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=0
      -DJANGO_SECRET_KEY=
-  14 +DJANGO_SECRET_KEY=********
+  14 +DJANGO_SECRET_KEY='********'
      -DJANGO_ALLOWED_HOSTS=
   17 +DJANGO_ALLOWED_HOSTS=example.org
      -CELERY_TASK_ALWAYS_EAGER=

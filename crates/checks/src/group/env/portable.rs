@@ -1,7 +1,7 @@
 //! `env.portable`: lines of `.env` that the programs which read it here read differently.
 
 use detect::{DeployMethod, ENV_FILE};
-use envfile::{Class, Disagreement, EnvFile, Reader, Reading};
+use envfile::{Class, Disagreement, EnvFile, Reader, Reading, ValueError};
 use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
 use project::text::counted;
 
@@ -70,6 +70,11 @@ fn finding(file: &EnvFile, disagreement: &Disagreement, status: Status, secrets:
         let shown = if is_stop { stop(file, *line) } else { shown.reading(reading) };
         format!("{reader:<width$}  {shown}")
     }));
+    if let (None, Some((_, Reading::Value(value)))) = (rewritten, readings.first())
+        && matches!(envfile::encode(value), Err(ValueError::NoForm(_)))
+    {
+        lines.push(without_form(value).to_owned());
+    }
     let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten)).or_else(|| remedy(*class));
     Finding { status, line: Some(*line), message: lines.join("\n"), hint }
 }
@@ -87,6 +92,15 @@ fn stop(file: &EnvFile, line: usize) -> String {
 fn may_be_shown(key: &str, class: Class) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     class != Class::NotAnAssignment && key.len() <= WIDEST && key.chars().all(is_plain)
+}
+
+/// Returns the advice for a value that all readers read alike in no form.
+fn without_form(value: &str) -> &'static str {
+    if value.contains("://") {
+        "no form is read alike by all: percent-encode the quote in the URL, `'` as `%27`, and `$` as `%24`"
+    } else {
+        "no form is read alike by all: choose a value without quotes or without `$`"
+    }
 }
 
 /// Returns the command that fixes all lines of a class in the file.
@@ -245,7 +259,7 @@ mod tests {
             "URL=redis://:hun;ter2@db/0\n",
             DJANGO,
             &["warn `.env` line 1: `URL`: shell-character\npython-dotenv  redis://:********@db/0\n\
-               bash           executes a part of it -> URL=redis://:********@db/0"],
+               bash           executes a part of it -> URL='redis://:********@db/0'"],
         );
         // A reader that sees a part of the password only.
         check(
