@@ -87,8 +87,8 @@ impl<'a> Backend<'a> for Compose<'a> {
 
     fn accept_target(&self) -> anyhow::Result<()> {
         foreign::accept(&self.foreign, self.options, &self.client, self.context)?;
-        self.records.import()?;
-        preflight::settle_method(&self.method, self.options, self.context)
+        preflight::settle_method(&self.method, self.options, self.context)?;
+        self.records.import()
     }
 
     fn versions(&self) -> String {

@@ -1,5 +1,5 @@
-//! The end of previous processes and containers: the time that they have for the requests and tasks that they have begun,
-//! and the ones that were cut.
+//! Stopping previous processes and containers: the time that they have to finish their requests and tasks, and the work that
+//! was cut.
 
 use std::cell::RefCell;
 use std::time::Duration;

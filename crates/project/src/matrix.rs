@@ -3,7 +3,7 @@
 use detect::{DeployMethod, Environment};
 
 use crate::secret::is_secret;
-use crate::value::{is_sample_secret, unusable_reason};
+use crate::value::{OF_SAMPLE, is_sample_secret, unusable_reason};
 
 /// Whether Django shows tracebacks to every visitor.
 pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
@@ -167,9 +167,7 @@ pub fn problem(
         }
         (Policy::Force(forced), Some(value)) if value == forced => None,
         (Policy::Force(forced), _) => Some(format!("has to be `{forced}`")),
-        (Policy::RequiredGenerate, Some(value)) if is_sample_secret(value) => {
-            Some("has the value of a sample, which is public".to_owned())
-        }
+        (Policy::RequiredGenerate, Some(value)) if is_sample_secret(value) => Some(OF_SAMPLE.to_owned()),
         (Policy::Required | Policy::RequiredGenerate, None) => Some("is required, and has no value".to_owned()),
         _ => None,
     }

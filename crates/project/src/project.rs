@@ -63,10 +63,14 @@ impl Default for Settings {
     }
 }
 
+/// The longest `drain-timeout`: a deploy waits for it.
+const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Deserializes a duration with its unit; whole seconds, since Docker counts in them.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     match humantime::parse_duration(&text) {
+        Ok(duration) if duration > LONGEST_DRAIN => Err(D::Error::custom(format!("`{text}` is longer than a day"))),
         Ok(duration) if duration.subsec_nanos() == 0 && !duration.is_zero() => Ok(Some(duration)),
         Ok(_) => Err(D::Error::custom(format!("`{text}` is not a number of seconds above 0"))),
         Err(error) => Err(D::Error::custom(format!("`{text}` is no duration, such as `90s` or `10m`: {error}"))),
@@ -300,6 +304,7 @@ mod tests {
         for (value, expected) in [
             ("'90'", "`90` is no duration, such as `90s` or `10m`: time unit needed, for example 90sec or 90ms"),
             ("'0s'", "`0s` is not a number of seconds above 0"),
+            ("'25h'", "`25h` is longer than a day"),
             ("'100ms'", "`100ms` is not a number of seconds above 0"),
             ("90", "invalid type: integer `90`, expected a string"),
         ] {

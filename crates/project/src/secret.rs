@@ -9,6 +9,8 @@ use envfile::{EnvFile, Line, LineKind};
 use spelling::spellings;
 pub use url::url_passwords;
 
+use crate::matrix::parse_switch;
+
 /// The text that replaces a secret.
 pub const MASK: &str = "********";
 
@@ -33,14 +35,30 @@ pub fn is_secret(variable: &str) -> bool {
     PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(is_word) || name.ends_with("_AUTH")
 }
 
-/// Whether a value of a variable with an innocent name names a secret within it, as `password=…` or `"token": …`. The
-/// parameters of a URL are judged one by one.
+/// Returns whether a variable is a setting in spite of its name: a number or a switch, as `ACCESS_TOKEN_LIFETIME=3600`. A
+/// number can be the password of a `DB_PASSWORD`.
+#[must_use]
+pub fn is_plain_setting(variable: &str, value: &str) -> bool {
+    let last = variable.rsplit('_').next().unwrap_or_default();
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    !is_secret(last) && (is_number || parse_switch(value).is_some())
+}
+
+/// Whether a value of a variable with an innocent name names a secret within it, as `password=…`, `"secretKey": …` or
+/// `--password …`. The parameters of a URL are judged one by one.
 fn mentions_secret(value: &str) -> bool {
     let is_url = value.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|it| it.is_ascii_alphanumeric()));
     let lower = value.to_ascii_lowercase();
-    let is_named = |rest: &str| rest.trim_start_matches(['"', '\'', '\\']).trim_start().starts_with([':', '=']);
-    let mentions = |word: &&str| lower.match_indices(*word).any(|(at, _)| is_named(&lower[at + word.len()..]));
-    !is_url && MENTIONS.iter().any(mentions)
+    let is_netrc = lower.starts_with("machine ");
+    let is_named = |at: usize, word: &str| {
+        let rest = &lower[at + word.len()..];
+        // The rest of a name, and its quotes.
+        let behind = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_-".contains(c));
+        let behind = behind.trim_start_matches(['"', '\'', '\\']).trim_start();
+        let is_option = is_netrc || lower[..at].ends_with("--");
+        behind.starts_with([':', '=']) || (is_option && rest.starts_with(' ') && !behind.is_empty())
+    };
+    !is_url && MENTIONS.iter().any(|word| lower.match_indices(*word).any(|(at, word)| is_named(at, word)))
 }
 
 /// A variable's value as it may be shown: a secret is covered, and so is the password in a URL, and a part that looks like a
@@ -53,7 +71,10 @@ pub fn shown(variable: &str, value: &str) -> String {
     if is_secret(variable) || mentions_secret(value) {
         return MASK.to_owned();
     }
-    let by_shape = shape::secrets_in(variable, value);
+    let mut by_shape = shape::secrets_in(variable, value);
+    by_shape.retain(|secret| !secret.is_empty());
+    // The longest first, as one can be a part of another.
+    by_shape.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let value = by_shape.iter().fold(value.to_owned(), |shown, secret| shown.replace(secret, MASK));
     url_passwords(&value).fold(value.clone(), |shown, password| {
         shown
@@ -198,6 +219,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn settings_whose_names_sound_secret() {
+        assert!(is_plain_setting("ACCESS_TOKEN_LIFETIME", "3600") && is_plain_setting("USE_SECRET_STORE", "false"));
+        assert!(!is_plain_setting("DB_PASSWORD", "123456") && !is_plain_setting("ACCESS_TOKEN_LIFETIME", "1h"));
+    }
+
     #[track_caller]
     fn check(variable: &str, value: &str, expected: &str) {
         assert_eq!(shown(variable, value), expected);
@@ -222,6 +249,16 @@ mod tests {
         check("SENTRY", "https://0123456789abcdef@sentry.example.org/1", "https://********@sentry.example.org/1");
         check("REPOSITORY", "ssh://git@example.org/x", "ssh://git@example.org/x");
         check("DATABASE", "host=db password=hunter2", "********");
+        check("OPTIONS", "--password hunter2", "********");
+        check("NETRC", "machine x login y password z", "********");
+        check("JSON", r#"{"url": "https://x.example", "secretKey":"hunter2"}"#, "********");
+        check("SUBJECT", "Reset your password", "Reset your password");
+        check(
+            "VALIDATOR",
+            "auth.password_validation.CommonPasswordValidator",
+            "auth.password_validation.CommonPasswordValidator",
+        );
+        check("ODBC", "Pwd=test;sig=test1234", "Pwd=********;sig=********");
     }
 
     #[test]

@@ -64,6 +64,9 @@ const STARTPROJECT: &str = "djangoinsecure";
 /// A longer secret with such a text in it has a random part as well.
 const LONGEST_SAMPLE: usize = 40;
 
+/// The reason why such a secret is refused: a predicate for a message.
+pub const OF_SAMPLE: &str = "has the value of a sample, which is public";
+
 /// Returns whether a secret is one of a sample or a tutorial, such as `your-secret-key-here`: public, and as good as none.
 #[must_use]
 pub fn is_sample_secret(value: &str) -> bool {

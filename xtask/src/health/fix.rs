@@ -10,8 +10,8 @@ use checks::group::env::{missing, private};
 use checks::{Outcome, Repair, Report, Target};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
-use project::matrix::{self, Policy, policies};
-use project::secret::{is_secret, shown};
+use project::matrix::{Policy, policies};
+use project::secret::{is_plain_setting, is_secret, shown};
 use project::{Lock, Pyproject, SAMPLE_FILE, find_uv};
 use subprocess::{Command, Deadline};
 
@@ -169,9 +169,7 @@ fn additions(target: &Target, health_run: &HealthRun<'_>) -> Vec<(String, String
         Some(_) => String::new(),
         None => {
             let value = sample.get(key).map(|entry| entry.value).unwrap_or_default();
-            // A number or a switch is no secret, whatever its variable is called.
-            let is_plain = value.parse::<f64>().is_ok() || matrix::parse_switch(&value).is_some();
-            if is_secret(key) && !is_plain { String::new() } else { value }
+            if is_secret(key) && !is_plain_setting(key, &value) { String::new() } else { value }
         }
     };
     let missing = target.env().map(|file| missing(file, sample, target)).unwrap_or_default();

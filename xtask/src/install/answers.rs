@@ -120,12 +120,6 @@ fn on_stdin(args: &cli::Install) -> String {
     typed::install(&args, false, env, method)
 }
 
-/// Makes an error of wrong input from answers that cannot be read.
-fn usage(error: &envfile::Error) -> Failure {
-    let problem = Problem::new(error.to_string());
-    Failure::new(Exit::Usage, error.remedy().into_iter().fold(problem, Problem::hint))
-}
-
 fn from_file(path: &Path) -> anyhow::Result<Answers> {
     let (name, bytes) = if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -134,7 +128,10 @@ fn from_file(path: &Path) -> anyhow::Result<Answers> {
         (path.display().to_string(), fs::read(path))
     };
     let bytes = bytes.map_err(|error| Failure::usage(format!("cannot read the answers from `{name}`: {error}")))?;
-    let file = envfile::parse(Path::new(&name), &bytes).map_err(|error| usage(&error))?;
+    let file = envfile::parse(Path::new(&name), &bytes).map_err(|error| {
+        let remedy = error.remedy().filter(|_| path != Path::new("-"));
+        Failure::new(Exit::Usage, remedy.into_iter().fold(Problem::new(error.to_string()), Problem::hint))
+    })?;
     let unreadable = file.lines().filter(|line| line.kind() == LineKind::Unreadable);
     let problems: Vec<_> = unreadable
         .map(|line| {

@@ -205,7 +205,10 @@ fn examples(axes: Axes, settings: &[Setting], files: &Files<'_>) -> Vec<Setting>
 fn is_example(key: &str, sample: &EnvFile) -> bool {
     let value = sample.get(key).map(|entry| entry.value).unwrap_or_default();
     let is_made_of_others = sample.lines().any(|line| line.key() == Some(key) && line.text().contains("${"));
-    !matrix::is_empty(&value) && !is_made_of_others && !secret::in_variable(key, &value).is_empty()
+    !matrix::is_empty(&value)
+        && !is_made_of_others
+        && !secret::is_plain_setting(key, &value)
+        && !secret::in_variable(key, &value).is_empty()
 }
 
 /// Names the secrets that are the sample's: left empty in a fresh file, and kept in one that has been there.

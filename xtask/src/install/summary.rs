@@ -74,7 +74,7 @@ fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
     let service = project.service_dir();
     let service = project.relative(&service);
     let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
-    // The environment that was verified, whoever reads the file.
+    // The environment that was verified, also if another program than the service reads the file.
     let env_file = match done.env_reader {
         EnvReader::Service => "",
         EnvReader::Uv => "--env-file .env ",

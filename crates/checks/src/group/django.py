@@ -33,11 +33,10 @@ def arrived(settings):
         "DJANGO_ALLOWED_HOSTS": lambda value: {host.strip().lower() for host in value.split(",")} - {""} <= hosts,
     }
     if "celery" in sys.modules:
-        # Its configuration reads the settings on first use, and takes the URL from the variable itself.
+        # Its configuration reads the settings on first use. It takes the URL of the broker from the variable itself.
         from celery import current_app
 
         configuration = current_app.conf
-        judges["CELERY_BROKER_URL"] = lambda value: configuration.broker_url == value
         judges["CELERY_TASK_ALWAYS_EAGER"] = lambda value: (
             switches.get(value.lower()) is None or bool(configuration.task_always_eager) == switches[value.lower()]
         )

@@ -61,8 +61,13 @@ impl Holder {
             }
     }
 
+    /// Returns whether the process runs for certain.
+    pub(super) fn runs_for_certain(&self, here: &Holder, find: impl Fn(u32) -> Found) -> bool {
+        self.is_visible_from(here) && matches!(find(self.pid), Found::Process { started } if started == self.started)
+    }
+
     /// Returns whether the other process can find out whether this one still runs.
-    pub(super) fn is_visible_from(&self, here: &Holder) -> bool {
+    fn is_visible_from(&self, here: &Holder) -> bool {
         let is_same = |a: &str, b: &str| !a.is_empty() && a == b;
         is_same(&self.boot, &here.boot) && is_same(&self.pid_namespace, &here.pid_namespace) && !self.started.is_empty()
     }
@@ -115,6 +120,9 @@ mod tests {
         assert!(holder("m", "b", "n").has_ended(&here, none));
         assert!(holder("m", "b", "n").has_ended(&here, other_process));
         assert!(!holder("m", "b", "n").has_ended(&here, hidden));
+        let certain = |holder: Holder| holder.runs_for_certain(&here, runs);
+        assert!(certain(holder("m", "b", "n")) && !certain(holder("m", "b", "of a container")));
+        assert!(!holder("m", "b", "n").runs_for_certain(&here, hidden));
         // Before a reboot.
         assert!(holder("m", "a", "n").has_ended(&here, runs));
         // On another machine, or in a container on this one.

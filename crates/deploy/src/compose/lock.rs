@@ -80,9 +80,9 @@ fn hold<'a>(volumes: Volumes<'a>, here: &Holder) -> anyhow::Result<Lock<'a>> {
 fn held(holder: Option<&Holder>, volume: &str, here: &Holder) -> Failure {
     let shown = holder.map_or_else(|| "an unknown run".to_owned(), Holder::shown);
     let mut failure = Failure::from(LockError::Held { holder: shown, age: None });
-    let is_visible = holder.is_some_and(|holder| holder.is_visible_from(here));
-    for problem in failure.problems.iter_mut().filter(|_| !is_visible) {
-        // It runs elsewhere, and can have been killed.
+    let is_running = holder.is_some_and(|holder| holder.runs_for_certain(here, find));
+    for problem in failure.problems.iter_mut().filter(|_| !is_running) {
+        // It may run elsewhere, or have been killed.
         let hint = format!("wait until it has ended, and run this again; if it was killed: docker volume rm {volume}");
         problem.hint = Some(hint);
     }

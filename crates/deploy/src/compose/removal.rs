@@ -88,7 +88,10 @@ impl<'a> Rollout<'a> {
             time_to_stop = time.saturating_sub(begun.elapsed()).max(EXIT.min(time));
         }
         if container.is_up() {
-            self.stop(container, time_to_stop)?;
+            match urgency {
+                Urgency::Patient | Urgency::Recovery => self.stop_previous(container, time_to_stop)?,
+                Urgency::FailedDeploy => self.stop(container, time_to_stop)?,
+            }
         }
         // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
         // may have, keeps its volumes.

@@ -114,7 +114,7 @@ impl<'a> Rollout<'a> {
         self.stage(&format!("{}: {title}", service.name), || {
             let created = self.create(change)?;
             for old in change.old.iter().filter(|old| old.is_up()) {
-                self.stop(old, self.drain_time(old))?;
+                self.stop_previous(old, self.drain_time(old))?;
             }
             for container in &created {
                 self.start(container)?;
@@ -157,15 +157,20 @@ impl<'a> Rollout<'a> {
     /// Stops a container and waits until it has stopped, or is killed after `time`. An interrupted wait would leave a
     /// container that seems to run and stops a moment later.
     pub(super) fn stop(&self, container: &Container, time: Duration) -> anyhow::Result<()> {
-        let client = self.client.uninterrupted();
         let seconds = time.as_secs().to_string();
-        client.docker(["stop", "-t", &seconds, &container.id], time + STOP)?;
-        for stopped in client.inspect([container.id.as_str()])? {
-            if let Some((message, hint)) = cut_by_kill(&stopped, time) {
+        self.client.uninterrupted().docker(["stop", "-t", &seconds, &container.id], time + STOP)?;
+        self.interrupt.check("docker stop")
+    }
+
+    /// Stops a container that has served, and reports it if it is killed: its requests and tasks are cut.
+    pub(super) fn stop_previous(&self, container: &Container, time: Duration) -> anyhow::Result<()> {
+        let stopped = self.stop(container, time);
+        for container in self.client.uninterrupted().inspect([container.id.as_str()])? {
+            if let Some((message, hint)) = cut_by_kill(&container, time) {
                 self.cut.add(message, hint, &self.events);
             }
         }
-        self.interrupt.check("docker stop")
+        stopped
     }
 
     /// Gives the images of a release the names that the Compose file has for them.

@@ -226,6 +226,12 @@ fn environment(
             let text = root.map(|root| root.run(&step));
             read = Some(step);
             match text {
+                // Bytes that are not UTF-8 come as this character.
+                Some(Ok(text)) if text.contains('\u{fffd}') => {
+                    problems
+                        .push(Problem::new(format!("`{path}` is not in UTF-8: no program reads it as it is meant")));
+                    return Err(());
+                }
                 Some(Ok(text)) => Some(EnvFile::parse(text.as_bytes())),
                 Some(Err(error)) => {
                     problems.push(Problem::new(format!("cannot read `{path}`: {error:#}")));

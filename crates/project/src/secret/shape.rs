@@ -143,6 +143,7 @@ fn is_name_of_secret(name: &str) -> bool {
         words.iter().filter(|word| !word.is_empty()).map(|word| word.to_ascii_lowercase()).collect();
     match words.as_slice() {
         [.., before, last] if last == "key" => KEYS.contains(&before.as_str()),
+        [.., last] if last.ends_with("key") => KEYS.contains(&last.trim_end_matches("key")),
         [.., last] => NAMES.contains(&last.as_str()) || last.ends_with("password"),
         [] => false,
     }
@@ -151,9 +152,12 @@ fn is_name_of_secret(name: &str) -> bool {
 /// Returns the tokens in a word that is no URL: itself, or parts of it.
 fn tokens(word: &str) -> Vec<&str> {
     // A key of AWS has slashes, and a path as well.
-    let is_key = |word: &str| !word.contains(['.', ':', '=']) && !word.starts_with('/') && word.len() >= 2 * SHORTEST;
     if word.contains('/') {
-        return if is_key(word) && is_opaque(word) { vec![word] } else { Vec::new() };
+        // Without the padding of base64, and the name before it.
+        let word = word.trim_end_matches('=');
+        let key = word.split_once('=').map_or(word, |(_, key)| key);
+        let is_path = key.contains(['.', ':', '=']) || key.starts_with('/') || key.len() < 2 * SHORTEST;
+        return if !is_path && is_opaque(key) { vec![key] } else { Vec::new() };
     }
     let is_prefixed = |word: &&str| {
         word.len() >= SHORTEST && longest_run(word) >= SHORTEST_RUN && PREFIXES.iter().any(|it| word.starts_with(it))
@@ -217,6 +221,7 @@ mod tests {
         let azure = "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=abc/def==;EndpointSuffix=core.example";
         check("STORAGE", azure, &["abc/def=="]);
         check("BUS", "Endpoint=sb://x.example/;SharedAccessKeyName=Root;SharedAccessKey=s3cr3t=", &["s3cr3t="]);
+        check("BUS", "endpoint=https://x.example/;accesskey=ab/cd==", &["ab/cd=="]);
         check("ODBC", "Server=db;Uid=me;Pwd=hunter2", &["hunter2"]);
         check("URL", "https://x.example/blob?sv=2020&sig=abc%2Fdef", &["abc%2Fdef"]);
         check("OPTIONS", "-c search_path=shop", &[]);
@@ -232,6 +237,8 @@ mod tests {
         check("GIT", "ghp_0123456789abcdefghij", &["ghp_0123456789abcdefghij"]);
         check("JSON", "{\"a\": \"sk_live_0123456789abcdef\"}", &["sk_live_0123456789abcdef"]);
         check("AWS", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEXYZ", &["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEXYZ"]);
+        check("DIGEST", "k=wJalrXUtnFEMI/K7MDENG/bPxRfiCY2EXAMPLEXYZ==", &[]);
+        check("SALT", "wJalrXUtnFEMI/K7MDENG/bPxRfiCY2EXAMPLEXYZ==", &["wJalrXUtnFEMI/K7MDENG/bPxRfiCY2EXAMPLEXYZ"]);
         check("BOT", "123456789:AAF-x9YzQ2w7Lk3Pq8Rt5Vb1Nm4;x", &["AAF-x9YzQ2w7Lk3Pq8Rt5Vb1Nm4"]);
         check("VAULT", "hvs.CAESIJ0123456789abcd", &["hvs.CAESIJ0123456789abcd"]);
         check("HEADER", "Authorization: Bearer f3A9kQ2m;x", &["f3A9kQ2m;x"]);

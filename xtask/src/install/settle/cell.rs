@@ -4,7 +4,7 @@ use checks::report::DIM;
 use detect::Environment;
 use project::matrix::{self, Policy};
 use project::secret;
-use project::value::{is_sample_secret, unusable_reason};
+use project::value::{OF_SAMPLE, is_sample_secret, unusable_reason};
 
 use super::{Files, Origin};
 use crate::context::Context;
@@ -12,9 +12,6 @@ use crate::install::answers::Answer;
 use crate::install::axes::Axes;
 use crate::install::key;
 use crate::prompt;
-
-/// The reason why a required secret is refused.
-const OF_SAMPLE: &str = "has the value of a sample, which is public";
 
 /// The result for a cell of the matrix.
 pub(super) enum Settled<'a> {

@@ -364,8 +364,7 @@ hint: cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker
 /// A number is no secret, whatever its name; and a value that no line can hold keeps no other from being added.
 #[test]
 fn each_variable_of_the_sample_is_judged_for_itself() {
-    let sample =
-        "DEPLOY_METHOD=bare\nACCESS_TOKEN_LIFETIME=3600\nMOTD=\"it's $5\"\nUSE_TOKEN=false\nAPI_TOKEN=changeme\n";
+    let sample = "DEPLOY_METHOD=bare\nACCESS_TOKEN_LIFETIME=3600\nMOTD=\"it's $5\"\nUSE_TOKEN_AUTH_CACHE=false\nAPI_TOKEN=changeme\n";
     let sandbox = Sandbox::project().file(".env.sample", sample).file(".env", "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\n");
     mode(&sandbox, ".env", 0o600);
     let output = sandbox.xtask("health --fix --yes --only env.sample").assert().code(0);
@@ -373,7 +372,7 @@ fn each_variable_of_the_sample_is_judged_for_itself() {
     let expected = "warning: `.env.sample`: cannot write `MOTD`: no reader-independent form for a value with `'` and `$`: not added";
     assert!(stderr.contains("3 added") && stderr.contains(expected), "{stderr}");
     let env = sandbox.read(".env");
-    for line in ["ACCESS_TOKEN_LIFETIME=3600\n", "USE_TOKEN=false\n", "API_TOKEN=\n"] {
+    for line in ["ACCESS_TOKEN_LIFETIME=3600\n", "USE_TOKEN_AUTH_CACHE=false\n", "API_TOKEN=\n"] {
         assert!(env.contains(line), "{env}");
     }
 }

@@ -1,4 +1,4 @@
-//! The answer of Django: lines of JSON, a part each.
+//! The response of Django: lines of JSON, a part each.
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,8 @@ use crate::outcome::{Finding, Outcome};
 
 /// The names of services that run Django, the most common first.
 const NAMES: [&str; 4] = ["web", "django", "app", "backend"];
+/// Parts of the names of images of proxies.
+const PROXIES: [&str; 5] = ["caddy", "haproxy", "httpd", "nginx", "traefik"];
 
 /// Compares the environment of the web service, as Compose parses it, with `.env`. Variables that the Compose file
 /// provides are not compared.
@@ -23,7 +25,7 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
         );
     };
     let (environment, method) = (target.environment.value, target.deploy_method.value);
-    let (status, mut count) = (without_effect(environment), 0);
+    let (status, mut count, mut is_missing) = (without_effect(environment), 0, false);
     let mut findings = Vec::new();
     for (variable, _) in policies(environment, method).filter(|(_, policy)| *policy != Policy::Skip) {
         let Some(value) = target.value(variable) else { continue };
@@ -31,7 +33,10 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
         let state = match value_in(service, variable) {
             Some(found) if matrix::is_same(variable, &found, &value) => continue,
             Some(_) => "has another value in",
-            None => "does not reach",
+            None => {
+                is_missing = true;
+                "does not reach"
+            }
         };
         let line = target.env().and_then(|file| Some(file.get(variable)?.line));
         let message = format!("`{variable}` of `.env` {state} the service `{name}`");
@@ -42,17 +47,25 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
         0 => Outcome::ok(ENVIRONMENT, format!("{} of `.env` in `{name}`", counted(count, "variable"))),
         lost => {
             let message = format!("{} of `.env` without effect in `{name}`", counted(lost, "variable"));
-            Outcome::new(ENVIRONMENT, status, message)
-                .findings(findings)
-                .hint(format!("add `env_file: .env`, by its path from the Compose file, to the service `{name}`"))
+            let hint = if is_missing {
+                format!("add `env_file: .env`, by its path from the Compose file, to the service `{name}`")
+            } else {
+                format!("take the variables out of `environment` of the service `{name}`, which overrides `env_file`")
+            };
+            Outcome::new(ENVIRONMENT, status, message).findings(findings).hint(hint)
         }
     }
 }
 
-/// Returns the service that runs Django: by its name, or the only one that is built and publishes a port. One that is not
-/// built can be a proxy, which needs no variable and must get no secret.
+/// Returns the service that runs Django: by its name, or the only one that is built and publishes a port. A proxy needs no
+/// variable, and must get no secret.
 fn web(config: &Config) -> Option<(&String, &Service)> {
-    if let Some(web) = NAMES.iter().find_map(|name| config.services.get_key_value(*name)) {
+    let is_proxy = |service: &Service| {
+        let image = service.image.as_deref().unwrap_or_default();
+        service.build.is_none() && PROXIES.iter().any(|proxy| image.contains(proxy))
+    };
+    let mut named = NAMES.iter().filter_map(|name| config.services.get_key_value(*name));
+    if let Some(web) = named.find(|(_, service)| !is_proxy(service)) {
         return Some(web);
     }
     let is_candidate = |service: &Service| service.build.is_some() && !service.ports.is_empty();
@@ -99,6 +112,8 @@ mod tests {
         );
         assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, "nginx": {ports}}}}}"#)).as_deref(), Some("shop"));
         assert_eq!(name(&format!(r#"{{"services": {{"nginx": {ports}}}}}"#)), None);
+        let proxy = r#"{"image": "nginx:alpine"}"#;
+        assert_eq!(name(&format!(r#"{{"services": {{"web": {proxy}, "app": {{}}}}}}"#)).as_deref(), Some("app"));
         assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, "api": {built}}}}}"#)), None);
         assert_eq!(name("{}"), None);
     }

@@ -99,6 +99,8 @@ mod tests {
         let is_refused =
             readings.into_iter().any(|(reader, reading)| *reader == Reader::Bash && *reading == Reading::Refused);
         assert_eq!(is_refused, is_lost, "{text}: {found:?}");
+        // The line below is lost with it, or is read as all others read it.
+        assert!(found.iter().all(|disagreement| disagreement.line == 1), "{text}: {found:?}");
     }
 
     #[test]
