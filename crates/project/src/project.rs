@@ -39,7 +39,7 @@ pub struct Settings {
     pub system_env_file: Option<PathBuf>,
     /// The user that the units run as; `www-data`.
     pub user: String,
-    /// The path that answers when the service is well; else `/`, where any answer below 500 counts.
+    /// The path that answers when the service is well; else `/`, where any response below 500 but 400 counts.
     pub health_path: Option<String>,
     /// The time that the previous release has to finish requests and tasks, such as `10m`; else `stop_grace_period` and
     /// `TimeoutStopSec` apply.

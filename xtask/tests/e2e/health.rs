@@ -23,6 +23,7 @@ pub(crate) fn fixes() {
         &["django.check       no issues", "django.migrations  all applied", "core.lock", ", 0 err, "],
     );
 
+    variables_without_effect(&checkout);
     let before = checkout.read(".env");
     checkout.write("service/monitoring/migrations/0002_more.py", MIGRATION);
     fs::remove_dir_all(checkout.root.join("service/.venv/lib")).expect("half a virtual environment");
@@ -40,6 +41,28 @@ pub(crate) fn fixes() {
     let broken = checkout.health("", 1);
     contains_all(&broken, &["err   django.migrations", "err   django.database    the database file is not there yet"]);
     assert!(!checkout.root.join("service/data/db.sqlite3").exists(), "looking for the database has made one");
+}
+
+/// Settings that ignore `.env` are found in Django itself: each variable is named, and no value.
+fn variables_without_effect(checkout: &Checkout) {
+    let variables = ["DJANGO_ALLOWED_HOSTS", "DJANGO_DEBUG", "DJANGO_SECRET_KEY", "CELERY_TASK_ALWAYS_EAGER"];
+    contains_all(&checkout.health("--only django.settings", 0), &["ok   django.settings  4 values as in `.env`"]);
+    let settings = checkout.read("service/config/settings.py");
+    let fixed = "ALLOWED_HOSTS = ['*']\nDEBUG = False\nSECRET_KEY = 'hard-coded'\nCELERY_TASK_ALWAYS_EAGER = False\n";
+    checkout.write("service/config/settings.py", &format!("{settings}{fixed}"));
+    let output = checkout.health("--only django.settings", 0);
+    contains_all(&output, &["warn   django.settings  4 variables of `.env` without effect"]);
+    for variable in variables {
+        contains_all(&output, &[&format!("`{variable}` is set in `.env`, and the settings have another value")]);
+    }
+    let key = checkout.value("DJANGO_SECRET_KEY").expect("a key");
+    assert!(!output.contains("hard-coded") && !output.contains(&key), "{output}");
+    // In prod that is an error.
+    let env = checkout.read(".env");
+    checkout.write(".env", &env.replace("DJANGO_ENV=dev", "DJANGO_ENV=prod"));
+    contains_all(&checkout.health("--only django.settings", 1), &["err   django.settings  4 variables"]);
+    checkout.write(".env", &env);
+    checkout.write("service/config/settings.py", &settings);
 }
 
 const MIGRATION: &str = r#"

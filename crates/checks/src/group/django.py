@@ -23,23 +23,23 @@ def tell_settings():
 
 
 def arrived(settings):
-    """For each variable that is set: whether the settings have its value. Where that cannot be known it is left out, and
-    no value is part of the answer."""
+    """Returns for each variable that is set whether the settings have its value; without the values themselves."""
     switches = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
     hosts = {str(host).lower() for host in settings.ALLOWED_HOSTS}
+
+    def is_switched(value, setting):
+        return switches.get(value.lower(), bool(setting)) == bool(setting)
+
     judges = {
-        "DJANGO_DEBUG": lambda value: switches.get(value.lower(), settings.DEBUG) == bool(settings.DEBUG),
+        "DJANGO_DEBUG": lambda value: is_switched(value, settings.DEBUG),
         "DJANGO_SECRET_KEY": lambda value: str(settings.SECRET_KEY).strip() == value,
         "DJANGO_ALLOWED_HOSTS": lambda value: {host.strip().lower() for host in value.split(",")} - {""} <= hosts,
     }
-    if "celery" in sys.modules:
-        # Its configuration reads the settings on first use. It takes the URL of the broker from the variable itself.
-        from celery import current_app
-
-        configuration = current_app.conf
-        judges["CELERY_TASK_ALWAYS_EAGER"] = lambda value: (
-            switches.get(value.lower()) is None or bool(configuration.task_always_eager) == switches[value.lower()]
-        )
+    # Celery's settings may have other names, which are not known.
+    if hasattr(settings, "CELERY_TASK_ALWAYS_EAGER"):
+        judges["CELERY_TASK_ALWAYS_EAGER"] = lambda value: is_switched(value, settings.CELERY_TASK_ALWAYS_EAGER)
+    if hasattr(settings, "CELERY_BROKER_URL"):
+        judges["CELERY_BROKER_URL"] = lambda value: str(settings.CELERY_BROKER_URL) == value
     found = {}
     for name, judge in judges.items():
         value = os.environ.get(name, "").strip()

@@ -229,7 +229,7 @@ fn environment(
                 // Bytes that are not UTF-8 come as this character.
                 Some(Ok(text)) if text.contains('\u{fffd}') => {
                     problems
-                        .push(Problem::new(format!("`{path}` is not in UTF-8: no program reads it as it is meant")));
+                        .push(Problem::new(format!("`{path}` is not in UTF-8, which all programs expect: convert it")));
                     return Err(());
                 }
                 Some(Ok(text)) => Some(EnvFile::parse(text.as_bytes())),

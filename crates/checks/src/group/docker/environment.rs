@@ -2,7 +2,7 @@
 
 use docker::compose::{Config, Service};
 use project::matrix::{self, Policy, policies};
-use project::text::counted;
+use project::text::{counted, listed};
 use serde_json::Value;
 
 use super::ENVIRONMENT;
@@ -21,7 +21,10 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
     let Some((name, service)) = web(config) else {
         return Outcome::skip(
             ENVIRONMENT,
-            "the Compose file has no service `web`, and not just one that is built and publishes a port",
+            format!(
+                "no service has one of the names {}, and not just one is built and publishes a port",
+                listed(NAMES)
+            ),
         );
     };
     let (environment, method) = (target.environment.value, target.deploy_method.value);
