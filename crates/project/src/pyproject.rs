@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 use serde::Deserialize;
 
-use crate::project::line_of;
+use crate::settings::line_of;
 
 /// The required Python of a project that names none.
 const DEFAULT_PYTHON: &str = ">=3.10";
