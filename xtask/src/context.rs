@@ -29,11 +29,13 @@ impl<'a> Context<'a> {
             None => find_root(host)?,
         };
         let project = Project::open(&root).map_err(|error| Failure::usage(error.to_string()))?;
-        let manage = project.service_dir().join("manage.py");
+        let manage = project.manage_dir().join("manage.py");
         if !manage.is_file() {
-            let problem = Problem::new(format!("no Django project here: `{}` is not there", manage.display())).hint(
-                "name the checkout with --project DIR, and its folder of manage.py with `service-dir` in Cargo.toml",
-            );
+            let problem =
+                Problem::new(format!("no Django project here: `{}` is not there", manage.display())).hint(format!(
+                    "name the checkout with --project DIR, or its manage.py with `manage-py` in {}",
+                    project.settings_file()
+                ));
             return Err(Failure::new(Exit::Usage, problem).into());
         }
         ui.set_caller(Caller::of(common, host, &project.root));
@@ -69,10 +71,13 @@ fn find_root(host: &Host) -> anyhow::Result<PathBuf> {
     }
     let current_dir = host.current_dir.as_ref().map_err(|error| std::io::Error::from(error.kind()));
     let current_dir = current_dir.context("cannot determine the current folder")?;
-    let is_root = |dir: &&Path| dir.join(".cargo/config.toml").is_file() || dir.join("manage.py").is_file();
+    let has = |dir: &Path, file: &str| dir.join(file).exists();
+    let is_root =
+        |dir: &&Path| ["manage.py", "pyproject.toml", ".cargo/config.toml", ".git"].iter().any(|file| has(dir, file));
     let around: Vec<&Path> = current_dir.ancestors().filter(is_root).collect();
-    // The folder of manage.py may itself be inside a checkout, which its Cargo.toml shows.
-    let root = around.iter().find(|dir| dir.join("Cargo.toml").is_file()).or(around.first());
+    // The folder of manage.py may itself be inside a checkout.
+    let is_outer = |dir: &&&Path| has(dir, "Cargo.toml") || has(dir, ".git");
+    let root = around.iter().find(is_outer).or(around.first());
     root.map(|dir| (*dir).to_owned()).ok_or_else(|| {
         let problem = Problem::new(format!("no checkout around `{}`", current_dir.display())).hint("--project DIR");
         Failure::new(Exit::Usage, problem).into()

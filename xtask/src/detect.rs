@@ -1,9 +1,11 @@
 //! `cargo xtask detect`: the axes and how we know them.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use checks::report::axis;
+use checks::report::{DIM, axis};
 use detect::{Detected, deploy_method, environment, mode};
+use project::Variable;
 use serde::Serialize;
 
 use crate::cli::{self, Format, Question};
@@ -34,12 +36,28 @@ pub(crate) fn run(args: &cli::Detect, context: &Context<'_>) -> anyhow::Result<E
     match args.format {
         Format::Json => {
             let (environment, deploy_method, mode) = ((&environment).into(), (&method).into(), (&mode).into());
-            context.ui.result(serde_json::to_string(&Report { schema: 1, environment, deploy_method, mode })?);
+            let variables = Variable::ALL.map(|variable| (variable.key(), named(variable, context))).into();
+            context.ui.result(serde_json::to_string(&Report {
+                schema: 1,
+                environment,
+                deploy_method,
+                mode,
+                variables,
+            })?);
         }
         Format::Human => {
             context.ui.result(axis("environment", &environment, context.ui.out()));
             context.ui.result(axis("deploy method", &method, context.ui.out()));
             context.ui.result(axis("mode", &mode, context.ui.out()));
+            for variable in Variable::ALL {
+                let Name { name, source } = named(variable, context);
+                let name = name.unwrap_or("not used");
+                context.ui.result(format_args!(
+                    "{:<14} {name:<24} {}",
+                    variable.key(),
+                    context.ui.out().style(DIM, source)
+                ));
+            }
         }
     }
     Ok(Exit::Done)
@@ -66,11 +84,25 @@ fn remarks<T>(detected: &Detected<T>, context: &Context<'_>) {
 
 /// The object that `--format json` prints.
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     schema: u32,
     environment: Answer,
     deploy_method: Answer,
     mode: Answer,
+    /// The variables that `install` sets, by their meaning.
+    variables: BTreeMap<&'static str, Name<'a>>,
+}
+
+/// The name of a variable in the project; none for one that it does not use.
+#[derive(Serialize)]
+struct Name<'a> {
+    name: Option<&'a str>,
+    source: String,
+}
+
+fn named<'a>(variable: Variable, context: &'a Context<'_>) -> Name<'a> {
+    let named = context.project.names.named(variable);
+    Name { name: named.name.as_deref(), source: named.source.to_string() }
 }
 
 #[derive(Serialize)]

@@ -16,6 +16,8 @@ pub(crate) struct Host {
     pub(crate) current_dir: io::Result<PathBuf>,
     /// Where GitHub Actions has checked the repository out.
     pub(crate) github_workspace: Option<PathBuf>,
+    /// The name by which we were called, if a shell has found us on PATH.
+    pub(crate) program: Option<String>,
     /// The folder of this package, when cargo has started us.
     pub(crate) manifest_dir: Option<PathBuf>,
     /// Whether the caller can be asked: prompts are read from standard input and written to standard error.
@@ -45,6 +47,7 @@ impl Host {
         Host {
             current_dir: env::current_dir(),
             github_workspace: env::var_os("GITHUB_WORKSPACE").map(PathBuf::from),
+            program: env::args().next().filter(|program| !program.contains('/')),
             manifest_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             can_ask: io::stdin().is_terminal() && stderr_is_terminal,
             stdout_has_color: wants_color && io::stdout().is_terminal(),

@@ -32,12 +32,18 @@ use summary::Summary;
 pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<Exit> {
     let Context { ui, project, .. } = context;
     let existing = envfile::read(&project.env_file())?;
-    let sample = envfile::read(&project.sample_file())?.unwrap_or_default();
-    let given = answers::collect(args)?;
+    let sample = envfile::read(project.sample_file())?.unwrap_or_default();
+    let given = answers::collect(args, &project.names)?;
 
     let axes = axes::ask(args, &given, existing.as_ref(), context)?;
     let previous = existing.as_ref().map(|file| axes::of(file, context)).filter(|previous| *previous != axes);
-    let files = Files { existing: existing.as_ref(), sample: &sample, previous };
+    let files = Files {
+        existing: existing.as_ref(),
+        sample: &sample,
+        sample_name: project.sample_name(),
+        names: &project.names,
+        previous,
+    };
     let Found { tools, is_private } = preflight::run(axes, args, context)?;
     let settings = settle::run(axes, args, &given, &files, context)?;
     let preview = Preview::of(&settings, &files, is_private)?;

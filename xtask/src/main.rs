@@ -17,7 +17,7 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 use crate::context::Context;
@@ -26,8 +26,13 @@ use crate::host::Host;
 use crate::ui::Ui;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
     let host = Host::read();
+    let command = Cli::command();
+    let command = match host.program.clone() {
+        Some(program) => command.bin_name(program),
+        None => command,
+    };
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let ui = Ui::new(&host, &cli.common);
     prompt::use_colors(ui.err().has_color);
     let exit = run(&cli, &host, &ui).unwrap_or_else(|error| {

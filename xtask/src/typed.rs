@@ -31,6 +31,8 @@ const ON_FOLDER: [&str; 12] = [
 /// Where the caller stands, and which project this run was given.
 #[derive(Debug, Default)]
 pub(crate) struct Caller {
+    /// The name of the program, if it was called by that: it is installed.
+    program: Option<String>,
     /// The value of `--project`, as a shell reads it.
     project: Option<String>,
     /// The root folder, if the caller stands elsewhere.
@@ -41,24 +43,26 @@ impl Caller {
     pub(crate) fn of(common: &cli::Common, host: &Host, root: &Path) -> Self {
         let is_here = host.current_dir.as_ref().is_ok_and(|dir| dir.canonicalize().is_ok_and(|dir| dir == root));
         Caller {
+            program: host.program.clone(),
             project: common.project.as_ref().map(|dir| quoted(&dir.to_string_lossy())),
             elsewhere: (!is_here).then(|| quoted(&root.to_string_lossy())),
         }
     }
 
-    /// A text in which every command of ours has the `--project` of this run; one that is a command on files of the
-    /// project begins by going there.
+    /// A text in which every command of ours begins as this run did, and has its `--project`; one that is a command on
+    /// files of the project begins by going there.
     pub(crate) fn typed(&self, text: &str) -> String {
         if let Some(root) = self.elsewhere.as_ref().filter(|_| ON_FOLDER.iter().any(|begin| text.starts_with(begin))) {
             return format!("cd {root} && {text}");
         }
-        let Some(project) = &self.project else { return text.to_owned() };
+        let us = self.program.as_ref().map_or_else(|| US.to_owned(), |program| format!("{program} "));
+        let project = self.project.as_ref().map(|project| format!(" --project {project}")).unwrap_or_default();
         let mut parts = text.split(US);
         let mut typed = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let end = part.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(part.len());
             let (command, rest) = part.split_at(end);
-            typed.extend([US, command, " --project ", project, rest]);
+            typed.extend([&us, command, &project, rest]);
         }
         typed
     }
@@ -96,7 +100,7 @@ mod tests {
     use super::*;
 
     fn caller(project: Option<&str>, elsewhere: Option<&str>) -> Caller {
-        Caller { project: project.map(str::to_owned), elsewhere: elsewhere.map(str::to_owned) }
+        Caller { program: None, project: project.map(str::to_owned), elsewhere: elsewhere.map(str::to_owned) }
     }
 
     #[track_caller]
@@ -116,6 +120,13 @@ mod tests {
         );
         check(&given, "uv lock", "uv lock");
         check(&caller(None, None), "cargo xtask install --env prod", "cargo xtask install --env prod");
+    }
+
+    #[test]
+    fn an_installed_program_goes_by_its_own_name() {
+        let installed = |project| Caller { program: Some("xtask".to_owned()), ..caller(project, None) };
+        check(&installed(None), "cargo xtask install, or cargo xtask health", "xtask install, or xtask health");
+        check(&installed(Some("shop")), "cargo xtask install --env prod", "xtask install --project shop --env prod");
     }
 
     #[test]

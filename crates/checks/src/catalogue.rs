@@ -83,7 +83,7 @@ pub const CATALOGUE: [(&str, &str); 27] = [
     ("env.file",              "`.env` exists and is readable"),
     ("env.mode",              "no other user can read `.env`; an error in prod"),
     ("env.ignored",           "Git does not track `.env`, an error in prod, and ignores it"),
-    ("env.sample",            "every variable of `.env.sample` is in `.env`"),
+    ("env.sample",            "every variable of the sample is in `.env`"),
     ("env.portable",          "every line of `.env` has the same value for all its readers here"),
     ("env.matrix",            "`.env` has the variables that this environment and method need"),
     ("core.python",           "a Python that `requires-python` allows"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
 use envfile::EnvFile;
 use project::secret::Secrets;
-use project::{Project, variables};
+use project::{Project, Variable, variables};
 
 use crate::ServiceContext;
 use crate::catalogue::{Group, Selection};
@@ -48,7 +48,7 @@ pub struct Target {
     pub project: Project,
     /// Its `.env`; none if there is none, and why it cannot be read.
     pub env_file: Result<Option<EnvFile>, envfile::Error>,
-    /// The variables of `.env.sample`; `None` if there is no such file, the error if it cannot be read.
+    /// The variables of the sample; `None` if there is no such file, the error if it cannot be read.
     pub sample: Result<Option<EnvFile>, envfile::Error>,
     /// The environment, with the source of the value.
     pub environment: Detected<Environment>,
@@ -79,7 +79,7 @@ impl Target {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let env_file = envfile::read(&project.env_file());
-        let sample = envfile::read(&project.sample_file());
+        let sample = envfile::read(project.sample_file());
         let nothing = EnvFile::default();
         let file = env_file.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
         let probes = SystemProbes { project: &project, has_systemd: machine.has_systemd, timeout, stop };
@@ -124,10 +124,10 @@ impl Target {
         self.env_file.as_ref().ok().and_then(Option::as_ref)
     }
 
-    /// The value of a variable in `.env`, as Django's settings see it: an empty one is an unset one.
+    /// Returns the value of a variable in `.env`, as the matrix compares it; an empty one is an unset one.
     #[must_use]
-    pub fn value(&self, variable: &str) -> Option<String> {
-        let entry = self.env()?.get(variable)?;
-        Some(entry.value).filter(|value| !value.trim().is_empty())
+    pub fn value(&self, variable: Variable) -> Option<String> {
+        let get = |name: &str| Some(self.env()?.get(name)?.value);
+        self.project.names.value(variable, get).filter(|value| !value.trim().is_empty())
     }
 }

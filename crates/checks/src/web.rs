@@ -1,6 +1,7 @@
 //! The judgement of a response of the web service.
 
 use project::web::{self, is_healthy};
+use project::{Project, Variable};
 use subprocess::Address;
 use subprocess::http::{Answer, HttpError};
 
@@ -11,10 +12,11 @@ use crate::outcome::Outcome;
 pub(crate) fn judge(
     name: CheckName,
     address: &Address,
-    health_path: Option<&str>,
+    project: &Project,
     host: &str,
     result: &Result<Answer, HttpError>,
 ) -> Outcome {
+    let health_path = project.settings.health_path.as_deref();
     let answer = match result {
         Ok(answer) => answer,
         Err(error) if error.is_denied() => return Outcome::skip(name, error.to_string()),
@@ -28,7 +30,7 @@ pub(crate) fn judge(
     let is_healthy = is_healthy(*status, health_path);
     let outcome = if is_healthy { Outcome::ok(name, message) } else { Outcome::err(name, message) };
     match status {
-        400 => outcome.hint(format!("`{host}` may not be in `DJANGO_ALLOWED_HOSTS`")),
+        400 => outcome.hint(format!("`{host}` may not be in `{}`", project.names.shown(Variable::AllowedHosts))),
         _ if !is_healthy && location.is_some_and(|location| location.starts_with("https://")) => outcome.hint(format!(
             "set `SECURE_PROXY_SSL_HEADER`, or leave `{path}` out of the redirect (`SECURE_REDIRECT_EXEMPT`)"
         )),
@@ -38,16 +40,22 @@ pub(crate) fn judge(
 
 #[cfg(test)]
 mod tests {
+    use project::Settings;
     use subprocess::SocketError;
 
     use super::*;
     use crate::outcome::Status;
 
+    fn project(health_path: Option<&str>) -> Project {
+        let settings = Settings { health_path: health_path.map(str::to_owned), ..Settings::default() };
+        Project::with("/srv/shop".into(), settings).expect("a project")
+    }
+
     #[track_caller]
     fn check_judge(health_path: Option<&str>, status: u16, location: Option<&str>, expected: &str) -> Outcome {
         let answer = Ok(Answer { status, location: location.map(str::to_owned) });
         let address = Address::Tcp("127.0.0.1".into(), 8000);
-        let outcome = judge(CheckName::known("systemd.http"), &address, health_path, "example.org", &answer);
+        let outcome = judge(CheckName::known("systemd.http"), &address, &project(health_path), "example.org", &answer);
         assert_eq!(format!("{}: {}", outcome.status, outcome.message), expected);
         outcome
     }
@@ -90,7 +98,7 @@ mod tests {
     fn socket_errors_keep_their_messages() {
         let address = Address::Unix("/run/shop.sock".into());
         let error = |kind: std::io::ErrorKind| Err(SocketError::Io(address.clone(), kind.into()).into());
-        let judge = |result| judge(CheckName::known("systemd.http"), &address, None, "localhost", &result);
+        let judge = |result| judge(CheckName::known("systemd.http"), &address, &project(None), "localhost", &result);
         let refused = judge(error(std::io::ErrorKind::ConnectionRefused));
         assert_eq!((refused.status, refused.message.as_str()), (Status::Err, "connection refused by `/run/shop.sock`"));
         let denied = judge(error(std::io::ErrorKind::PermissionDenied));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use project::matrix::DJANGO_ALLOWED_HOSTS;
+use project::{Names, Variable};
 
 /// The number of wrong responses in a row after which a service that users reach is given up.
 const WRONG_RESPONSES: u32 = 2;
@@ -23,10 +23,10 @@ impl Unhealthy {
     }
 
     /// Makes a failure of a response with a wrong status.
-    pub(crate) fn status(status: u16, path: &str, host: &str) -> Self {
+    pub(crate) fn status(status: u16, path: &str, host: &str, names: &Names) -> Self {
         let mut reason = format!("answers {status} on `{path}` as {host}");
         if status == 400 {
-            reason = format!("answers 400 as {host}: is {host} in `{DJANGO_ALLOWED_HOSTS}`?");
+            reason = format!("answers 400 as {host}: is {host} in `{}`?", names.shown(Variable::AllowedHosts));
         }
         Unhealthy { reason, is_response: true }
     }
@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn two_wrong_responses_in_a_row_are_a_verdict_on_a_live_service() {
-        let (wrong, refused) = (Unhealthy::status(500, "/", "shop"), Unhealthy::no_response("refuses"));
+        let (wrong, refused) =
+            (Unhealthy::status(500, "/", "shop", &Names::default()), Unhealthy::no_response("refuses"));
         let verdicts = |is_live| {
             let mut patience = Patience::start(LONG, is_live);
             [&wrong, &refused, &wrong, &wrong].map(|failure| patience.is_exhausted(failure))
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_refused_host_is_named() {
-        let reason = Unhealthy::status(400, "/healthz", "shop.example.org").reason;
+        let reason = Unhealthy::status(400, "/healthz", "shop.example.org", &Names::default()).reason;
         assert_eq!(reason, "answers 400 as shop.example.org: is shop.example.org in `DJANGO_ALLOWED_HOSTS`?");
     }
 }

@@ -27,7 +27,7 @@ mod verify;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use project::matrix::DJANGO_ALLOWED_HOSTS;
+use project::Variable;
 use project::web;
 use subprocess::{Address, Held, quoted};
 
@@ -299,7 +299,9 @@ impl Systemd<'_> {
     fn readiness<'b>(&'b self, interrupt: &'b Interrupt) -> anyhow::Result<Readiness<'b>> {
         let Options { timeout, stability, .. } = *self.options;
         let health_path = self.context.project.settings.health_path.as_deref();
-        let host = web::request_host(self.preflight.env.value(DJANGO_ALLOWED_HOSTS));
-        Ok(Readiness { manager: self.manager(interrupt)?, timeout, stability, health_path, host })
+        let names = &self.context.project.names;
+        let hosts = names.value(Variable::AllowedHosts, |name| self.preflight.env.value(name).map(str::to_owned));
+        let host = web::request_host(hosts.as_deref());
+        Ok(Readiness { manager: self.manager(interrupt)?, timeout, stability, health_path, host, names })
     }
 }

@@ -5,11 +5,15 @@
 
 mod lock;
 pub mod matrix;
+mod names;
+mod other_tool;
+mod places;
 mod project;
 mod pyproject;
 mod python;
 pub mod secret;
 mod settings;
+mod settings_code;
 pub mod text;
 mod tracked;
 mod uv;
@@ -18,11 +22,12 @@ mod variables;
 pub mod web;
 
 pub use lock::{Lock, LockError};
+pub use names::{Format, NameSource, Named, Names, Variable};
 pub use pep440_rs::Version;
-pub use project::{Project, ProjectError, SAMPLE_FILE};
+pub use project::{Project, ProjectError};
 pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python, find_system_python};
-pub use settings::Settings;
+pub use settings::{Chosen, Settings};
 pub use tracked::{EnvInGit, InGit, env_target, in_git};
 pub use uv::{Uv, UvError, find_uv};
 pub use variables::variables;

@@ -2,19 +2,9 @@
 
 use detect::{DeployMethod, Environment};
 
+use crate::names::{Names, Variable};
 use crate::secret::is_secret;
 use crate::value::{OF_SAMPLE, is_sample_secret, unusable_reason};
-
-/// Whether Django shows tracebacks to every visitor.
-pub const DJANGO_DEBUG: &str = "DJANGO_DEBUG";
-/// The key that signs sessions and tokens; a secret.
-pub const DJANGO_SECRET_KEY: &str = "DJANGO_SECRET_KEY";
-/// The host names that the service answers to, separated by commas.
-pub const DJANGO_ALLOWED_HOSTS: &str = "DJANGO_ALLOWED_HOSTS";
-/// Where the task queue is.
-pub const CELERY_BROKER_URL: &str = "CELERY_BROKER_URL";
-/// Runs tasks inside the request.
-pub const CELERY_TASK_ALWAYS_EAGER: &str = "CELERY_TASK_ALWAYS_EAGER";
 
 /// How a variable comes by its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,24 +36,45 @@ const LOOPBACK: &str = "localhost,127.0.0.1";
 
 /// One row a variable, one column a combination.
 #[rustfmt::skip]
-pub const MATRIX: [(&str, [Policy; 4]); 5] = [
-    //                          dev+bare           dev+docker         prod+bare         prod+docker
-    (DJANGO_DEBUG,             [Prompt("1"),       Prompt("1"),       Force("0"),       Prompt("0")      ]),
-    (DJANGO_SECRET_KEY,        [OptionalGenerate,  PromptGenerate,    RequiredGenerate, RequiredGenerate ]),
-    (DJANGO_ALLOWED_HOSTS,     [Default(LOOPBACK), Default(LOOPBACK), Required,         Required         ]),
-    (CELERY_BROKER_URL,        [Optional,          Skip,              Required,         Skip             ]),
-    (CELERY_TASK_ALWAYS_EAGER, [Prompt("1"),       Force("0"),        Force("0"),       Force("0")       ]),
+pub const MATRIX: [(Variable, [Policy; 4]); 5] = [
+    //                         dev+bare           dev+docker         prod+bare         prod+docker
+    (Variable::Debug,        [Prompt("1"),       Prompt("1"),       Force("0"),       Prompt("0")      ]),
+    (Variable::SecretKey,    [OptionalGenerate,  PromptGenerate,    RequiredGenerate, RequiredGenerate ]),
+    (Variable::AllowedHosts, [Default(LOOPBACK), Default(LOOPBACK), Required,         Required         ]),
+    (Variable::BrokerUrl,    [Optional,          Skip,              Required,         Skip             ]),
+    (Variable::AlwaysEager,  [Prompt("1"),       Force("0"),        Force("0"),       Force("0")       ]),
 ];
 
-/// The rows of [`MATRIX`] with the policy that holds for this combination.
-pub fn policies(environment: Environment, method: DeployMethod) -> impl Iterator<Item = (&'static str, Policy)> {
+/// Returns the policy of a variable in a combination.
+#[must_use]
+pub const fn policy(variable: Variable, environment: Environment, method: DeployMethod) -> Policy {
     let column = match (environment, method) {
         (Environment::Dev, DeployMethod::Bare) => 0,
         (Environment::Dev, DeployMethod::Docker) => 1,
         (Environment::Prod, DeployMethod::Bare) => 2,
         (Environment::Prod, DeployMethod::Docker) => 3,
     };
-    MATRIX.into_iter().map(move |(variable, policies)| (variable, policies[column]))
+    MATRIX[variable as usize].1[column]
+}
+
+/// A variable of the matrix that a project uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The variable.
+    pub variable: Variable,
+    /// Its name in the project.
+    pub name: &'a str,
+    /// Its policy in the combination.
+    pub policy: Policy,
+}
+
+/// Returns the variables that a project uses, with their policies in a combination.
+pub fn rows(names: &Names, environment: Environment, method: DeployMethod) -> impl Iterator<Item = Row<'_>> {
+    let row = move |variable| {
+        let policy = policy(variable, environment, method);
+        names.name(variable).map(|name| Row { variable, name, policy })
+    };
+    Variable::ALL.into_iter().filter_map(row)
 }
 
 impl Policy {
@@ -77,16 +88,10 @@ impl Policy {
     }
 }
 
-/// The policy of a variable for this combination; none for a variable that is not in the table.
-#[must_use]
-pub fn policy(variable: &str, environment: Environment, method: DeployMethod) -> Option<Policy> {
-    policies(environment, method).find(|(known, _)| *known == variable).map(|(_, policy)| policy)
-}
-
 /// Whether two values of a variable mean the same: `True` and `1`, `a, b` and `a,b`.
 #[must_use]
-pub fn is_same(variable: &str, a: &str, b: &str) -> bool {
-    if is_switch(variable) && parse_switch(a).is_some() {
+pub fn is_same(variable: Variable, a: &str, b: &str) -> bool {
+    if variable.is_switch() && parse_switch(a).is_some() {
         return parse_switch(a) == parse_switch(b);
     }
     a == b || hosts(a).eq(hosts(b))
@@ -102,13 +107,13 @@ pub fn lacks_broker(method: DeployMethod, always_eager: Option<&str>, broker_url
 /// Returns the command that changes variables whose present values are wrong or unsafe; `axes` are its first options.
 /// Variables that the matrix forces or generates need no option.
 #[must_use]
-pub fn remedy<'a>(axes: &str, variables: impl IntoIterator<Item = (&'a str, Policy, Option<&'a str>)>) -> String {
+pub fn remedy<'a>(axes: &str, variables: impl IntoIterator<Item = (Row<'a>, Option<&'a str>)>) -> String {
     let (mut words, mut key) = (vec![format!("cargo xtask install{axes}")], None);
-    for (variable, policy, value) in variables {
+    for (Row { variable, name, policy }, value) in variables {
         match (policy, value) {
             (Policy::Force(_) | Policy::Skip, _) | (Policy::RequiredGenerate, None) => {}
-            (_, Some(_)) if is_secret(variable) => key = Some(variable),
-            (policy, _) => words.push(format!("--set {variable}={}", policy.value().unwrap_or("…"))),
+            (_, Some(_)) if variable == Variable::SecretKey || is_secret(name) => key = Some(name),
+            (policy, _) => words.push(format!("--set {name}={}", policy.value().unwrap_or("…"))),
         }
     }
     let install = words.join(" ");
@@ -139,34 +144,31 @@ pub fn is_empty(value: &str) -> bool {
     value.chars().all(|c| c.is_whitespace() || c == ',')
 }
 
-/// Whether this variable is one that [`parse_switch`] reads.
-#[must_use]
-pub fn is_switch(variable: &str) -> bool {
-    matches!(variable, DJANGO_DEBUG | CELERY_TASK_ALWAYS_EAGER)
-}
-
 /// Returns the violation of a variable's policy by its value in this combination, without the value itself. An empty value
 /// is none; a value that cannot work is a violation of every policy, except where the variable is not used.
 #[must_use]
 pub fn problem(
-    variable: &str,
-    policy: Policy,
+    row: Row<'_>,
+    names: &Names,
     value: Option<&str>,
     environment: Environment,
     method: DeployMethod,
 ) -> Option<String> {
+    let Row { variable, policy, .. } = row;
     let unusable = value.and_then(|value| unusable_reason(variable, value, environment, method));
     if let Some(reason) = unusable.filter(|_| policy != Policy::Skip) {
         return Some(reason);
     }
-    let is_off_words = |value: &str| is_switch(variable) && parse_switch(value).is_none();
+    let is_off_words = |value: &str| variable.is_switch() && parse_switch(value).is_none();
     match (policy, value) {
         (_, Some(value)) if is_off_words(value) => Some("is neither `1` nor `0`".to_owned()),
-        (Policy::Force(forced), Some(value)) if is_switch(variable) && parse_switch(value) == parse_switch(forced) => {
+        (Policy::Force(forced), Some(value)) if variable.is_switch() && parse_switch(value) == parse_switch(forced) => {
             None
         }
         (Policy::Force(forced), Some(value)) if value == forced => None,
-        (Policy::Force(forced), _) => Some(format!("has to be `{forced}`")),
+        (Policy::Force(forced), _) => {
+            Some(format!("has to be `{}`", names.named(variable).format.spelled(variable, forced)))
+        }
         (Policy::RequiredGenerate, Some(value)) if is_sample_secret(value) => Some(OF_SAMPLE.to_owned()),
         (Policy::Required | Policy::RequiredGenerate, None) => Some("is required, and has no value".to_owned()),
         _ => None,
@@ -175,16 +177,16 @@ pub fn problem(
 
 /// Returns the reason why a value is unsafe in this environment, without the value itself.
 #[must_use]
-pub fn unsafe_reason(variable: &str, value: &str, environment: Environment) -> Option<&'static str> {
+pub fn unsafe_reason(variable: Variable, value: &str, environment: Environment) -> Option<&'static str> {
     if environment == Environment::Dev {
         return None;
     }
     match variable {
-        DJANGO_DEBUG if parse_switch(value) == Some(true) => Some("shows tracebacks and settings to every visitor"),
-        DJANGO_ALLOWED_HOSTS if hosts(value).all(is_loopback) => {
+        Variable::Debug if parse_switch(value) == Some(true) => Some("shows tracebacks and settings to every visitor"),
+        Variable::AllowedHosts if hosts(value).all(is_loopback) => {
             Some("has only loopback hosts, so that requests from other machines are refused")
         }
-        DJANGO_SECRET_KEY if is_weak_key(value) => Some("is weak: at least 50 random characters are expected"),
+        Variable::SecretKey if is_weak_key(value) => Some("is weak: at least 50 random characters are expected"),
         _ => None,
     }
 }
@@ -208,75 +210,71 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_combination_has_a_policy_for_every_variable() {
-        for environment in Environment::ALL {
-            for method in DeployMethod::ALL {
-                let variables: Vec<_> = policies(*environment, *method).map(|(variable, _)| variable).collect();
-                assert_eq!(variables, MATRIX.map(|(variable, _)| variable));
-            }
-        }
+    fn the_matrix_is_in_the_order_of_the_variables() {
+        assert_eq!(MATRIX.map(|(variable, _)| variable), Variable::ALL);
     }
 
     #[test]
     fn columns_match_their_combinations() {
-        let broker = |environment, method| {
-            policies(environment, method).find(|(variable, _)| *variable == CELERY_BROKER_URL).map(|(_, policy)| policy)
-        };
-        assert_eq!(broker(Environment::Dev, DeployMethod::Bare), Some(Optional));
-        assert_eq!(broker(Environment::Dev, DeployMethod::Docker), Some(Skip));
-        assert_eq!(broker(Environment::Prod, DeployMethod::Bare), Some(Required));
-        assert_eq!(broker(Environment::Prod, DeployMethod::Docker), Some(Skip));
+        let broker = |environment, method| policy(Variable::BrokerUrl, environment, method);
+        assert_eq!(broker(Environment::Dev, DeployMethod::Bare), Optional);
+        assert_eq!(broker(Environment::Dev, DeployMethod::Docker), Skip);
+        assert_eq!(broker(Environment::Prod, DeployMethod::Bare), Required);
+        assert_eq!(broker(Environment::Prod, DeployMethod::Docker), Skip);
     }
 
     #[track_caller]
-    fn check(variable: &str, value: &str, is_unsafe: bool) {
-        assert_eq!(unsafe_reason(variable, value, Environment::Prod).is_some(), is_unsafe, "{variable}={value}");
+    fn check(variable: Variable, value: &str, is_unsafe: bool) {
+        assert_eq!(unsafe_reason(variable, value, Environment::Prod).is_some(), is_unsafe, "{variable:?}={value}");
         assert_eq!(unsafe_reason(variable, value, Environment::Dev), None);
     }
 
     #[test]
     fn values_that_are_unsafe_in_prod() {
-        check(DJANGO_DEBUG, "1", true);
-        check(DJANGO_DEBUG, " True ", true);
-        check(DJANGO_DEBUG, "0", false);
-        check(DJANGO_ALLOWED_HOSTS, "localhost, 127.0.0.1", true);
-        check(DJANGO_ALLOWED_HOSTS, "localhost,example.org", false);
-        check(DJANGO_SECRET_KEY, "changeme", true);
-        check(DJANGO_SECRET_KEY, &"abcde".repeat(10), false);
-        check(DJANGO_SECRET_KEY, &"abcd".repeat(20), true);
-        check(CELERY_BROKER_URL, "redis://localhost", false);
+        check(Variable::Debug, "1", true);
+        check(Variable::Debug, " True ", true);
+        check(Variable::Debug, "0", false);
+        check(Variable::AllowedHosts, "localhost, 127.0.0.1", true);
+        check(Variable::AllowedHosts, "localhost,example.org", false);
+        check(Variable::SecretKey, "changeme", true);
+        check(Variable::SecretKey, &"abcde".repeat(10), false);
+        check(Variable::SecretKey, &"abcd".repeat(20), true);
+        check(Variable::BrokerUrl, "redis://localhost", false);
     }
 
     #[track_caller]
-    fn check_problem(variable: &str, policy: Policy, value: Option<&str>, expected: Option<&str>) {
-        let found = problem(variable, policy, value, Environment::Prod, DeployMethod::Bare);
-        assert_eq!(found.as_deref(), expected, "{variable} {policy:?} {value:?}");
+    fn check_problem(variable: Variable, policy: Policy, value: Option<&str>, expected: Option<&str>) {
+        let row = Row { variable, name: variable.default_name(), policy };
+        let found = problem(row, &Names::default(), value, Environment::Prod, DeployMethod::Bare);
+        assert_eq!(found.as_deref(), expected, "{variable:?} {policy:?} {value:?}");
     }
 
     #[test]
     fn values_that_mean_the_same() {
         for (variable, a, b, expected) in [
-            (DJANGO_DEBUG, "True", "1", true),
-            (DJANGO_DEBUG, "off", "1", false),
-            (DJANGO_DEBUG, "maybe", "1", false),
-            (DJANGO_ALLOWED_HOSTS, "localhost, 127.0.0.1", LOOPBACK, true),
-            (DJANGO_ALLOWED_HOSTS, "localhost", LOOPBACK, false),
+            (Variable::Debug, "True", "1", true),
+            (Variable::Debug, "off", "1", false),
+            (Variable::Debug, "maybe", "1", false),
+            (Variable::AllowedHosts, "localhost, 127.0.0.1", LOOPBACK, true),
+            (Variable::AllowedHosts, "localhost", LOOPBACK, false),
         ] {
-            assert_eq!(is_same(variable, a, b), expected, "{variable}: {a}, {b}");
+            assert_eq!(is_same(variable, a, b), expected, "{variable:?}: {a}, {b}");
         }
     }
 
     #[test]
     fn commands_that_change_values() {
-        let debug = (DJANGO_DEBUG, Prompt("0"), Some("1"));
-        let hosts = (DJANGO_ALLOWED_HOSTS, Required, Some("localhost"));
+        let row = |variable: Variable, policy| Row { variable, name: variable.default_name(), policy };
+        let debug = (row(Variable::Debug, Prompt("0")), Some("1"));
+        let hosts = (row(Variable::AllowedHosts, Required), Some("localhost"));
+        let key = row(Variable::SecretKey, RequiredGenerate);
         assert_eq!(remedy("", [debug, hosts]), "cargo xtask install --set DJANGO_DEBUG=0 --set DJANGO_ALLOWED_HOSTS=…");
         assert_eq!(
-            remedy(" --env prod", [(DJANGO_DEBUG, Force("0"), Some("1")), (DJANGO_SECRET_KEY, RequiredGenerate, None)]),
+            remedy(" --env prod", [(row(Variable::Debug, Force("0")), Some("1")), (key, None)]),
             "cargo xtask install --env prod"
         );
         assert_eq!(
-            remedy("", [(DJANGO_SECRET_KEY, RequiredGenerate, Some("changeme")), debug]),
+            remedy("", [(key, Some("changeme")), debug]),
             "python3 -c 'import secrets; print(\"DJANGO_SECRET_KEY=\" + secrets.token_urlsafe(50))' | \
              cargo xtask install --set DJANGO_DEBUG=0 --answers -"
         );
@@ -303,27 +301,27 @@ mod tests {
 
     #[test]
     fn every_policy() {
-        check_problem(DJANGO_DEBUG, Policy::Force("0"), Some("0"), None);
-        check_problem(DJANGO_DEBUG, Policy::Force("0"), Some("False"), None);
-        check_problem(DJANGO_DEBUG, Policy::Force("0"), Some("1"), Some("has to be `0`"));
-        check_problem(CELERY_TASK_ALWAYS_EAGER, Policy::Force("0"), None, Some("has to be `0`"));
-        check_problem(DJANGO_DEBUG, Policy::Prompt("1"), Some("maybe"), Some("is neither `1` nor `0`"));
-        check_problem(DJANGO_DEBUG, Policy::Prompt("1"), None, None);
-        check_problem(CELERY_BROKER_URL, Policy::Required, None, Some("is required, and has no value"));
-        check_problem(CELERY_BROKER_URL, Policy::Required, Some("redis://db"), None);
-        check_problem(CELERY_BROKER_URL, Policy::Optional, None, None);
-        check_problem(CELERY_BROKER_URL, Policy::Skip, Some("redis://db"), None);
-        check_problem(CELERY_BROKER_URL, Policy::Skip, Some("localhost:6379"), None);
+        check_problem(Variable::Debug, Policy::Force("0"), Some("0"), None);
+        check_problem(Variable::Debug, Policy::Force("0"), Some("False"), None);
+        check_problem(Variable::Debug, Policy::Force("0"), Some("1"), Some("has to be `0`"));
+        check_problem(Variable::AlwaysEager, Policy::Force("0"), None, Some("has to be `0`"));
+        check_problem(Variable::Debug, Policy::Prompt("1"), Some("maybe"), Some("is neither `1` nor `0`"));
+        check_problem(Variable::Debug, Policy::Prompt("1"), None, None);
+        check_problem(Variable::BrokerUrl, Policy::Required, None, Some("is required, and has no value"));
+        check_problem(Variable::BrokerUrl, Policy::Required, Some("redis://db"), None);
+        check_problem(Variable::BrokerUrl, Policy::Optional, None, None);
+        check_problem(Variable::BrokerUrl, Policy::Skip, Some("redis://db"), None);
+        check_problem(Variable::BrokerUrl, Policy::Skip, Some("localhost:6379"), None);
         check_problem(
-            CELERY_BROKER_URL,
+            Variable::BrokerUrl,
             Policy::Optional,
             Some("localhost:6379"),
             Some("has no scheme: write a URL, such as `redis://localhost:6379/0`"),
         );
-        check_problem(DJANGO_SECRET_KEY, Policy::RequiredGenerate, None, Some("is required, and has no value"));
-        check_problem(DJANGO_SECRET_KEY, Policy::PromptGenerate, None, None);
+        check_problem(Variable::SecretKey, Policy::RequiredGenerate, None, Some("is required, and has no value"));
+        check_problem(Variable::SecretKey, Policy::PromptGenerate, None, None);
         let of_sample = Some("has the value of a sample, which is public");
-        check_problem(DJANGO_SECRET_KEY, Policy::RequiredGenerate, Some("your-secret-key-here"), of_sample);
-        check_problem(DJANGO_SECRET_KEY, Policy::PromptGenerate, Some("your-secret-key-here"), None);
+        check_problem(Variable::SecretKey, Policy::RequiredGenerate, Some("your-secret-key-here"), of_sample);
+        check_problem(Variable::SecretKey, Policy::PromptGenerate, Some("your-secret-key-here"), None);
     }
 }

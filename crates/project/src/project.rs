@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use detect::ENV_FILE;
 use subprocess::quoted;
 
-use crate::settings::{Settings, settings};
-
-/// The commented example that a fresh `.env` is copied from.
-pub const SAMPLE_FILE: &str = ".env.sample";
+use crate::names::{self, Names};
+use crate::places::Places;
+use crate::settings::{Manifest, Settings};
+use crate::settings_code::SettingsCode;
+use crate::text::listed;
 
 /// Where the Compose file is looked for when the settings name none, in this order.
 const COMPOSE_FILES: [&str; 4] =
@@ -25,29 +26,65 @@ pub struct Project {
     pub root: PathBuf,
     /// The settings of the service.
     pub settings: Settings,
+    /// The names of the variables that `install` sets.
+    pub names: Names,
+    places: Places,
+    settings_file: &'static str,
 }
 
 impl Project {
-    /// The project in this folder. A missing `Cargo.toml` means the defaults.
+    /// The project in this folder. Without settings it has the defaults, and what the checkout shows.
     ///
     /// # Errors
-    /// If there is no such folder, or `Cargo.toml` cannot be read or has an unknown setting.
+    /// If there is no such folder, a file with settings cannot be read or has an unknown one, or a part of the project
+    /// is not found.
     pub fn open(root: &Path) -> Result<Self, ProjectError> {
-        let unreadable = |path: &Path| {
-            let path = path.to_owned();
-            move |error| ProjectError::Unreadable { path, error }
-        };
         let root = root.canonicalize().map_err(unreadable(root))?;
         if !root.is_dir() {
             return Err(unreadable(&root)(io::ErrorKind::NotADirectory.into()));
         }
-        let path = root.join("Cargo.toml");
-        let settings = match fs::read_to_string(&path) {
-            Ok(text) => settings(&text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Settings::default(),
-            Err(error) => return Err(unreadable(&path)(error)),
-        };
-        Ok(Project { root, settings })
+        let mut found = Vec::new();
+        for manifest in Manifest::ALL {
+            let path = root.join(manifest.file());
+            match fs::read_to_string(&path) {
+                Ok(text) => found.extend(manifest.settings(&text)?.map(|settings| (manifest, settings))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(&path)(error)),
+            }
+        }
+        if found.len() > 1 {
+            return Err(ProjectError::SettingsTwice);
+        }
+        if let Some((manifest, settings)) = found.pop() {
+            return Self::new(root, settings, manifest.file());
+        }
+        let has_file = |manifest: &Manifest| root.join(manifest.file()).is_file();
+        let manifest = Manifest::ALL.into_iter().find(has_file).unwrap_or(Manifest::Pyproject);
+        Self::new(root, Settings::default(), manifest.file())
+    }
+
+    /// The project in this folder, absolute, with these settings.
+    ///
+    /// # Errors
+    /// If a part of the project is not found.
+    pub fn with(root: PathBuf, settings: Settings) -> Result<Self, ProjectError> {
+        Self::new(root, settings, Manifest::Pyproject.file())
+    }
+
+    fn new(root: PathBuf, settings: Settings, settings_file: &'static str) -> Result<Self, ProjectError> {
+        let places = Places::find(&root, &settings)?;
+        let code = SettingsCode::read(&root, &places.manage_dir);
+        // A sample that cannot be read is reported where it is used.
+        let sample = envfile::read(&places.sample_file).ok().flatten();
+        let sample_path = places.sample_file.strip_prefix(&root).unwrap_or(&places.sample_file);
+        let (lock_file, pyproject) = (places.service_dir.join("uv.lock"), places.service_dir.join("pyproject.toml"));
+        let names = names::detect(&names::Shown {
+            chosen: &settings.variables,
+            code: &code,
+            sample: sample.as_ref().map(|sample| (sample, sample_path)),
+            no_celery: names::no_celery(&root, &lock_file, &pyproject),
+        });
+        Ok(Project { root, settings, names, places, settings_file })
     }
 
     /// The `.env` of this project.
@@ -56,20 +93,34 @@ impl Project {
         self.root.join(ENV_FILE)
     }
 
-    /// The sample that a fresh `.env` is copied from.
+    /// The sample that a fresh `.env` is copied from; it may not be there.
     #[must_use]
-    pub fn sample_file(&self) -> PathBuf {
-        self.root.join(SAMPLE_FILE)
+    pub fn sample_file(&self) -> &Path {
+        &self.places.sample_file
     }
 
-    /// The folder of `manage.py`, `pyproject.toml` and `uv.lock`.
+    /// Returns the path of the sample from the root folder, for a message.
     #[must_use]
-    pub fn service_dir(&self) -> PathBuf {
-        // `root/.` would show as such in messages.
-        match self.settings.service_dir.as_os_str().to_str() {
-            Some("." | "") => self.root.clone(),
-            _ => self.root.join(&self.settings.service_dir),
-        }
+    pub fn sample_name(&self) -> String {
+        self.relative(&self.places.sample_file).display().to_string()
+    }
+
+    /// The folder of `pyproject.toml` and `uv.lock`.
+    #[must_use]
+    pub fn service_dir(&self) -> &Path {
+        &self.places.service_dir
+    }
+
+    /// The folder of `manage.py`.
+    #[must_use]
+    pub fn manage_dir(&self) -> &Path {
+        &self.places.manage_dir
+    }
+
+    /// Returns the name of the file that has the settings, or can have them: `pyproject.toml` or `Cargo.toml`.
+    #[must_use]
+    pub const fn settings_file(&self) -> &'static str {
+        self.settings_file
     }
 
     /// The Compose file, if the project has one.
@@ -121,7 +172,7 @@ impl Project {
         if service == self.root {
             return "uv lock".to_owned();
         }
-        format!("uv lock --project {}", quoted(&self.relative(&service).to_string_lossy()))
+        format!("uv lock --project {}", quoted(&self.relative(service).to_string_lossy()))
     }
 
     /// A path as a person in the root folder would write it.
@@ -129,6 +180,11 @@ impl Project {
     pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> ProjectError {
+    let path = path.to_owned();
+    move |error| ProjectError::Unreadable { path: path.clone(), error }
 }
 
 /// A project that cannot be operated.
@@ -141,12 +197,27 @@ pub enum ProjectError {
         /// Why not.
         error: io::Error,
     },
-    /// `Cargo.toml` is no TOML, or has an unknown key or a wrong type in `[workspace.metadata.service]`.
+    /// A file with settings is no TOML, or has an unknown key or a wrong value in the table of the settings.
     Settings {
-        /// The line of `Cargo.toml`, counted from 1.
+        /// The name of the file.
+        file: &'static str,
+        /// The header of the table.
+        table: String,
+        /// The line, counted from 1.
         line: usize,
         /// The error.
         message: String,
+    },
+    /// Both `pyproject.toml` and `Cargo.toml` have settings.
+    SettingsTwice,
+    /// The setting `manage-py` names no such file.
+    NoManage(PathBuf),
+    /// Several folders have a `manage.py`.
+    SeveralManage {
+        /// The folder of the search.
+        root: PathBuf,
+        /// The folders of `manage.py`.
+        found: Vec<PathBuf>,
     },
 }
 
@@ -154,8 +225,23 @@ impl fmt::Display for ProjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ProjectError::Unreadable { path, error } => write!(f, "cannot read `{}`: {error}", path.display()),
-            ProjectError::Settings { line, message } => {
-                write!(f, "`Cargo.toml` line {line}, `[workspace.metadata.service]`: {message}")
+            ProjectError::Settings { file, table, line, message } => {
+                write!(f, "`{file}` line {line}, `{table}`: {message}")
+            }
+            ProjectError::SettingsTwice => {
+                let [pyproject, cargo] = Manifest::ALL.map(|file| format!("`{}` of `{}`", file.table(), file.file()));
+                write!(f, "the settings are both in {pyproject} and in {cargo}: keep one of them")
+            }
+            ProjectError::NoManage(path) => write!(f, "setting `manage-py`: there is no `{}`", path.display()),
+            ProjectError::SeveralManage { root, found } => {
+                let found = found.iter().map(|dir| dir.strip_prefix(root).unwrap_or(dir).join("manage.py"));
+                let found: Vec<_> = found.map(|path| path.display().to_string()).collect();
+                let names = listed(found.iter().map(String::as_str));
+                write!(
+                    f,
+                    "several Django projects in `{}`: {names}; choose one with the setting `manage-py`",
+                    root.display()
+                )
             }
         }
     }
@@ -165,7 +251,7 @@ impl Error for ProjectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ProjectError::Unreadable { error, .. } => Some(error),
-            ProjectError::Settings { .. } => None,
+            _ => None,
         }
     }
 }
@@ -177,7 +263,7 @@ mod tests {
     #[test]
     fn the_compose_file_is_the_first_that_is_there() {
         let root = tempfile::tempdir().expect("a folder");
-        let project = |settings| Project { root: root.path().to_owned(), settings };
+        let project = |settings| Project::with(root.path().to_owned(), settings).expect("a project");
         assert_eq!(project(Settings::default()).compose_file(), None);
         fs::write(root.path().join("docker-compose.yml"), "").expect("written");
         assert_eq!(project(Settings::default()).compose_file(), Some(root.path().join("docker-compose.yml")));

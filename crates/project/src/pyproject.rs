@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 use serde::Deserialize;
 
+use crate::other_tool::{self, OtherTool};
 use crate::settings::line_of;
 
 /// The required Python of a project that names none.
@@ -20,12 +21,16 @@ pub struct Pyproject {
     /// `requires-python`, or `>=3.10` where it is absent.
     pub requires_python: VersionSpecifiers,
     extras: Vec<String>,
+    groups: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
 struct Document {
     #[serde(default)]
     project: ProjectTable,
+    #[serde(default)]
+    dependency_groups: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -42,12 +47,15 @@ impl Pyproject {
     /// When it is not there, is no TOML, or has a `requires-python` that is no version specifier.
     pub fn read(service_dir: &Path) -> Result<Self, PyprojectError> {
         let path = service_dir.join("pyproject.toml");
-        let text = fs::read_to_string(&path).map_err(|error| PyprojectError {
-            path: path.clone(),
-            line: None,
-            message: error.to_string(),
-        })?;
-        Self::parse(&text).map_err(|(line, message)| PyprojectError { path, line, message })
+        let read = fs::read_to_string(&path);
+        if let Some(other_tool) = other_tool::find(service_dir, read.as_deref().ok()) {
+            return Err(PyprojectError { path, reason: Reason::OtherTool(other_tool) });
+        }
+        let text = match read {
+            Ok(text) => text,
+            Err(error) => return Err(PyprojectError { path, reason: Reason::Invalid(None, error.to_string()) }),
+        };
+        Self::parse(&text).map_err(|(line, message)| PyprojectError { path, reason: Reason::Invalid(line, message) })
     }
 
     fn parse(text: &str) -> Result<Self, (Option<usize>, String)> {
@@ -59,31 +67,62 @@ impl Pyproject {
                 .parse()
                 .map_err(|_| (None, format!("`requires-python` is no version specifier: {requires}")))?,
             extras: document.project.optional_dependencies.into_keys().collect(),
+            groups: document.dependency_groups.into_keys().collect(),
         })
     }
 
     /// Whether the project has this extra (`[project.optional-dependencies]`).
     #[must_use]
     pub fn has_extra(&self, name: &str) -> bool {
-        self.extras.iter().any(|extra| extra.eq_ignore_ascii_case(name))
+        is_in(&self.extras, name)
+    }
+
+    /// Whether the project has this dependency group (`[dependency-groups]`).
+    #[must_use]
+    pub fn has_group(&self, name: &str) -> bool {
+        is_in(&self.groups, name)
     }
 }
 
-/// A `pyproject.toml` that cannot be parsed.
+/// Compares names as PEP 503 normalizes them.
+fn is_in(names: &[String], name: &str) -> bool {
+    let normalized = |name: &str| name.to_lowercase().replace(['_', '.'], "-");
+    names.iter().any(|known| normalized(known) == normalized(name))
+}
+
+/// A `pyproject.toml` that cannot be used.
 #[derive(Debug)]
 pub struct PyprojectError {
     path: PathBuf,
-    line: Option<usize>,
-    message: String,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    /// A line, if it is known, and the error.
+    Invalid(Option<usize>, String),
+    /// Another tool installs the dependencies.
+    OtherTool(OtherTool),
+}
+
+impl PyprojectError {
+    /// Returns the command that converts a project of another tool.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        match &self.reason {
+            Reason::Invalid(..) => None,
+            Reason::OtherTool(other_tool) => Some(&other_tool.command),
+        }
+    }
 }
 
 impl fmt::Display for PyprojectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.path.display())?;
-        if let Some(line) = self.line {
-            write!(f, " line {line}")?;
+        match &self.reason {
+            Reason::Invalid(Some(line), message) => write!(f, "`{}` line {line}: {message}", self.path.display()),
+            Reason::Invalid(None, message) => write!(f, "`{}`: {message}", self.path.display()),
+            Reason::OtherTool(other_tool) => other_tool.fmt(f),
         }
-        write!(f, ": {}", self.message)
     }
 }
 

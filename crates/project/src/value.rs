@@ -2,7 +2,8 @@
 
 use detect::{DeployMethod, Environment};
 
-use crate::matrix::{CELERY_BROKER_URL, DJANGO_ALLOWED_HOSTS, is_empty};
+use crate::Variable;
+use crate::matrix::is_empty;
 
 /// The names by which this machine reaches itself; `install` prints the first that the service answers to.
 pub const LOCAL_NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
@@ -39,10 +40,15 @@ const TRANSPORTS: [&str; 25] = [
 /// Returns the reason why a value of a variable cannot work, without the value itself; a predicate for a message. An empty
 /// value is none.
 #[must_use]
-pub fn unusable_reason(variable: &str, value: &str, environment: Environment, method: DeployMethod) -> Option<String> {
+pub fn unusable_reason(
+    variable: Variable,
+    value: &str,
+    environment: Environment,
+    method: DeployMethod,
+) -> Option<String> {
     match variable {
         _ if is_empty(value) => None,
-        DJANGO_ALLOWED_HOSTS => {
+        Variable::AllowedHosts => {
             let hosts = || value.split(',').map(str::trim).filter(|host| !host.is_empty());
             let is_own = (environment, method) == (Environment::Dev, DeployMethod::Bare);
             hosts().find_map(host_reason).or_else(|| {
@@ -50,7 +56,7 @@ pub fn unusable_reason(variable: &str, value: &str, environment: Environment, me
                     .then(|| "has neither `localhost` nor `127.0.0.1`: the page on this machine answers 400".to_owned())
             })
         }
-        CELERY_BROKER_URL => value.split(';').map(str::trim).filter(|url| !url.is_empty()).find_map(broker_reason),
+        Variable::BrokerUrl => value.split(';').map(str::trim).filter(|url| !url.is_empty()).find_map(broker_reason),
         _ => None,
     }
 }
@@ -186,7 +192,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(variable: &str, value: &str, expected: &str) {
+    fn check(variable: Variable, value: &str, expected: &str) {
         let reason = unusable_reason(variable, value, Environment::Prod, DeployMethod::Bare).unwrap_or_default();
         match expected {
             "" => assert_eq!(reason, "", "{value}"),
@@ -219,14 +225,14 @@ mod tests {
             ("my_host", "accepts in no host"),
             ("user@example.org", "accepts in no host"),
         ] {
-            check(DJANGO_ALLOWED_HOSTS, value, expected);
+            check(Variable::AllowedHosts, value, expected);
         }
     }
 
     #[test]
     fn a_development_server_answers_on_its_own_machine() {
         let reason = |value: &str, environment, method| {
-            unusable_reason(DJANGO_ALLOWED_HOSTS, value, environment, method).is_some()
+            unusable_reason(Variable::AllowedHosts, value, environment, method).is_some()
         };
         assert!(reason("shop.example", Environment::Dev, DeployMethod::Bare));
         assert!(!reason("shop.example", Environment::Dev, DeployMethod::Docker));
@@ -302,7 +308,7 @@ mod tests {
             ("redis://h :6379", "blanks"),
             ("amqp://a;b", "no scheme"),
         ] {
-            check(CELERY_BROKER_URL, value, expected);
+            check(Variable::BrokerUrl, value, expected);
         }
     }
 }

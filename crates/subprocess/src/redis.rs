@@ -194,15 +194,15 @@ impl fmt::Display for RedisError {
             RedisError::NotRedis => write!(f, "the broker is not Redis"),
             RedisError::Tls(address) => write!(f, "`{address}` uses TLS, which is not asked"),
             RedisError::Url => {
-                write!(f, "`CELERY_BROKER_URL` is not a URL such as `redis://localhost:6379/0`")
+                write!(f, "the broker URL is not a URL such as `redis://localhost:6379/0`")
             }
             RedisError::Socket(error) => error.fmt(f),
             RedisError::Closed(address) => write!(f, "`{address}` closed the connection without a response"),
             RedisError::NotAnAnswer(address) => write!(f, "not a response of Redis from `{address}`"),
             RedisError::WantsPassword(address) => {
-                write!(f, "`{address}` wants a password, and `CELERY_BROKER_URL` has none")
+                write!(f, "`{address}` wants a password, and the broker URL has none")
             }
-            RedisError::WrongPassword(address) => write!(f, "`{address}` refuses the password of `CELERY_BROKER_URL`"),
+            RedisError::WrongPassword(address) => write!(f, "`{address}` refuses the password of the broker URL"),
             RedisError::Loading(address) => write!(f, "`{address}` still loads its data"),
             RedisError::Refused(address, failure_reason) => write!(f, "`{address}` answers: {failure_reason}"),
         }
@@ -249,7 +249,7 @@ mod tests {
         check_url("unix://:hunter2@/run/redis.sock", "/run/redis.sock - hunter2");
         check_url("rediss://:hunter2@db:6380/0", "`db:6380` uses TLS, which is not asked");
         check_url("amqp://me:hunter2@db//", "the broker is not Redis");
-        let url_error = "`CELERY_BROKER_URL` is not a URL such as `redis://localhost:6379/0`";
+        let url_error = "the broker URL is not a URL such as `redis://localhost:6379/0`";
         for url in ["", "localhost:6379", "redis://:hunter2@db:port/0", "redis://[::1", "unix://", "unix:///"] {
             check_url(url, url_error);
         }
@@ -293,7 +293,7 @@ mod tests {
         check_talk(
             "",
             &[(PING, "-NOAUTH Authentication required.\r\n")],
-            "`ADDRESS` wants a password, and `CELERY_BROKER_URL` has none",
+            "`ADDRESS` wants a password, and the broker URL has none",
         );
         check_talk("", &[(PING, "-LOADING Redis is loading\r\n")], "`ADDRESS` still loads its data");
         check_talk(
@@ -307,7 +307,7 @@ mod tests {
             &[("*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$7\r\nhunter2\r\n", "+OK\r\n"), (PING, "+PONG\r\n")],
             "pong from `ADDRESS`",
         );
-        let refused = "`ADDRESS` refuses the password of `CELERY_BROKER_URL`";
+        let refused = "`ADDRESS` refuses the password of the broker URL";
         check_talk(":hunter2@", &[(AUTH, "-WRONGPASS invalid username-password pair\r\n")], refused);
         check_talk(
             ":hunter2@",

@@ -10,9 +10,9 @@ use checks::group::env::{missing, private};
 use checks::{Outcome, Repair, Report, Target};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
-use project::matrix::{Policy, policies};
+use project::matrix::{Policy, policy};
 use project::secret::{is_plain_setting, is_secret, shown};
-use project::{Lock, Pyproject, SAMPLE_FILE, find_uv};
+use project::{Lock, Pyproject, find_uv};
 use subprocess::{Command, Deadline};
 
 use super::HealthRun;
@@ -130,7 +130,8 @@ fn fix(
         }
         Repair::SampleKeys => {
             let sample = target.sample.as_ref().ok().and_then(Option::as_ref).cloned().unwrap_or_default();
-            let add = |file: &mut EnvFile| Ok::<_, envfile::Error>(add(additions, file, &sample));
+            let name = target.project.sample_name();
+            let add = |file: &mut EnvFile| Ok::<_, envfile::Error>(add(additions, file, &sample, &name));
             let ((added, problems), _saved) =
                 envfile::update(&path, &sample, add).with_context(|| format!("`{ENV_FILE}` is as it was"))?;
             ui.done(ENV_FILE, format_args!("{added} added"));
@@ -139,9 +140,10 @@ fn fix(
             }
         }
         Repair::Sync => {
-            let pyproject = Pyproject::read(&target.project.service_dir())?;
-            let args = sync_args(&pyproject, target.environment.value);
-            uv_step("uv sync", &[&["sync"], args.as_slice()].concat(), target, health_run)?;
+            let pyproject = Pyproject::read(target.project.service_dir())?;
+            let args = sync_args(&pyproject, &target.project.settings, target.environment.value);
+            let args: Vec<_> = ["sync"].into_iter().chain(args.iter().map(String::as_str)).collect();
+            uv_step("uv sync", &args, target, health_run)?;
         }
         Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, target, health_run)?,
     }
@@ -162,11 +164,16 @@ fn additions(target: &Target, health_run: &HealthRun<'_>) -> Vec<(String, String
     let nothing = EnvFile::default();
     let sample = target.sample.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
     let (environment, method) = (target.environment.value, target.deploy_method.value);
-    let value = |key: &str| match policies(environment, method).find(|(variable, _)| *variable == key) {
+    let names = &target.project.names;
+    let value = |key: &str| match names.variable(key) {
         _ if key == DJANGO_ENV => environment.to_string(),
         _ if key == DEPLOY_METHOD => method.to_string(),
-        Some((_, Policy::Force(value) | Policy::Prompt(value) | Policy::Default(value))) => value.to_owned(),
-        Some(_) => String::new(),
+        Some(variable) => match policy(variable, environment, method) {
+            Policy::Force(value) | Policy::Prompt(value) | Policy::Default(value) => {
+                names.named(variable).format.spelled(variable, value)
+            }
+            _ => String::new(),
+        },
         None => {
             let value = sample.get(key).map(|entry| entry.value).unwrap_or_default();
             if is_secret(key) && !is_plain_setting(key, &value) { String::new() } else { value }
@@ -192,8 +199,7 @@ fn additions(target: &Target, health_run: &HealthRun<'_>) -> Vec<(String, String
 }
 
 /// Where a mention of a key has nothing to do with its value. Libraries read variables, too: they are searched as well.
-const NO_MENTION: [&str; 5] = [
-    ":(exclude,glob)**/.env.sample",
+const NO_MENTION: [&str; 4] = [
     ":(exclude,glob)**/*.md",
     ":(exclude,glob)**/.xtask/**",
     ":(exclude,glob)**/.git/**",
@@ -204,7 +210,8 @@ const NO_MENTION: [&str; 5] = [
 /// `.env` can distinguish an empty value from none. Files that cannot be searched may mention it.
 fn is_mentioned(key: &str, target: &Target, health_run: &HealthRun<'_>) -> bool {
     let search = ["grep", "--no-index", "--quiet", "--word-regexp", "--fixed-strings", "-e", key, "--", "."];
-    let command = Command::new("git", search.into_iter().chain(NO_MENTION)).dir(&target.project.root);
+    let sample = format!(":(exclude){}", target.project.sample_name());
+    let command = Command::new("git", search.into_iter().chain(NO_MENTION)).args([sample]).dir(&target.project.root);
     let timeout = health_run.args.timeout;
     let found = command.run(&Deadline::unless(health_run.deferred.flag(), timeout, timeout));
     // 1: it stands nowhere.
@@ -213,7 +220,12 @@ fn is_mentioned(key: &str, target: &Target, health_run: &HealthRun<'_>) -> bool 
 
 /// Adds the keys that are still missing; returns their number, and a problem for each that cannot be added: it does not keep
 /// the others from being added.
-fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> (usize, Vec<Problem>) {
+fn add(
+    additions: &[(String, String)],
+    file: &mut EnvFile,
+    sample: &EnvFile,
+    sample_name: &str,
+) -> (usize, Vec<Problem>) {
     let (mut added, mut problems) = (0, Vec::new());
     for (key, value) in additions {
         if file.get(key).is_some() {
@@ -221,7 +233,7 @@ fn add(additions: &[(String, String)], file: &mut EnvFile, sample: &EnvFile) -> 
         }
         match file.set(key, value, Some(sample)) {
             Ok(change) => added += usize::from(change.is_some()),
-            Err(error) => problems.push(Problem::new(format!("`{SAMPLE_FILE}`: {error}: not added"))),
+            Err(error) => problems.push(Problem::new(format!("`{sample_name}`: {error}: not added"))),
         }
     }
     (added, problems)

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Environment, UnknownWord};
 use envfile::LineKind;
-use project::{matrix, secret};
+use project::{Names, Variable, matrix, secret};
 
 use crate::cli;
 use crate::exit::{Exit, Failure, Problem};
@@ -50,15 +50,15 @@ impl Answer {
 pub(super) type Answers = BTreeMap<String, Answer>;
 
 /// Collects the answers. `--set` goes before `--answers`, as the command line goes before files everywhere; an axis
-/// that is given twice must be the same.
-pub(super) fn collect(args: &cli::Install) -> anyhow::Result<Answers> {
+/// that is given twice must be the same. Values of the matrix are as the matrix compares them.
+pub(super) fn collect(args: &cli::Install, names: &Names) -> anyhow::Result<Answers> {
     let mut answers = match &args.answers {
         Some(file) => from_file(file)?,
         None => Answers::new(),
     };
     let mut problems = Vec::new();
     for assignment in &args.set {
-        match from_set(assignment, args) {
+        match from_set(assignment, args, names) {
             Ok((variable, answer)) => {
                 answers.insert(variable, answer);
             }
@@ -66,7 +66,14 @@ pub(super) fn collect(args: &cli::Install) -> anyhow::Result<Answers> {
         }
     }
     for (variable, answer) in &mut answers {
-        if !matrix::is_switch(variable) {
+        if let Some(renamed) = names.renamed(variable) {
+            let (name, source) = (names.shown(renamed), &names.named(renamed).source);
+            problems.push(answer.problem(variable, format_args!("is `{name}` in this project ({source})")));
+            continue;
+        }
+        let Some(known) = names.variable(variable) else { continue };
+        if !known.is_switch() {
+            answer.value = names.named(known).format.canonical(known, &answer.value);
             continue;
         }
         match matrix::parse_switch(&answer.value) {
@@ -99,12 +106,13 @@ where
     Ok(Some(word))
 }
 
-fn from_set(assignment: &str, args: &cli::Install) -> Result<(String, Answer), Problem> {
+fn from_set(assignment: &str, args: &cli::Install, names: &Names) -> Result<(String, Answer), Problem> {
     let Some((variable, value)) = assignment.split_once('=') else {
         // Not repeated: it may be a secret value.
         return Err(Problem::new("`--set` expects KEY=VALUE, there is no `=`"));
     };
-    if secret::is_secret(variable) || !secret::in_variable(variable, value).is_empty() {
+    let is_key = names.variable(variable) == Some(Variable::SecretKey);
+    if is_key || secret::is_secret(variable) || !secret::in_variable(variable, value).is_empty() {
         return Err(Problem::new(format!(
             "`--set`: `{variable}` holds a secret, which others would see in the process list"
         ))

@@ -4,8 +4,8 @@ use anyhow::Context as _;
 use checks::report::{BOLD, Colors, DIM, GREEN, RED};
 use detect::ENV_FILE;
 use envfile::{Change, EnvFile, Saved};
+use project::Project;
 use project::secret::{self, Secrets};
-use project::{Project, SAMPLE_FILE};
 
 use super::settle::{Files, Setting};
 use crate::exit::{Exit, Failure, Problem};
@@ -54,7 +54,7 @@ impl Preview {
         let title = match (self.is_new, files.sample.lines().next().is_some()) {
             (false, _) => ENV_FILE.to_owned(),
             (true, true) => {
-                format!("{ENV_FILE} (new, {}; a copy of {SAMPLE_FILE} with these changes)", self.readers())
+                format!("{ENV_FILE} (new, {}; a copy of {} with these changes)", self.readers(), files.sample_name)
             }
             (true, false) => format!("{ENV_FILE} (new, {})", self.readers()),
         };

@@ -133,10 +133,11 @@ fn tools(
         problems.push(Problem::new(message).hint(context.project.lock_command()));
     }
     let uv = find_uv(&context.project, &soon(stop)).ok();
-    let pyproject = match Pyproject::read(&context.project.service_dir()) {
+    let pyproject = match Pyproject::read(context.project.service_dir()) {
         Ok(pyproject) => pyproject,
         Err(error) => {
-            problems.push(Problem::new(error.to_string()));
+            let problem = Problem::new(error.to_string());
+            problems.push(error.remedy().into_iter().fold(problem, Problem::hint));
             return None;
         }
     };

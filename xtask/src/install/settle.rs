@@ -6,9 +6,9 @@ use std::fmt;
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
-use project::matrix::{self, Policy, policies, unsafe_reason};
-use project::secret;
+use project::matrix::{self, Row, rows, unsafe_reason};
 use project::value::unusable_reason;
+use project::{Names, Variable, secret};
 
 use super::answers::Answers;
 use super::axes::Axes;
@@ -76,27 +76,36 @@ pub(super) struct Files<'a> {
     pub(super) existing: Option<&'a EnvFile>,
     /// The content of a fresh `.env`.
     pub(super) sample: &'a EnvFile,
+    /// The path of the sample, for messages.
+    pub(super) sample_name: String,
+    /// The names of the variables of the matrix.
+    pub(super) names: &'a Names,
     /// The combination that the operator's `.env` was for, if this run changes it.
     pub(super) previous: Option<Axes>,
 }
 
 impl Files<'_> {
-    /// The value that stands in the operator's `.env`.
-    fn value(&self, variable: &str) -> Option<String> {
-        let entry = self.existing?.get(variable)?;
+    /// Returns the value of a name in the operator's `.env`, as it is written there.
+    fn raw(&self, name: &str) -> Option<String> {
+        let entry = self.existing?.get(name)?;
         Some(entry.value).filter(|value| !matrix::is_empty(value))
+    }
+
+    /// Returns the value of a variable in the operator's `.env`, as the matrix compares it.
+    fn value(&self, variable: Variable) -> Option<String> {
+        self.names.value(variable, |name| self.raw(name))
     }
 
     /// Returns the value that the operator has chosen for this variable before. A value that the matrix gave the
     /// previous combination is this tool's own, and is set again.
-    fn chosen_before(&self, variable: &str) -> Option<String> {
+    fn chosen_before(&self, variable: Variable) -> Option<String> {
         self.value(variable).filter(|_| self.was(variable).is_none())
     }
 
     /// The value that this variable had by the table, and for which combination, if that has changed.
-    fn was(&self, variable: &str) -> Option<(String, Axes)> {
+    fn was(&self, variable: Variable) -> Option<(String, Axes)> {
         let previous = self.previous?;
-        let given = matrix::policy(variable, previous.environment, previous.method)?.value()?;
+        let given = matrix::policy(variable, previous.environment, previous.method).value()?;
         let value = self.value(variable).filter(|value| matrix::is_same(variable, value, given))?;
         Some((value, previous))
     }
@@ -121,27 +130,29 @@ pub(super) fn run(
     ];
     let mut missing = Vec::new();
     let mut problems = Vec::new();
-    for (variable, policy) in policies(axes.environment, axes.method) {
-        let given = given.get(variable);
-        match cell::settle(variable, policy, given, axes, files, context)? {
+    for row in rows(files.names, axes.environment, axes.method) {
+        let Row { variable, name, .. } = row;
+        match cell::settle(row, given.get(name), axes, files, context)? {
             Settled::As(value, origin) => {
                 // The line stays as it is where the new combination has the same value.
                 let before = files.value(variable).filter(|_| origin == Origin::Default);
                 let is_same = |before: &String| value.as_ref().is_some_and(|it| matrix::is_same(variable, it, before));
-                let (value, origin) = match before.filter(is_same) {
-                    Some(before) => (Some(before), Origin::Kept),
-                    None => (value, origin),
+                let is_kept = origin == Origin::Kept || before.is_some_and(|before| is_same(&before));
+                let spelled = |value: String| files.names.named(variable).format.spelled(variable, &value);
+                let (value, origin) = match files.raw(name).filter(|_| is_kept) {
+                    Some(raw) => (Some(raw), Origin::Kept),
+                    None => (value.map(spelled), origin),
                 };
-                settings.push(Setting { variable: variable.to_owned(), value, origin });
+                settings.push(Setting { variable: name.to_owned(), value, origin });
             }
-            Settled::Missing => missing.push(variable),
+            Settled::Missing => missing.push(row),
             Settled::Conflict(answer, forced) => {
-                problems.push(answer.problem(variable, format_args!("is always {forced} in {axes}")));
+                problems.push(answer.problem(name, format_args!("is always {forced} in {axes}")));
             }
             Settled::Empty(answer) => {
-                problems.push(answer.problem(variable, format_args!("is required in {axes}, and the answer is empty")));
+                problems.push(answer.problem(name, format_args!("is required in {axes}, and the answer is empty")));
             }
-            Settled::Unusable(answer, reason) => problems.push(answer.problem(variable, reason)),
+            Settled::Unusable(answer, reason) => problems.push(answer.problem(name, reason)),
         }
     }
     if !missing.is_empty() {
@@ -159,7 +170,7 @@ pub(super) fn run(
 }
 
 fn axis(variable: &str, chosen: &str, given: &Answers, files: &Files<'_>, context: &Context<'_>) -> Setting {
-    let is_kept = files.value(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(chosen));
+    let is_kept = files.raw(variable).is_some_and(|value| value.trim().eq_ignore_ascii_case(chosen));
     let origin = match (is_kept, given.contains_key(variable) || context.is_interactive()) {
         (true, _) => Origin::Kept,
         (false, true) => Origin::Answered,
@@ -173,18 +184,18 @@ fn answered(variable: &str, value: String) -> Setting {
 }
 
 fn missing_problem(
-    missing: &[&str],
+    missing: &[Row<'_>],
     axes: Axes,
     args: &cli::Install,
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> Problem {
-    let names: Vec<_> = missing.iter().map(|variable| format!("`{variable}`")).collect();
+    let names: Vec<_> = missing.iter().map(|row| format!("`{}`", row.name)).collect();
     let (are, why) = (if missing.len() == 1 { "is" } else { "are" }, context.why_not_asked());
-    let sets: Vec<_> = missing.iter().map(|variable| format!("--set {variable}=…")).collect();
+    let sets: Vec<_> = missing.iter().map(|row| format!("--set {}=…", row.name)).collect();
     let again = typed::install(args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
-    let was = missing.iter().filter_map(|variable| Some((variable, files.was(variable)?)));
-    let was = was.map(|(variable, (value, previous))| format!("; `{variable}` was {value} in {previous}"));
+    let was = missing.iter().filter_map(|row| Some((row.name, files.was(row.variable)?)));
+    let was = was.map(|(name, (value, previous))| format!("; `{name}` was {value} in {previous}"));
     Problem::new(format!("{} {are} required in {axes}, {why}{}", names.join(" and "), was.collect::<String>()))
         .hint(format!("{again} {}, or a file with them: --answers FILE", sets.join(" ")))
 }
@@ -218,7 +229,7 @@ fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files
         let example = files.sample.get(key).map(|entry| entry.value);
         let is_replaced = settings.iter().any(|it| it.variable == **key && it.value != example);
         let is_prod = axes.environment == Environment::Prod;
-        is_prod && is_example(key, files.sample) && files.value(key) == example && !is_replaced
+        is_prod && is_example(key, files.sample) && files.raw(key) == example && !is_replaced
     };
     let names = |wanted: &dyn Fn(&&str) -> bool| {
         files.sample.keys().filter(|key| wanted(key)).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
@@ -238,29 +249,28 @@ fn warn_of_examples(settings: &[Setting], axes: Axes, args: &cli::Install, files
 /// Warns about forced values, and about kept values that are unsafe in this environment.
 fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>, context: &Context<'_>) {
     warn_of_examples(settings, axes, args, files, context);
-    for Setting { variable, value, origin } in settings {
-        let Some(value) = value else { continue };
-        let before = files.value(variable).filter(|before| !matrix::is_same(variable, before, value));
+    for Setting { variable: name, value: spelled, origin } in settings {
+        let (Some(spelled), Some(variable)) = (spelled, files.names.variable(name)) else { continue };
+        let value = files.names.named(variable).format.canonical(variable, spelled);
+        let before = files.value(variable).filter(|before| !matrix::is_same(variable, before, &value));
         match (*origin, before, files.was(variable)) {
             (Origin::Forced, Some(before), _) => {
-                context.ui.warning(&Problem::new(format!("`{variable}` is always {value} in {axes}: was {before}")));
+                context.ui.warning(&Problem::new(format!("`{name}` is always {value} in {axes}: was {before}")));
             }
             (Origin::Default, Some(_), Some((before, previous))) => {
-                context
-                    .ui
-                    .warning(&Problem::new(format!("`{variable}` is {value} in {axes}: was {before} in {previous}")));
+                context.ui.warning(&Problem::new(format!("`{name}` is {value} in {axes}: was {before} in {previous}")));
             }
             _ => {}
         }
-        let policy = matrix::policy(variable, axes.environment, axes.method).unwrap_or(Policy::Optional);
-        let unusable = unusable_reason(variable, value, axes.environment, axes.method);
-        let is_unsafe = || unsafe_reason(variable, value, axes.environment).map(str::to_owned);
+        let unusable = unusable_reason(variable, &value, axes.environment, axes.method);
+        let is_unsafe = || unsafe_reason(variable, &value, axes.environment).map(str::to_owned);
         if let Some(reason) = unusable.or_else(is_unsafe) {
             let again =
                 typed::install(args, context.common.yes, Some(axes.environment.as_str()), Some(axes.method.as_str()));
             let options = again.strip_prefix("cargo xtask install").unwrap_or_default();
-            let hint = matrix::remedy(options, [(variable.as_str(), policy, Some(value.as_str()))]);
-            context.ui.warning(&Problem::new(format!("`{variable}` in {axes} {reason}")).hint(hint));
+            let policy = matrix::policy(variable, axes.environment, axes.method);
+            let hint = matrix::remedy(options, [(Row { variable, name, policy }, Some(value.as_str()))]);
+            context.ui.warning(&Problem::new(format!("`{name}` in {axes} {reason}")).hint(hint));
         }
     }
 }

@@ -63,7 +63,8 @@ pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -
     let program = tools.uv.as_ref().map_or_else(|| project.own_uv().into_os_string(), |uv| uv.program.clone());
     let program = quoted(&program.to_string_lossy());
     let uv = |args: &[&str]| format!("{program} {}", args.join(" "));
-    lines.push(uv(&[&["sync"], core::sync_args(&tools.pyproject, environment).as_slice()].concat()));
+    let sync_args = core::sync_args(&tools.pyproject, &project.settings, environment);
+    lines.push(uv(&["sync"].into_iter().chain(sync_args.iter().map(String::as_str)).collect::<Vec<_>>()));
     lines.push(uv(&MIGRATE));
     lines.push(uv(&[&CHECK[..], deploy_flag(environment)].concat()));
     if environment == Environment::Prod {
@@ -136,7 +137,7 @@ pub(super) fn run(install_context: &InstallContext<'_>, uv: Uv) -> anyhow::Resul
     let InstallContext { project, ui, environment, tools, secrets, deferred, .. } = *install_context;
     let variables = variables(install_context.env_file);
     let ground = ServiceContext { project, venv: install_context.venv, variables: &variables, secrets };
-    let sync_args = core::sync_args(&tools.pyproject, environment);
+    let sync_args = core::sync_args(&tools.pyproject, &project.settings, environment);
     let within = |timeout| Deadline::unless(deferred.flag(), timeout, timeout);
     let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &uv, &sync_args, &within(UV_TIMEOUT)));
     let ask = || ui.while_waiting("manage.py check", || django::ask(&ground, environment, &within(DJANGO_TIMEOUT)));
@@ -147,7 +148,7 @@ pub(super) fn run(install_context: &InstallContext<'_>, uv: Uv) -> anyhow::Resul
     deferred.check("uv sync --check")?;
     if locked.status != Status::Ok {
         is_changed = true;
-        step("uv sync", [&["sync"], sync_args.as_slice()].concat())?;
+        step("uv sync", ["sync"].into_iter().chain(sync_args.iter().map(String::as_str)).collect())?;
         locked = lock();
     }
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use checks::report::{BOLD, DIM};
 use detect::{ENV_FILE, Environment};
-use project::matrix::DJANGO_ALLOWED_HOSTS;
-use project::{secret, value};
+use project::{Variable, secret, value};
 use subprocess::quoted;
 
 use super::axes::Axes;
@@ -55,8 +54,10 @@ pub(super) fn print(summary: &Summary<'_>, context: &Context<'_>) {
         }
         let path = context.project.settings.health_path.as_deref().unwrap_or("/");
         ui.result(colors.style(BOLD, "Look at it:"));
-        let hosts = settings.iter().find(|it| it.variable == DJANGO_ALLOWED_HOSTS).and_then(|it| it.value.as_deref());
-        let name = value::local_name(hosts.unwrap_or_default()).unwrap_or(value::LOCAL_NAMES[0]);
+        let names = &context.project.names;
+        let of = |name: &str| settings.iter().find(|it| it.variable == name)?.value.clone();
+        let hosts = names.value(Variable::AllowedHosts, of);
+        let name = value::local_name(hosts.as_deref().unwrap_or_default()).unwrap_or(value::LOCAL_NAMES[0]);
         let url = format!("http://{name}:{RUNSERVER_PORT}");
         ui.result(format_args!("  {url}/, or: curl {url}{path}"));
     }
@@ -71,8 +72,9 @@ pub(super) fn print(summary: &Summary<'_>, context: &Context<'_>) {
 /// How to start the development server from the root folder.
 fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
     let project = &context.project;
-    let service = project.service_dir();
-    let service = project.relative(&service);
+    let service = project.relative(project.service_dir());
+    let manage = project.manage_dir().join("manage.py");
+    let manage = quoted(&project.relative(&manage).to_string_lossy());
     let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
     // The environment that was verified, also if another program than the service reads the file.
     let env_file = match done.env_reader {
@@ -83,10 +85,9 @@ fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
     let is_here = context.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
     let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root.to_string_lossy())));
     let run = if service == Path::new("") || service == project.root {
-        format!("{uv} run {env_file}manage.py runserver")
+        format!("{uv} run {env_file}{manage} runserver")
     } else {
-        let (project, manage) =
-            (quoted(&service.to_string_lossy()), quoted(&service.join("manage.py").to_string_lossy()));
+        let project = quoted(&service.to_string_lossy());
         format!("{uv} run --project {project} {env_file}{manage} runserver")
     };
     cd.into_iter().chain([run]).collect()

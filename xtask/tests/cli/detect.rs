@@ -14,12 +14,17 @@ fn everything_with_its_source() {
 environment    prod     .env:2
 deploy method  docker   .env:3
 mode           docker   .env:3
+debug          DJANGO_DEBUG             .env.sample:11
+secret-key     DJANGO_SECRET_KEY        .env.sample:14
+allowed-hosts  DJANGO_ALLOWED_HOSTS     .env.sample:17
+broker-url     CELERY_BROKER_URL        .env.sample:23
+always-eager   CELERY_TASK_ALWAYS_EAGER .env.sample:20
 
 "#]],
         str![],
     );
     sandbox.check("detect --format json", 0, str![[r#"
-{"schema":1,"environment":{"value":"prod","source":".env:2"},"deploy_method":{"value":"docker","source":".env:3"},"mode":{"value":"docker","source":".env:3"}}
+{"schema":1,"environment":{"value":"prod","source":".env:2"},"deploy_method":{"value":"docker","source":".env:3"},"mode":{"value":"docker","source":".env:3"},"variables":{"allowed-hosts":{"name":"DJANGO_ALLOWED_HOSTS","source":".env.sample:17"},"always-eager":{"name":"CELERY_TASK_ALWAYS_EAGER","source":".env.sample:20"},"broker-url":{"name":"CELERY_BROKER_URL","source":".env.sample:23"},"debug":{"name":"DJANGO_DEBUG","source":".env.sample:11"},"secret-key":{"name":"DJANGO_SECRET_KEY","source":".env.sample:14"}}}
 
 "#]], str![]);
 }
@@ -34,6 +39,11 @@ fn without_a_file_it_is_dev_and_bare() {
 environment    dev      default
 deploy method  bare     default
 mode           dev      default
+debug          DJANGO_DEBUG             .env.sample:11
+secret-key     DJANGO_SECRET_KEY        .env.sample:14
+allowed-hosts  DJANGO_ALLOWED_HOSTS     .env.sample:17
+broker-url     CELERY_BROKER_URL        .env.sample:23
+always-eager   CELERY_TASK_ALWAYS_EAGER .env.sample:20
 
 "#]],
         str![],
@@ -105,6 +115,11 @@ warning: `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker
 environment    dev      default
 deploy method  bare     default
 mode           dev      default
+debug          DJANGO_DEBUG             .env.sample:11
+secret-key     DJANGO_SECRET_KEY        .env.sample:14
+allowed-hosts  DJANGO_ALLOWED_HOSTS     .env.sample:17
+broker-url     CELERY_BROKER_URL        .env.sample:23
+always-eager   CELERY_TASK_ALWAYS_EAGER .env.sample:20
 
 "#]],
         str![[r#"
@@ -125,14 +140,14 @@ fn projects_that_are_none() {
         str![],
         str![[r#"
 error: no Django project here: `[ROOT]/manage.py` is not there
-hint: name the checkout with --project DIR, and its folder of manage.py with `service-dir` in Cargo.toml
+hint: name the checkout with --project DIR, or its manage.py with `manage-py` in pyproject.toml
 
 "#]],
     );
     sandbox.write("manage.py", "");
     sandbox.write("Cargo.toml", "[workspace.metadata.service]\nservice-directory = 'x'\n");
     sandbox.check("detect", 2, str![], str![[r#"
-error: `Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `service-directory`, expected one of `name`, `service-dir`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`, `drain-timeout`
+error: `Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `service-directory`, expected one of `name`, `service-dir`, `manage-py`, `sample-file`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`, `drain-timeout`, `extras`, `groups`, `variables`
 
 "#]]);
 }

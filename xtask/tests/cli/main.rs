@@ -8,6 +8,7 @@ mod detect;
 mod health;
 mod in_git;
 mod install;
+mod other_projects;
 mod preflight;
 mod readme;
 mod sandbox;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use checks::catalogue::CATALOGUE;
 use detect::{DeployMethod, Environment};
-use project::matrix::{Policy, policies};
+use project::Names;
+use project::matrix::{self, Policy, Row};
 
 use crate::sandbox::Sandbox;
 
@@ -66,8 +67,9 @@ fn the_matrix_is_the_one_of_the_code() {
     for (column, (environment, method)) in combinations.into_iter().enumerate() {
         let listed: Vec<(&str, &str)> =
             rows.iter().map(|row| (ticked(row[0]).next().expect("a variable"), row[column + 1])).collect();
+        let names = Names::default();
         let known: Vec<(&str, String)> =
-            policies(environment, method).map(|(variable, policy)| (variable, cell(policy))).collect();
+            matrix::rows(&names, environment, method).map(|Row { name, policy, .. }| (name, cell(policy))).collect();
         let known: Vec<(&str, &str)> = known.iter().map(|(variable, cell)| (*variable, cell.as_str())).collect();
         assert_eq!(listed, known, "{environment}+{method}");
     }
@@ -98,7 +100,7 @@ fn every_setting_has_a_row() {
     let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     let (_, known) = stderr.split_once("expected one of ").unwrap_or_else(|| panic!("no list of settings: {stderr}"));
     let rows = table("| setting | default |");
-    let listed: BTreeSet<&str> = rows.iter().filter_map(|row| ticked(row[0]).next()).collect();
+    let listed: BTreeSet<&str> = rows.iter().flat_map(|row| ticked(row[0])).collect();
     assert_eq!(listed, ticked(known).collect());
 }
 

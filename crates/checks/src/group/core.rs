@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detect::Environment;
-use project::{Pyproject, Uv, Version, find_python, find_uv};
+use project::{Pyproject, Settings, Uv, Version, find_python, find_uv};
 use rustix::fs::{Access, access, statvfs};
 use subprocess::{Command, Deadline};
 
@@ -37,7 +37,7 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
 /// The interpreter in the virtual environment is the one that counts; only where there is none, another is looked for.
 fn python_and_venv(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let started = venv(target, deadline);
-    let requires = Pyproject::read(&target.project.service_dir()).map(|pyproject| pyproject.requires_python);
+    let requires = Pyproject::read(target.project.service_dir()).map(|pyproject| pyproject.requires_python);
     let python = match (&requires, &started) {
         (Err(error), _) => Outcome::err(PYTHON, error.to_string()),
         (Ok(requires), Ok(version)) if requires.contains(version) => {
@@ -113,35 +113,54 @@ fn uv_and_lock(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let program = target.project.relative(Path::new(&uv.program)).display();
     let found = Outcome::ok(UV, format!("{} ({program})", uv.version));
     let service_dir = target.project.service_dir();
-    let lock = match Pyproject::read(&service_dir) {
+    let lock = match Pyproject::read(service_dir) {
         _ if !target.selection.wants(&LOCK) => return vec![found],
         Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err(PYTHON, error.to_string())),
         Ok(_) if !interpreter(&target.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(target)),
         Ok(_) if !service_dir.join("uv.lock").is_file() => {
             Outcome::err(LOCK, "`uv.lock` is not there").hint("cargo xtask install")
         }
-        Ok(pyproject) => {
-            lock(&target.ground(), &uv, &sync_args(&pyproject, target.environment.value), &deadline.again())
-        }
+        Ok(pyproject) => lock(
+            &target.ground(),
+            &uv,
+            &sync_args(&pyproject, &target.project.settings, target.environment.value),
+            &deadline.again(),
+        ),
     };
     vec![found, lock]
 }
 
-/// Returns the arguments of `uv sync` for the virtual environment: they name its extras and groups.
+/// Returns the arguments of `uv sync` for the virtual environment: its extras and groups, by the settings, else those that
+/// are named after the environment.
 #[must_use]
-pub fn sync_args(pyproject: &Pyproject, environment: Environment) -> Vec<&'static str> {
-    match environment {
-        Environment::Dev => vec!["--all-extras", "--dev"],
-        Environment::Prod if pyproject.has_extra("prod") => vec!["--frozen", "--no-dev", "--extra", "prod"],
-        Environment::Prod => vec!["--frozen", "--no-dev"],
+pub fn sync_args(pyproject: &Pyproject, settings: &Settings, environment: Environment) -> Vec<String> {
+    let own = environment.as_str();
+    let chosen = |setting: &Option<Vec<String>>, has: bool| match setting {
+        Some(names) => names.clone(),
+        None => has.then(|| own.to_owned()).into_iter().collect(),
+    };
+    let extras = chosen(&settings.extras, pyproject.has_extra(own));
+    let groups = chosen(&settings.groups, pyproject.has_group(own));
+    let mut args = match environment {
+        Environment::Dev => Vec::new(),
+        Environment::Prod => vec!["--frozen".to_owned()],
+    };
+    // uv installs the group `dev` unless told otherwise.
+    if environment == Environment::Prod || settings.groups.is_some() {
+        args.push("--no-dev".to_owned());
     }
+    let named =
+        |option: &'static str, names: Vec<String>| names.into_iter().flat_map(move |name| [option.to_owned(), name]);
+    args.extend(named("--extra", extras));
+    args.extend(named("--group", groups));
+    args
 }
 
 /// Checks, through uv, that the virtual environment exists and holds the packages of `uv.lock`.
 #[must_use]
-pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[&str], deadline: &Deadline) -> Outcome {
+pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[String], deadline: &Deadline) -> Outcome {
     let venv = ground.project.relative(ground.venv).display();
-    let args = ["sync", "--check"].iter().chain(sync_args).copied();
+    let args = ["sync", "--check"].into_iter().chain(sync_args.iter().map(String::as_str));
     let command = uv.command(args).dir(ground.project.service_dir()).envs(ground.variables.to_vec());
     match command.run(deadline) {
         Ok(finished) if finished.is_success() => Outcome::ok(LOCK, format!("`{venv}` is in step with `uv.lock`")),
@@ -156,7 +175,7 @@ pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[&str], deadline: 
 /// Whether the folders can be written to, by the operating system's word; nothing is written to find out.
 fn writable(target: &Target) -> Outcome {
     let service_dir = target.project.service_dir();
-    for dir in [&target.project.root, &service_dir] {
+    for dir in [&target.project.root, service_dir] {
         if let Err(error) = access(dir, Access::WRITE_OK) {
             return Outcome::err(WRITABLE, format!("`{}`: {error}", dir.display()));
         }

@@ -1,11 +1,15 @@
 """Asks Django for everything that health and install want to know, in one interpreter start.
 
-Read from standard input, behind django_setup.py, by `python -B - [--deploy]` in the folder of manage.py. Each part of
-the answer is told as soon as it is known: a database that hangs takes nothing else with it.
+Read from standard input, behind django_setup.py, by `python -B - NAMES [--deploy]` in the folder of manage.py, where
+NAMES is JSON: the names of the variables by their meaning. Each part of the answer is told as soon as it is known: a
+database that hangs takes nothing else with it.
 """
 
+import re
 import threading
+import urllib.parse
 
+names = json.loads(sys.argv[1])
 is_database_told = threading.Event()
 
 
@@ -24,30 +28,50 @@ def tell_settings():
 
 def arrived(settings):
     """Returns for each variable that is set whether the settings have its value; without the values themselves."""
-    switches = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
-    hosts = {str(host).lower() for host in settings.ALLOWED_HOSTS}
+    on, off = {"1", "true", "yes", "on", "t", "y"}, {"0", "false", "no", "off", "f", "n"}
 
     def is_switched(value, setting):
-        return switches.get(value.lower(), bool(setting)) == bool(setting)
+        return value.lower() not in (off if setting else on)
+
+    def hosts(value):
+        """The hosts of a list in any form: separated by commas, blanks or semicolons, or JSON."""
+        return {host.lower() for host in re.split(r"[\s,;\"'\[\]]+", value)} - {""}
 
     judges = {
-        "DJANGO_DEBUG": lambda value: is_switched(value, settings.DEBUG),
-        "DJANGO_SECRET_KEY": lambda value: str(settings.SECRET_KEY).strip() == value,
-        "DJANGO_ALLOWED_HOSTS": lambda value: {host.strip().lower() for host in value.split(",")} - {""} <= hosts,
+        "debug": lambda value: is_switched(value, settings.DEBUG),
+        "secret-key": lambda value: str(settings.SECRET_KEY).strip() == value,
+        "allowed-hosts": lambda value: hosts(value) <= hosts(",".join(map(str, settings.ALLOWED_HOSTS))),
     }
     # Celery's settings may have other names, which are not known.
     if hasattr(settings, "CELERY_TASK_ALWAYS_EAGER"):
-        judges["CELERY_TASK_ALWAYS_EAGER"] = lambda value: is_switched(value, settings.CELERY_TASK_ALWAYS_EAGER)
+        judges["always-eager"] = lambda value: is_switched(value, settings.CELERY_TASK_ALWAYS_EAGER)
     if hasattr(settings, "CELERY_BROKER_URL"):
-        judges["CELERY_BROKER_URL"] = lambda value: str(settings.CELERY_BROKER_URL) == value
+        judges["broker-url"] = lambda value: str(settings.CELERY_BROKER_URL) == value
     found = {}
-    for name, judge in judges.items():
-        value = os.environ.get(name, "").strip()
+    for variable, judge in judges.items():
+        name = names.get(variable)
+        value = os.environ.get(name, "").strip() if name else ""
         # Settings that cannot be read are another check's failure.
         with contextlib.suppress(Exception):
             if value:
                 found[name] = bool(judge(value))
+    with contextlib.suppress(Exception):
+        url = os.environ.get("DATABASE_URL", "").strip()
+        if url:
+            found["DATABASE_URL"] = is_database(url, settings.DATABASES["default"])
     return found
+
+
+def is_database(url, database):
+    """Returns whether the settings of a database are those of a URL, as far as the URL names them."""
+    parts = urllib.parse.urlsplit(url)
+    name = urllib.parse.unquote(parts.path.removeprefix("/"))
+    if "sqlite" in parts.scheme:
+        # A relative path belongs to a folder that the settings know.
+        return "sqlite" in database["ENGINE"] and os.path.basename(str(database["NAME"])) == os.path.basename(name)
+    wanted = {"NAME": name, "USER": parts.username, "PASSWORD": parts.password, "HOST": parts.hostname, "PORT": parts.port}
+    same = (str(database.get(key, "")) == urllib.parse.unquote(str(value)) for key, value in wanted.items() if value)
+    return "sqlite" not in database["ENGINE"] and all(same)
 
 
 def tell_checks(deploy):

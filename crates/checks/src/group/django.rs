@@ -5,6 +5,7 @@ mod answer;
 use std::sync::Arc;
 
 use detect::{ENV_FILE, Environment};
+use project::Variable;
 use project::secret::Secrets;
 use project::text::counted;
 use subprocess::{Command, Deadline};
@@ -51,9 +52,10 @@ const WARNING: u32 = 30;
 pub fn ask(ground: &ServiceContext<'_>, environment: Environment, deadline: &Deadline) -> Answer {
     let ServiceContext { project, venv, variables, secrets } = *ground;
     let deploy = (environment == Environment::Prod).then_some("--deploy");
+    let names = serde_json::Value::from_iter(Variable::ALL.map(|it| (it.key(), project.names.name(it))));
     // `-B`: a check writes no `.pyc` files, least of all root's files into another user's checkout.
-    let args = ["-B", "-"].into_iter().chain(deploy);
-    let command = Command::new(interpreter(venv), args).dir(project.service_dir()).envs(variables.to_vec());
+    let args = ["-B", "-"].map(str::to_owned).into_iter().chain([names.to_string()]).chain(deploy.map(str::to_owned));
+    let command = Command::new(interpreter(venv), args).dir(project.manage_dir()).envs(variables.to_vec());
     let (output, failure) = match command.stdin(SCRIPT).run(deadline) {
         Ok(finished) if finished.is_success() => (finished.stdout().to_owned(), None),
         Ok(finished) => {

@@ -13,7 +13,7 @@ use envfile::{EnvFile, LineKind};
 use project::matrix::{Policy, policy};
 use project::secret::is_secret;
 use project::text::counted;
-use project::{InGit, SAMPLE_FILE, in_git};
+use project::{InGit, in_git};
 use subprocess::Deadline;
 
 use crate::outcome::{Finding, Outcome, Repair, Status};
@@ -165,36 +165,40 @@ fn ignored(target: &Target, deadline: &Deadline) -> Outcome {
 }
 
 fn sample(name: CheckName, file: &EnvFile, target: &Target) -> Outcome {
+    let sample_name = target.project.sample_name();
     let sample = match &target.sample {
         Ok(Some(sample)) => sample,
-        Ok(None) => return Outcome::skip(name, format!("there is no `{SAMPLE_FILE}`")),
+        Ok(None) => return Outcome::skip(name, format!("there is no `{sample_name}`")),
         Err(error) => return Outcome::warn(name, error.to_string()),
     };
     let missing = missing(file, sample, target);
     if missing.is_empty() {
-        return Outcome::ok(name, format!("every variable of `{SAMPLE_FILE}` is there"));
+        return Outcome::ok(name, format!("every variable of `{sample_name}` is there"));
     }
     let names: Vec<_> = missing.iter().map(|key| format!("`{key}`")).collect();
     let hint = match target.environment.value {
         Environment::Dev => "cargo xtask health --fix".to_owned(),
         // There the operator decides about values.
         Environment::Prod => {
-            let is_forced = |key: &&str| {
-                matches!(policy(key, target.environment.value, target.deploy_method.value), Some(Policy::Force(_)))
-            };
+            let is_forced = |key: &&str| matches!(policy_of(key, target), Some(Policy::Force(_)));
             let open: Vec<&str> = missing.iter().copied().filter(|key| !is_forced(key)).collect();
             format!("{}; or write `# KEY=` where there is to be none", given(&open))
         }
     };
-    Outcome::warn(name, format!("only `{SAMPLE_FILE}` has {}", names.join(", "))).hint(hint).repair(Repair::SampleKeys)
+    Outcome::warn(name, format!("only `{sample_name}` has {}", names.join(", "))).hint(hint).repair(Repair::SampleKeys)
 }
 
 /// Returns the variables that only the sample has and that this combination uses. Values that Compose provides are not
 /// missing.
 #[must_use]
 pub fn missing<'a>(file: &EnvFile, sample: &'a EnvFile, target: &Target) -> Vec<&'a str> {
-    let policy = |key: &str| policy(key, target.environment.value, target.deploy_method.value);
-    missing_keys(file, sample).into_iter().filter(|key| policy(key) != Some(Policy::Skip)).collect()
+    missing_keys(file, sample).into_iter().filter(|key| policy_of(key, target) != Some(Policy::Skip)).collect()
+}
+
+/// Returns the policy of a variable by its name in the project; `None` for one that is not in the matrix.
+fn policy_of(name: &str, target: &Target) -> Option<Policy> {
+    let variable = target.project.names.variable(name)?;
+    Some(policy(variable, target.environment.value, target.deploy_method.value))
 }
 
 /// Returns the command that sets variables. Secrets come from a file, and values that the matrix forces need no option.

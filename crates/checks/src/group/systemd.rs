@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use detect::Environment;
 use envfile::EnvFile;
-use project::matrix::{CELERY_BROKER_URL, DJANGO_ALLOWED_HOSTS};
+use project::Variable;
 use project::{Project, web};
 use subprocess::{Deadline, http};
 use systemd::Unit;
@@ -39,7 +39,7 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
 }
 
 fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
-    let Project { root, settings } = &target.project;
+    let Project { root, settings, .. } = &target.project;
     let files = unit_files(&root.join(&settings.unit_dir));
     let main = target.project.main_unit();
     let names = names(files.as_ref().ok().and_then(Option::as_deref).unwrap_or_default(), &main);
@@ -74,8 +74,8 @@ fn asked(target: &Target, units: &[Unit], deadline: &Deadline) -> Vec<Outcome> {
         Ok(file) => (file, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let broker_url = value(target, file.as_ref(), CELERY_BROKER_URL);
-    let allowed_hosts = value(target, file.as_ref(), DJANGO_ALLOWED_HOSTS);
+    let broker_url = value(target, file.as_ref(), Variable::BrokerUrl);
+    let allowed_hosts = value(target, file.as_ref(), Variable::AllowedHosts);
     let (mut redis, mut http) = (None, None);
     thread::scope(|scope| {
         if target.selection.wants(&REDIS) {
@@ -111,7 +111,7 @@ fn answers(target: &Target, units: &[Unit], allowed_hosts: Option<&str>, deadlin
     let host = web::request_host(allowed_hosts);
     let is_https = target.environment.value == Environment::Prod;
     let answer = http::get(&address, web::health_path(health_path), &host, is_https, deadline);
-    crate::web::judge(HTTP, &address, health_path, &host, &answer)
+    crate::web::judge(HTTP, &address, &target.project, &host, &answer)
 }
 
 /// Returns the names of the unit files of a folder, in order; `None` without such a folder. A template (`x@.service`)
@@ -159,8 +159,8 @@ fn silent(names: &[String], reason: &str) -> Vec<Outcome> {
 }
 
 /// The value of a variable as the units see it: by their own file, else by `.env`. An empty one is an unset one.
-fn value(target: &Target, system: Option<&EnvFile>, variable: &str) -> Option<String> {
-    let theirs = system.and_then(|file| file.get(variable)).map(|entry| entry.value);
+fn value(target: &Target, system: Option<&EnvFile>, variable: Variable) -> Option<String> {
+    let theirs = target.project.names.value(variable, |name| Some(system?.get(name)?.value));
     theirs.filter(|value| !value.trim().is_empty()).or_else(|| target.value(variable))
 }
 
@@ -205,15 +205,20 @@ mod tests {
     fn the_system_env_file_takes_precedence_over_env() {
         let dir = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text| fs::write(dir.path().join(name), text).expect("written");
-        write(".env", "DEPLOY_METHOD=bare\nA=1\nB=2\nC=3\n");
-        write("system", "A=one\nB= \n");
+        write(".env", "DEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=2\nDJANGO_ALLOWED_HOSTS=3\n");
+        write("system", "DJANGO_DEBUG=0\nDJANGO_SECRET_KEY= \n");
         let settings = Settings { system_env_file: Some("system".into()), ..Settings::default() };
-        let project = Project { root: dir.path().to_owned(), settings };
+        let project = Project::with(dir.path().to_owned(), settings).expect("a project");
         let machine = HostFacts { has_systemd: false, venv: None, secrets: Vec::new() };
         let target = Target::survey(project, &machine, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
         let system = envfile::read(&target.project.system_env_file()).expect("readable");
-        for (variable, expected) in [("A", Some("one")), ("B", Some("2")), ("C", Some("3")), ("D", None)] {
-            assert_eq!(value(&target, system.as_ref(), variable).as_deref(), expected, "{variable}");
+        for (variable, expected) in [
+            (Variable::Debug, Some("0")),
+            (Variable::SecretKey, Some("2")),
+            (Variable::AllowedHosts, Some("3")),
+            (Variable::BrokerUrl, None),
+        ] {
+            assert_eq!(value(&target, system.as_ref(), variable).as_deref(), expected, "{variable:?}");
         }
     }
 }

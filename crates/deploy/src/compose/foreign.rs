@@ -160,7 +160,7 @@ mod tests {
         ours: Environment,
         expected: Option<&str>,
     ) {
-        let project = Project { root: "/srv/shop".into(), settings: Settings::default() };
+        let project = Project::with("/srv/shop".into(), Settings::default()).expect("a project");
         let (file, secrets, stop) = ("deploy/docker/compose.yaml".to_owned(), Secrets::default(), Arc::default());
         let client = Client { project: &project, file, secrets, stop };
         let config = format!(r#"{{"name": "shop", "services": {{"web": {{"environment": {{{declared}}}}}}}}}"#);

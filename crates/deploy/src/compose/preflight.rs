@@ -260,7 +260,7 @@ pub(super) fn settle_method(
         }
         _ => {
             let docker = DeployMethod::Docker.as_str();
-            let sample = envfile::read(&project.sample_file())?.unwrap_or_default();
+            let sample = envfile::read(project.sample_file())?.unwrap_or_default();
             let (change, _saved) = envfile::update(&project.env_file(), &sample, |file| {
                 file.set(DEPLOY_METHOD, docker, Some(&sample))
                     .map_err(|error| anyhow::Error::new(Failure::usage(format!("`{ENV_FILE}`: {error}"))))

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use docker::Container;
-use project::web;
+use project::{Variable, web};
 use serde::Deserialize;
 
 use super::client::{Client, QUICK};
@@ -20,7 +20,6 @@ const NOT_HEALTHY_YET: &str = "is not healthy by its health check";
 const ASK: Duration = Duration::from_secs(1);
 /// Requests the health path from within the container: it is not reachable from outside yet.
 const SCRIPT: &str = include_str!("probe.py");
-const DJANGO_ALLOWED_HOSTS: &str = project::matrix::DJANGO_ALLOWED_HOSTS;
 
 /// The readiness checks of containers.
 pub(super) struct Readiness<'a> {
@@ -170,8 +169,10 @@ impl Readiness<'_> {
     ) -> anyhow::Result<Option<Unhealthy>> {
         let health_path = self.client.project.settings.health_path.as_deref();
         let path = web::health_path(health_path);
-        let hosts = self.stack.declared(service).environment.get(DJANGO_ALLOWED_HOSTS);
-        let host = web::request_host(hosts.and_then(|hosts| hosts.as_str()));
+        let names = &self.client.project.names;
+        let environment = &self.stack.declared(service).environment;
+        let hosts = names.value(Variable::AllowedHosts, |name| Some(environment.get(name)?.as_str()?.to_owned()));
+        let host = web::request_host(hosts.as_deref());
         let address = through.map_or("127.0.0.1", |through| &through.name);
         let port = self.stack.port(through.unwrap_or(service)).to_string();
         let seconds = ASK.as_secs_f32().to_string();
@@ -190,7 +191,7 @@ impl Readiness<'_> {
         };
         match answer {
             Response { is_healthy: true, .. } => Ok(None),
-            Response { status: Some(status), .. } => Ok(Some(Unhealthy::status(status, path, &host))),
+            Response { status: Some(status), .. } => Ok(Some(Unhealthy::status(status, path, &host, names))),
             Response { error, .. } => {
                 no_response(format!("does not answer on port {port}: {}", error.unwrap_or_default()))
             }

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use checks::group::core::sync_args;
 use checks::group::django::SET_UP;
-use detect::Environment;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline};
 
@@ -61,8 +59,9 @@ pub(super) fn fill(
     })?;
     interrupt.check("copying")?;
     let service = layout.service_of(folder);
-    let Tools { python: interpreter, uv, pyproject } = tools;
-    let sync = Command::new(&uv.program, ["sync"].into_iter().chain(sync_args(pyproject, Environment::Prod)))
+    let Tools { python: interpreter, uv, sync_args } = tools;
+    let sync = Command::new(&uv.program, ["sync"])
+        .args(sync_args)
         .args(["--python", &interpreter.program])
         .dir(&service)
         // Copies, since a link into a user's cache would change with it; compiled, since the service cannot write there.
@@ -73,13 +72,13 @@ pub(super) fn fill(
     let variables = env.variables.iter().map(|(key, value)| (key, value));
     let collect = Command::new(python(&service), ["-B", "-c", &collect, "inside"])
         .args([folder])
-        .dir(&service)
+        .dir(layout.manage_of(folder))
         .envs(variables)
         // systemd sets it for the units; the user who deploys has no access to that folder.
         .envs([("STATE_DIRECTORY", format!("/var/lib/{}", layout.name))]);
     run(&collect, "static files", events, secrets, interrupt)?;
     data::write_manifest(folder)?;
-    let private = private_files(source, &layout.service_dir.join("manage.py"), folder);
+    let private = private_files(source, &layout.manage_dir.join("manage.py"), folder);
     make_readable(folder, &private).with_context(|| format!("cannot change the modes in `{}`", folder.display()))
 }
 

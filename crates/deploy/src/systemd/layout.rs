@@ -18,34 +18,31 @@ pub(super) struct Layout {
     pub(super) env_file: PathBuf,
     /// From the root of the checkout, or of a release.
     pub(super) service_dir: PathBuf,
+    /// The folder of `manage.py`, from the root as well.
+    pub(super) manage_dir: PathBuf,
     pub(super) unit_dir: PathBuf,
     /// Where unit files are installed.
     pub(super) system_units: PathBuf,
     /// Where unit files are that are gone after a reboot.
     pub(super) runtime_units: PathBuf,
+    /// The name of the file with the settings.
+    pub(super) settings_file: &'static str,
 }
 
 impl Layout {
     pub(super) fn of(project: &Project) -> Self {
-        let service_dir = project.service_dir();
+        let from_root = |dir: &Path| dir.strip_prefix(&project.root).unwrap_or(Path::new("")).to_owned();
         Layout {
             name: project.settings.name.clone(),
             install_dir: project.install_dir(),
             env_file: project.system_env_file(),
-            service_dir: project.relative(&service_dir).to_owned(),
+            service_dir: from_root(project.service_dir()),
+            manage_dir: from_root(project.manage_dir()),
             unit_dir: project.settings.unit_dir.clone(),
             system_units: UNITS.into(),
             runtime_units: RUNTIME.into(),
+            settings_file: project.settings_file(),
         }
-        .plain()
-    }
-
-    /// The root folder itself is no part of a path below it.
-    fn plain(mut self) -> Self {
-        if self.service_dir.is_absolute() {
-            self.service_dir = PathBuf::new();
-        }
-        self
     }
 
     /// A service without a folder of its own in its checkout.
@@ -56,9 +53,11 @@ impl Layout {
             install_dir: "/opt/shop".into(),
             env_file: "/etc/shop/env".into(),
             service_dir: PathBuf::new(),
+            manage_dir: PathBuf::new(),
             unit_dir: "units".into(),
             system_units: UNITS.into(),
             runtime_units: RUNTIME.into(),
+            settings_file: "pyproject.toml",
         }
     }
 
@@ -111,9 +110,14 @@ impl Layout {
         with(&self.env_file, &format!(".{id}"))
     }
 
-    /// The folder of `manage.py` in a release.
+    /// The folder of `pyproject.toml` and `.venv` in a release.
     pub(super) fn service_of(&self, release: &Path) -> PathBuf {
-        if self.service_dir.as_os_str().is_empty() { release.to_owned() } else { release.join(&self.service_dir) }
+        below(release, &self.service_dir)
+    }
+
+    /// The folder of `manage.py` in a release.
+    pub(super) fn manage_of(&self, release: &Path) -> PathBuf {
+        below(release, &self.manage_dir)
     }
 
     pub(super) fn main_unit(&self) -> String {
@@ -150,6 +154,11 @@ pub(super) fn canary_of(unit: &str) -> String {
         Some((stem, kind)) => format!("{stem}-canary.{kind}"),
         None => format!("{unit}-canary"),
     }
+}
+
+/// Joins a path below a folder, without a trailing `/` for the folder itself.
+fn below(folder: &Path, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { folder.to_owned() } else { folder.join(path) }
 }
 
 fn with(path: &Path, suffix: &str) -> PathBuf {

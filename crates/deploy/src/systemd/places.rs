@@ -25,22 +25,28 @@ pub(super) fn check(layout: &Layout) -> Vec<Problem> {
     let install_dir = &layout.install_dir;
     if install_dir.symlink_metadata().is_ok_and(|it| !it.is_dir() && !it.is_symlink()) {
         let message = format!("`{}` is there, and neither a link nor a folder", install_dir.display());
-        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
+        problems.push(
+            Problem::new(message).hint(format!("move it away, or set `install-dir` in {}", layout.settings_file)),
+        );
     }
     // The link is created under this name before it replaces the present one.
     let new_link = layout.new_link();
     if new_link.symlink_metadata().is_ok_and(|it| !it.is_symlink()) {
         let message = format!("`{}` is there, where the new link is made first", new_link.display());
-        problems.push(Problem::new(message).hint("move it away, or set `install-dir` in Cargo.toml"));
+        problems.push(
+            Problem::new(message).hint(format!("move it away, or set `install-dir` in {}", layout.settings_file)),
+        );
     }
     // The folder of the releases as well, if it exists.
-    problems.extend([releases.join("x"), layout.env_file.clone()].iter().filter_map(|path| exposed(path)));
+    problems.extend(
+        [releases.join("x"), layout.env_file.clone()].iter().filter_map(|path| exposed(path, layout.settings_file)),
+    );
     problems
 }
 
 /// Returns a problem if a folder above a path can be written by users other than root: they could replace what is below
 /// it while root works there.
-fn exposed(path: &Path) -> Option<Problem> {
+fn exposed(path: &Path, settings_file: &str) -> Option<Problem> {
     let is_exposed = |folder: &&Path| {
         folder.metadata().is_ok_and(|it| {
             let by_group = it.mode() & 0o020 != 0 && it.gid() != ROOT;
@@ -56,8 +62,9 @@ fn exposed(path: &Path) -> Option<Problem> {
         path.display()
     );
     Some(
-        Problem::new(message)
-            .hint("set `install-dir` and `system-env-file` in Cargo.toml to places that only root can write"),
+        Problem::new(message).hint(format!(
+            "set `install-dir` and `system-env-file` in {settings_file} to places that only root can write"
+        )),
     )
 }
 
@@ -70,15 +77,15 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_can_write_is_refused() {
-        assert!(exposed(Path::new("/etc/shop/env")).is_none());
+        assert!(exposed(Path::new("/etc/shop/env"), "x").is_none());
         let dir = tempfile::tempdir().expect("a folder");
         let (folder, place) = (dir.path().join("srv"), dir.path().join("srv/shop-releases"));
         fs::create_dir(&folder).expect("a folder");
         // Temporary folders are for every user.
-        assert!(exposed(&place).is_some());
+        assert!(exposed(&place, "x").is_some());
         let is_exposed = |mode: u32| {
             fs::set_permissions(&folder, Permissions::from_mode(mode)).expect("ours");
-            exposed(&place).is_some_and(|problem| problem.message.starts_with(&format!("`{}`", folder.display())))
+            exposed(&place, "x").is_some_and(|problem| problem.message.starts_with(&format!("`{}`", folder.display())))
         };
         if chown(&folder, Some(ROOT), Some(ROOT)).is_ok() {
             assert!(is_exposed(0o757) && !is_exposed(0o755) && !is_exposed(0o775));

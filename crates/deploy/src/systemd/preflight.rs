@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use checks::catalogue::Selection;
+use checks::group::core::sync_args;
 use checks::group::systemd::redis;
 use checks::{Limits, Status, plan, run};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
 use envfile::EnvFile;
+use project::matrix::{self, Row};
 use project::secret::Secrets;
-use project::{Pyproject, Python, Uv, find_system_python, find_uv};
+use project::{Project, Pyproject, Python, Uv, Variable, find_system_python, find_uv};
 use subprocess::{Command, Deadline};
 
 use super::data::{self, Data};
@@ -67,7 +69,8 @@ pub(super) struct Preflight {
 pub(super) struct Tools {
     pub(super) python: Python,
     pub(super) uv: Uv,
-    pub(super) pyproject: Pyproject,
+    /// The arguments of `uv sync`.
+    pub(super) sync_args: Vec<String>,
 }
 
 /// The time for one answer; a signal ends the wait.
@@ -96,11 +99,12 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     if let Ok((env, _)) = &env {
         check_production_environment(env, &layout, context, &mut problems);
     }
-    let group = group_of(&context.project.settings.user, interrupt, &mut problems);
+    let group = group_of(context.project, interrupt, &mut problems);
     let tools = tools(context, interrupt, &mut problems);
     let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems)?;
     let units = units(&layout, context, &mut problems)?;
-    let broker = env.as_ref().ok().and_then(|(env, _)| env.value(project::matrix::CELERY_BROKER_URL));
+    let names = &context.project.names;
+    let broker = env.as_ref().ok().and_then(|(env, _)| env.value(names.name(Variable::BrokerUrl)?));
     let shown = if context.host_facts.has_systemd {
         let shown = keep(shown(&units, &layout, &target_of_checks.secrets), &mut problems)?.unwrap_or_default();
         problems.extend(verify::units(
@@ -282,25 +286,29 @@ fn check_production_environment(env: &EnvPlan, layout: &Layout, context: &Contex
         ),
     }
     let (environment, method) = (Environment::Prod, DeployMethod::Bare);
-    for (variable, policy) in project::matrix::policies(environment, method) {
-        let value = env.value(variable).filter(|value| !project::matrix::is_empty(value));
-        if let Some(problem) = project::matrix::problem(variable, policy, value, environment, method) {
-            problems.push(Problem::new(format!("`{file}`: `{variable}` {problem}")).hint(&hint));
-        } else if let Some(reason) =
-            value.and_then(|value| project::matrix::unsafe_reason(variable, value, Environment::Prod))
-        {
-            context.events.warning(Problem::new(format!("`{file}`: `{variable}` {reason}")));
+    let names = &context.project.names;
+    for row in matrix::rows(names, environment, method) {
+        let Row { variable, name, .. } = row;
+        let value = names.value(variable, |name| env.value(name).map(str::to_owned));
+        let value = value.as_deref().filter(|value| !matrix::is_empty(value));
+        if let Some(problem) = matrix::problem(row, names, value, environment, method) {
+            problems.push(Problem::new(format!("`{file}`: `{name}` {problem}")).hint(&hint));
+        } else if let Some(reason) = value.and_then(|value| matrix::unsafe_reason(variable, value, Environment::Prod)) {
+            context.events.warning(Problem::new(format!("`{file}`: `{name}` {reason}")));
         }
     }
 }
 
 /// The group of the user that the units run as.
-fn group_of(user: &str, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<String> {
+fn group_of(project: &Project, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<String> {
+    let user = &project.settings.user;
     match Command::new("id", ["-gn", user]).run(&probe_deadline(interrupt)) {
         Ok(finished) if finished.is_success() => Some(finished.stdout().trim().to_owned()),
         Ok(_) => {
-            let hint =
-                format!("sudo useradd --system --user-group --no-create-home {user}, or set `user` in Cargo.toml");
+            let hint = format!(
+                "sudo useradd --system --user-group --no-create-home {user}, or set `user` in {}",
+                project.settings_file()
+            );
             problems.push(Problem::new(format!("there is no user `{user}`, as which the units run")).hint(hint));
             None
         }
@@ -322,13 +330,18 @@ fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Proble
             format!("`{}` is not there, and a release has nothing else in it", service.join("uv.lock").display());
         problems.push(Problem::new(message).hint(context.project.lock_command()));
     }
-    let pyproject = Pyproject::read(&service).map_err(|error| problems.push(Problem::new(error.to_string()))).ok()?;
+    let pyproject = Pyproject::read(service).map_err(|error| {
+        let problem = Problem::new(error.to_string());
+        problems.push(error.remedy().into_iter().fold(problem, Problem::hint));
+    });
+    let pyproject = pyproject.ok()?;
+    let sync_args = sync_args(&pyproject, &context.project.settings, Environment::Prod);
     let python = find_system_python(&pyproject.requires_python, &probe_deadline(interrupt)).map_err(|error| {
         let message =
             format!("{error}; it must be installed for all users, since the units cannot start one in a home folder");
         problems.push(Problem::new(message).hint("sudo apt install python3"));
     });
-    Some(Tools { python: python.ok()?, uv: uv.ok()?, pyproject })
+    Some(Tools { python: python.ok()?, uv: uv.ok()?, sync_args })
 }
 
 /// The unit files of the checkout.
@@ -338,7 +351,9 @@ fn units(layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) ->
     let main = layout.main_unit();
     if !units.is_empty() && !units.iter().any(|unit| unit.name == main) {
         let message = format!("`{}` has no `{main}`", layout.unit_dir.display());
-        problems.push(Problem::new(message).hint("name it after the service, or set `name` in Cargo.toml"));
+        problems.push(
+            Problem::new(message).hint(format!("name it after the service, or set `name` in {}", layout.settings_file)),
+        );
     }
     Ok(units)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use project::web;
+use project::{Names, web};
 use subprocess::http::{self, HttpError};
 use subprocess::{Address, Deadline};
 
@@ -29,6 +29,8 @@ pub(super) struct Readiness<'a> {
     pub(super) health_path: Option<&'a str>,
     /// The name by which the service is asked.
     pub(super) host: String,
+    /// The names of the variables, for messages.
+    pub(super) names: &'a Names,
 }
 
 /// A unit that is up, and where it answers, if anywhere.
@@ -136,7 +138,7 @@ impl Readiness<'_> {
     fn failure(&self, address: &Address) -> Option<Unhealthy> {
         match self.request(address) {
             Ok(status) if web::is_healthy(status, self.health_path) => None,
-            Ok(status) => Some(Unhealthy::status(status, web::health_path(self.health_path), &self.host)),
+            Ok(status) => Some(Unhealthy::status(status, web::health_path(self.health_path), &self.host, self.names)),
             Err(error) if error.is_denied() => None,
             Err(error) => Some(Unhealthy::no_response(format!("does not answer: {error}"))),
         }
@@ -192,8 +194,14 @@ mod tests {
         let events = Events::new(&|_| {});
         let manager = Manager { root: &root, events, secrets: &secrets, interrupt: &interrupt };
         let hour = Duration::from_secs(3600);
-        let readiness =
-            Readiness { manager, timeout: hour, stability: hour, health_path: None, host: "shop".to_owned() };
+        let readiness = Readiness {
+            manager,
+            timeout: hour,
+            stability: hour,
+            health_path: None,
+            host: "shop".to_owned(),
+            names: &Names::default(),
+        };
         let error = readiness.lasting_failure(&Address::Unix("/no/such/socket".into())).expect_err("interrupted");
         assert_eq!(Exit::of(&error), Exit::Interrupted);
     }

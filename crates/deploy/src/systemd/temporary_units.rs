@@ -53,13 +53,13 @@ impl ReleasePlan {
             canaries.push((canary_of(&worker.name), header("Canary of the worker", "") + &section));
         }
         if let Some(web) = self.web().filter(|_| self.is_new) {
-            let service = layout.service_of(&self.folder);
+            let manage_dir = layout.manage_of(&self.folder);
             let [migrate, collect] = build::migrations(&self.folder, layout, id);
             let run = format!(
                 "Type=oneshot\nRemainAfterExit=yes\nWatchdogSec=0\nTimeoutStartSec=infinity\nRuntimeMaxSec=infinity\n\
                  ExecStart=\nExecStart={migrate}\nExecStart={collect}\nWorkingDirectory={}\nStandardOutput=file:{}\n\
                  StandardError=journal\n",
-                service.display(),
+                manage_dir.display(),
                 layout.migrate_results().display(),
             );
             canaries.push((layout.migrate_unit(), header("Migrations", "") + &self.canary_section(web, None) + &run));

@@ -29,7 +29,7 @@ pub(super) fn units(
 ) -> Vec<Problem> {
     if units.is_empty() {
         let message = format!("there is no unit file in `{}`", layout.unit_dir.display());
-        return vec![Problem::new(message).hint("set `unit-dir` in Cargo.toml")];
+        return vec![Problem::new(message).hint(format!("set `unit-dir` in {}", layout.settings_file))];
     }
     let mut problems = Vec::new();
     let files: Vec<PathBuf> = units.iter().map(|unit| root.join(&layout.unit_dir).join(&unit.name)).collect();
@@ -75,7 +75,7 @@ fn outside(units: &[UnitFile], layout: &Layout) -> Option<Problem> {
          `WorkingDirectory` names it",
         web.name
     );
-    Some(Problem::new(message).hint("correct the unit file, or set `install-dir` in Cargo.toml"))
+    Some(Problem::new(message).hint(format!("correct the unit file, or set `install-dir` in {}", layout.settings_file)))
 }
 
 /// Returns a problem for each unit of the machine, or of the project, that has the name of a temporary unit.
@@ -84,7 +84,7 @@ pub(super) fn name_conflicts(units: &[UnitFile], layout: &Layout, secrets: &Secr
     let left = canary::left_temporary_units(layout);
     let problem = |name: &str, owner: String| {
         let message = format!("`{name}` is a unit of {owner}: the deploy needs the name for a temporary unit");
-        Problem::new(message).hint("rename it, or set another `name` in Cargo.toml")
+        Problem::new(message).hint(format!("rename it, or set another `name` in {}", layout.settings_file))
     };
     let installed = manager::show(&names, secrets)?;
     let installed = installed.iter().filter(|unit| unit.is_installed() && !left.contains(&unit.name));

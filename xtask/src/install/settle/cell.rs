@@ -2,9 +2,9 @@
 
 use checks::report::DIM;
 use detect::Environment;
-use project::matrix::{self, Policy};
-use project::secret;
+use project::matrix::{self, Policy, Row};
 use project::value::{OF_SAMPLE, is_sample_secret, unusable_reason};
+use project::{Variable, secret};
 
 use super::{Files, Origin};
 use crate::context::Context;
@@ -28,20 +28,20 @@ pub(super) enum Settled<'a> {
 
 /// Applies one cell of the table to a variable.
 pub(super) fn settle<'a>(
-    variable: &str,
-    policy: Policy,
+    row: Row<'_>,
     given: Option<&'a Answer>,
     axes: Axes,
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
+    let Row { variable, name, policy } = row;
     let is_required = matches!(policy, Policy::Required | Policy::RequiredGenerate);
     match (policy, given) {
         (Policy::Force(forced), Some(answer)) if answer.value != forced => Ok(Settled::Conflict(answer, forced)),
         (Policy::Force(forced), _) => Ok(Settled::As(Some(forced.to_owned()), Origin::Forced)),
         (Policy::Skip, given) => {
             if let Some(answer) = given {
-                context.ui.warning(&answer.problem(variable, "is not used: the Compose file provides it"));
+                context.ui.warning(&answer.problem(name, "is not used: the Compose file provides it"));
             }
             Ok(Settled::As(None, Origin::Compose))
         }
@@ -53,38 +53,37 @@ pub(super) fn settle<'a>(
             Some(reason) => Ok(Settled::Unusable(answer, reason)),
             None => Ok(Settled::As(Some(answer.value.clone()), Origin::Answered)),
         },
-        (Policy::Prompt(default) | Policy::Default(default), _) => {
-            default_or_asked(variable, default, axes, files, context)
-        }
-        (Policy::OptionalGenerate, _) => generated(variable, None, axes, files, context),
+        (Policy::Prompt(default) | Policy::Default(default), _) => default_or_asked(row, default, axes, files, context),
+        (Policy::OptionalGenerate, _) => generated(row, None, axes, files, context),
         (Policy::PromptGenerate | Policy::RequiredGenerate, _) => {
-            generated(variable, Some(is_required), axes, files, context)
+            generated(row, Some(is_required), axes, files, context)
         }
-        (Policy::Required | Policy::Optional, _) => asked(variable, is_required, axes, files, context),
+        (Policy::Required | Policy::Optional, _) => asked(row, is_required, axes, files, context),
     }
 }
 
 /// Returns the judgement of the answers to a question: the reason why one cannot work.
-fn unusable(variable: &str, axes: Axes) -> impl Fn(&str) -> Option<String> + Clone {
+fn unusable(variable: Variable, axes: Axes) -> impl Fn(&str) -> Option<String> + Clone {
     move |value| unusable_reason(variable, value, axes.environment, axes.method)
 }
 
 fn default_or_asked<'a>(
-    variable: &str,
+    row: Row<'_>,
     default: &str,
     axes: Axes,
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
+    let Row { variable, name, .. } = row;
     let existing = files.chosen_before(variable);
     let origin = if existing.is_some() { Origin::Kept } else { Origin::Default };
     let offered = existing.unwrap_or_else(|| default.to_owned());
     if !context.is_interactive() {
         return Ok(Settled::As(Some(offered), origin));
     }
-    explain(variable, files, context);
-    let message = format!("{variable}:");
-    let answer = if matrix::is_switch(variable) {
+    explain(row, files, context);
+    let message = format!("{name}:");
+    let answer = if variable.is_switch() {
         prompt::switch(&message, &offered)?
     } else {
         prompt::text(&message, Some(&offered), str::to_owned, true, unusable(variable, axes))?
@@ -96,7 +95,7 @@ fn default_or_asked<'a>(
 /// Returns a secret that exists, is generated, or is asked for: `ask` is the question that follows a declined offer,
 /// and whether it needs an answer. An existing secret that is unsafe in this environment is offered for change.
 fn generated<'a>(
-    variable: &str,
+    row: Row<'_>,
     ask: Option<bool>,
     axes: Axes,
     files: &Files<'_>,
@@ -104,20 +103,21 @@ fn generated<'a>(
 ) -> anyhow::Result<Settled<'a>> {
     // A secret that stands in samples is as good as none.
     let is_public = |key: &String| axes.environment == Environment::Prod && is_sample_secret(key);
+    let Row { variable, name, .. } = row;
     let existing = files.chosen_before(variable).filter(|key| !is_public(key));
     let weakness = existing.as_deref().and_then(|key| matrix::unsafe_reason(variable, key, axes.environment));
     let question = match (&existing, weakness) {
         (Some(_), Some(reason)) if context.is_interactive() => {
-            context.ui.note(format_args!(
-                "{variable} {reason}; everything signed with it, such as sessions, becomes invalid"
-            ));
-            format!("{variable}: Generate another one?")
+            context
+                .ui
+                .note(format_args!("{name} {reason}; everything signed with it, such as sessions, becomes invalid"));
+            format!("{name}: Generate another one?")
         }
         (Some(existing), _) => return Ok(Settled::As(Some(existing.clone()), Origin::Kept)),
-        (None, _) => format!("{variable} is not set. Generate one?"),
+        (None, _) => format!("{name} is not set. Generate one?"),
     };
     if context.is_interactive() {
-        explain(variable, files, context);
+        explain(row, files, context);
     }
     if !context.is_interactive() || prompt::confirm(&question)? {
         return Ok(Settled::As(Some(key::generate()?), Origin::Generated));
@@ -126,7 +126,7 @@ fn generated<'a>(
         Some(is_required) => {
             let is_prod = axes.environment == Environment::Prod;
             let refused = move |answer: &str| (is_prod && is_sample_secret(answer)).then(|| OF_SAMPLE.to_owned());
-            prompt::secret(&format!("{variable}:"), is_required && existing.is_none(), refused)?
+            prompt::secret(&format!("{name}:"), is_required && existing.is_none(), refused)?
         }
         None => String::new(),
     };
@@ -137,12 +137,13 @@ fn generated<'a>(
 }
 
 fn asked<'a>(
-    variable: &str,
+    row: Row<'_>,
     is_required: bool,
     axes: Axes,
     files: &Files<'_>,
     context: &Context<'_>,
 ) -> anyhow::Result<Settled<'a>> {
+    let Row { variable, name, .. } = row;
     let existing = files.chosen_before(variable);
     if !context.is_interactive() {
         return Ok(match existing {
@@ -151,10 +152,9 @@ fn asked<'a>(
             None => Settled::As(files.unset(), Origin::Unset),
         });
     }
-    explain(variable, files, context);
+    explain(row, files, context);
     let shown = |value: &str| secret::shown("", value);
-    let answer =
-        prompt::text(&format!("{variable}:"), existing.as_deref(), shown, is_required, unusable(variable, axes))?;
+    let answer = prompt::text(&format!("{name}:"), existing.as_deref(), shown, is_required, unusable(variable, axes))?;
     if existing.is_some_and(|existing| existing == answer) {
         return Ok(Settled::As(Some(answer), Origin::Kept));
     }
@@ -162,11 +162,11 @@ fn asked<'a>(
 }
 
 /// Explains a variable before asking for it.
-fn explain(variable: &str, files: &Files<'_>, context: &Context<'_>) {
-    if let Some(meaning) = files.sample.comment(variable) {
+fn explain(row: Row<'_>, files: &Files<'_>, context: &Context<'_>) {
+    if let Some(meaning) = files.sample.comment(row.name) {
         context.ui.note(context.ui.err().style(DIM, meaning));
     }
-    if let Some((value, previous)) = files.was(variable) {
+    if let Some((value, previous)) = files.was(row.variable) {
         context.ui.note(context.ui.err().style(DIM, format_args!("was {value} in {previous}")));
     }
 }

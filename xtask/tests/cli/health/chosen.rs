@@ -117,7 +117,7 @@ dev+bare in [ROOT]
   run   env.file               `.env` exists and is readable
   run   env.mode               no other user can read `.env`; an error in prod
   run   env.ignored            Git does not track `.env`, an error in prod, and ignores it
-  run   env.sample             every variable of `.env.sample` is in `.env`
+  run   env.sample             every variable of the sample is in `.env`
   run   env.portable           every line of `.env` has the same value for all its readers here
   run   env.matrix             `.env` has the variables that this environment and method need
   run   core.python            a Python that `requires-python` allows
@@ -149,7 +149,7 @@ prod+docker in [ROOT]
   run   env.file               `.env` exists and is readable
   run   env.mode               no other user can read `.env`; an error in prod
   run   env.ignored            Git does not track `.env`, an error in prod, and ignores it
-  run   env.sample             every variable of `.env.sample` is in `.env`
+  run   env.sample             every variable of the sample is in `.env`
   run   env.portable           every line of `.env` has the same value for all its readers here
   run   env.matrix             `.env` has the variables that this environment and method need
   skip  core.python            a Python that `requires-python` allows  (the deployment method is `docker`)

@@ -206,7 +206,7 @@ mode           dev      .env:1
 
 core
  err   core.lock          `.venv` is not in step with `uv.lock`
-       | error: no way: uv sync --check --all-extras --dev
+       | error: no way: uv sync --check
        hint: cargo xtask install --project '[ROOT]'
 
 django
@@ -218,10 +218,10 @@ django
 "#]],
         str![[r#"
  err   core.lock  `.venv` is not in step with `uv.lock`
-       | error: no way: uv sync --check --all-extras --dev
+       | error: no way: uv sync --check
 fix: uv sync
  err   uv sync  [SHORT]
-     | error: no way: uv sync --all-extras --dev
+     | error: no way: uv sync
 error: `uv sync` failed: exit status: 2
  err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
 fix: manage.py migrate

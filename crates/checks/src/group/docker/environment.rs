@@ -1,7 +1,7 @@
 //! `docker.environment`: the variables of `.env` reach the container of the web service.
 
 use docker::compose::{Config, Service};
-use project::matrix::{self, Policy, policies};
+use project::matrix::{self, Policy, Row, rows};
 use project::text::{counted, listed};
 use serde_json::Value;
 
@@ -30,10 +30,14 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
     let (environment, method) = (target.environment.value, target.deploy_method.value);
     let (status, mut count, mut is_missing) = (without_effect(environment), 0, false);
     let mut findings = Vec::new();
-    for (variable, _) in policies(environment, method).filter(|(_, policy)| *policy != Policy::Skip) {
+    let names = &target.project.names;
+    for Row { variable, name: key, policy } in rows(names, environment, method) {
+        if policy == Policy::Skip {
+            continue;
+        }
         let Some(value) = target.value(variable) else { continue };
         count += 1;
-        let state = match value_in(service, variable) {
+        let state = match names.value(variable, |key| value_in(service, key)) {
             Some(found) if matrix::is_same(variable, &found, &value) => continue,
             Some(_) => "has another value in",
             None => {
@@ -41,8 +45,8 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
                 "does not reach"
             }
         };
-        let line = target.env().and_then(|file| Some(file.get(variable)?.line));
-        let message = format!("`{variable}` of `.env` {state} the service `{name}`");
+        let line = target.env().and_then(|file| Some(file.get(key)?.line));
+        let message = format!("`{key}` of `.env` {state} the service `{name}`");
         findings.push(Finding { status, line, message, hint: None });
     }
     match findings.len() {

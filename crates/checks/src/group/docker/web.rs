@@ -1,7 +1,7 @@
 //! `docker.http`: the published web service answers.
 
 use docker::PublishedPort;
-use project::{matrix, web};
+use project::{Variable, web};
 use subprocess::{Address, Deadline, http};
 
 use super::HTTP;
@@ -32,10 +32,10 @@ pub(super) fn outcome(
 
 fn ask(address: &Address, target: &Target, deadline: &Deadline) -> Outcome {
     let health_path = target.project.settings.health_path.as_deref();
-    let host = web::request_host(target.value(matrix::DJANGO_ALLOWED_HOSTS).as_deref());
+    let host = web::request_host(target.value(Variable::AllowedHosts).as_deref());
     // The proxy knows whether a request came over HTTPS.
     let answer = http::get(address, web::health_path(health_path), &host, false, deadline);
-    crate::web::judge(HTTP, address, health_path, &host, &answer)
+    crate::web::judge(HTTP, address, &target.project, &host, &answer)
 }
 
 /// Returns the service that users reach. The Compose file decides: another running service is no replacement for one

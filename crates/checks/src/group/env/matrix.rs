@@ -2,37 +2,38 @@
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE};
 use envfile::EnvFile;
-use project::matrix::{
-    CELERY_BROKER_URL, CELERY_TASK_ALWAYS_EAGER, Policy, is_empty, lacks_broker, policies, problem, remedy,
-    unsafe_reason,
-};
+use project::Variable;
+use project::matrix::{Row, is_empty, lacks_broker, problem, remedy, rows, unsafe_reason};
 
 use crate::outcome::{Finding, Outcome, Status};
 use crate::{CheckName, Target};
 
 pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome {
     let (environment, method) = (target.environment.value, target.deploy_method.value);
-    let value = |variable: &str| file.get(variable).map(|entry| entry.value).filter(|value| !is_empty(value));
-    let (eager, broker) = (value(CELERY_TASK_ALWAYS_EAGER), value(CELERY_BROKER_URL));
+    let names = &target.project.names;
+    let get = |name: &str| file.get(name).map(|entry| entry.value);
+    let value = |variable| names.value(variable, get).filter(|value| !is_empty(value));
+    let (eager, broker) = (value(Variable::AlwaysEager), value(Variable::BrokerUrl));
     let lacks_broker = lacks_broker(method, eager.as_deref(), broker.as_deref());
     let mut findings = Vec::new();
-    let mut wrong: Vec<(&str, Policy, Option<String>)> = Vec::new();
-    for (variable, policy) in policies(environment, method) {
+    let mut wrong: Vec<(Row<'_>, Option<String>)> = Vec::new();
+    for row in rows(names, environment, method) {
+        let Row { variable, name, .. } = row;
         let value = value(variable);
         let warning = value.as_deref().and_then(|value| unsafe_reason(variable, value, environment));
-        let no_broker = (lacks_broker && variable == CELERY_TASK_ALWAYS_EAGER)
-            .then_some("is off, and there is no `CELERY_BROKER_URL` that tasks could go to");
-        let (status, problem) =
-            match (problem(variable, policy, value.as_deref(), environment, method), warning.or(no_broker)) {
-                (Some(problem), _) => (Status::Err, problem),
-                (None, Some(reason)) => (Status::Warn, reason.to_owned()),
-                (None, None) => continue,
-            };
-        let line = file.get(variable).map(|entry| entry.line);
+        let no_broker = (lacks_broker && variable == Variable::AlwaysEager)
+            .then(|| format!("is off, and there is no `{}` that tasks could go to", names.shown(Variable::BrokerUrl)));
+        let warning = warning.map(str::to_owned).or(no_broker);
+        let (status, problem) = match (problem(row, names, value.as_deref(), environment, method), warning) {
+            (Some(problem), _) => (Status::Err, problem),
+            (None, Some(reason)) => (Status::Warn, reason),
+            (None, None) => continue,
+        };
+        let line = file.get(name).map(|entry| entry.line);
         let place = line.map(|line| format!(" line {line}")).unwrap_or_default();
-        let message = format!("`{ENV_FILE}`{place}: `{variable}` {problem}");
+        let message = format!("`{ENV_FILE}`{place}: `{name}` {problem}");
         findings.push(Finding { status, line, message, hint: None });
-        wrong.push((variable, policy, value));
+        wrong.push((row, value));
     }
     let axes = format!("{environment}+{method}");
     let message = match findings.len() {
@@ -41,7 +42,7 @@ pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome
         many => format!("{many} variables do not have the values that {axes} needs"),
     };
     let has_err = findings.iter().any(|finding| finding.status == Status::Err);
-    let wrong = wrong.iter().map(|(variable, policy, value)| (*variable, *policy, value.as_deref()));
+    let wrong = wrong.iter().map(|(row, value)| (*row, value.as_deref()));
     Outcome::new(name, if has_err { Status::Err } else { Status::Warn }, message)
         .findings(findings)
         .hint(remedy(&options(file, target), wrong))

@@ -127,7 +127,7 @@ mod tests {
         );
         check(
             &local(Some(&active), &Err(RedisError::WrongPassword(address()))),
-            "err: `redis-server.service` is active, and `localhost:6379` refuses the password of `CELERY_BROKER_URL`",
+            "err: `redis-server.service` is active, and `localhost:6379` refuses the password of the broker URL",
             None,
         );
     }
@@ -146,6 +146,6 @@ mod tests {
         };
         check("amqp://me:hunter2@db//", "skip: the broker is not Redis");
         check("rediss://me:hunter2@db", "skip: `db:6379` uses TLS, which is not asked");
-        check("redis://me:hunter2@db:x", "err: `CELERY_BROKER_URL` is not a URL such as `redis://localhost:6379/0`");
+        check("redis://me:hunter2@db:x", "err: the broker URL is not a URL such as `redis://localhost:6379/0`");
     }
 }
