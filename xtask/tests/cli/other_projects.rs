@@ -206,8 +206,7 @@ fn extras_and_groups_are_those_of_the_settings() {
         );
         let output = project.xtask(&args).assert().code(0);
         let stdout = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
-        let line = stdout.lines().find(|line| line.contains("uv sync")).unwrap_or_default().trim().to_owned();
-        line
+        stdout.lines().find(|line| line.contains("uv sync")).unwrap_or_default().trim().to_owned()
     };
     assert_eq!(sync("", "dev"), "uv sync");
     assert_eq!(sync("", "prod"), "uv sync --frozen --no-dev --extra prod --group prod");
