@@ -59,7 +59,7 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
             ui.note(line);
         }
     }
-    let lock = Lock::take(project, "install").map_err(Failure::from)?;
+    let lock = Lock::take(project).map_err(Failure::from)?;
     if envfile::read(&project.env_file())? != existing {
         let problem =
             Problem::new(format!("`{ENV_FILE}` was changed by another process meanwhile: nothing was changed"));

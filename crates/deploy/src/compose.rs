@@ -133,7 +133,7 @@ impl<'a> Backend<'a> for Compose<'a> {
     fn plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
         let events = &self.context.events;
         let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?)?;
-        let overlay = Overlay::write(&self.client, &self.stack, &record.id)?;
+        let overlay = Overlay::write(&self.stack, &record.id)?;
         let images = self.images(&mut record, &overlay)?;
         // A plan is made once.
         let _ = self.overlay.set(overlay);

@@ -135,7 +135,7 @@ fn transact<'a, B: Backend<'a>>(
         return Ok(succeeded(Outcome::Planned));
     }
     // `install` and `health --fix` change the checkout; another checkout can deploy to the same target.
-    let _checkout = Lock::take(context.project, B::COMMAND).map_err(Failure::from)?;
+    let _checkout = Lock::take(context.project).map_err(Failure::from)?;
     let lock = B::lock(context)?;
     let events = &context.events;
     let mut backend = B::preflight(options, context)?;

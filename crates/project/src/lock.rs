@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::Project;
 
@@ -21,7 +21,7 @@ pub struct Lock {
 pub enum LockError {
     /// Another run holds it.
     Held {
-        /// The holder, as it has written itself into the lock; empty if that cannot be read.
+        /// The holder, such as `pid 4711, install`.
         holder: String,
         /// The time since the lock was taken, if the file system has it.
         age: Option<Duration>,
@@ -38,23 +38,23 @@ pub enum LockError {
 }
 
 impl Lock {
-    /// Takes the lock for a command, such as `install`. Does not wait for another holder.
+    /// Takes the lock. Does not wait for another holder. The file stays empty: it can be in the build context of an
+    /// image, which would be another one with each run.
     ///
     /// # Errors
     /// If another run holds it, or the state folder cannot be written.
-    pub fn take(project: &Project, command: &str) -> Result<Self, LockError> {
+    pub fn take(project: &Project) -> Result<Self, LockError> {
         let dir = project.state_dir();
         let path = dir.join("lock");
         let failed = |action, error| LockError::Io { path: path.clone(), action, error };
-        let mut file = open(&dir, &path).map_err(|error| failed("open", error))?;
+        let file = open(&dir, &path).map_err(|error| failed("open", error))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(&mut file)),
+            Err(TryLockError::WouldBlock) => return Err(held(&file)),
             Err(TryLockError::Error(error)) => return Err(failed("take", error)),
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "pid {}, {command}", process::id()))
-            .map_err(|error| failed("write", error))?;
+        // Writing nothing would leave the time as it was, by which others know since when the lock is held.
+        file.set_len(0).and_then(|()| file.set_modified(SystemTime::now())).map_err(|error| failed("write", error))?;
         Ok(Lock { file })
     }
 }
@@ -73,12 +73,37 @@ fn open(dir: &Path, path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-fn held(file: &mut File) -> LockError {
-    // The lock is held even if its holder cannot be read.
-    let mut holder = String::new();
-    let _ = file.read_to_string(&mut holder);
-    let age = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|since| since.elapsed().ok());
-    LockError::Held { holder: holder.trim().to_owned(), age }
+fn held(file: &File) -> LockError {
+    let metadata = file.metadata().ok();
+    let since = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+    let pid = metadata.and_then(|metadata| {
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        holder_of(metadata.ino(), &locks)
+    });
+    // The lock is held even if its holder is not known.
+    let holder = pid.map_or_else(|| "an unknown process".to_owned(), shown);
+    LockError::Held { holder, age: since.and_then(|since| since.elapsed().ok()) }
+}
+
+/// Returns the id of the process that holds the lock of a file, by `/proc/locks` (see proc(5)).
+fn holder_of(inode: u64, locks: &str) -> Option<u32> {
+    let holder = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", pid, place, ..] = fields.as_slice() else { return None };
+        let of_file: u64 = place.rsplit(':').next()?.parse().ok()?;
+        // A process in another namespace is 0.
+        pid.parse().ok().filter(|pid| of_file == inode && *pid > 0)
+    };
+    locks.lines().find_map(holder)
+}
+
+/// Returns a process as a message shows it, with the subcommand that it runs. Its other arguments are not shown.
+fn shown(pid: u32) -> String {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let subcommand = arguments.split(|byte| *byte == 0).nth(1).map(String::from_utf8_lossy).unwrap_or_default();
+    let is_word = subcommand.starts_with(|c: char| c.is_ascii_lowercase())
+        && subcommand.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    if is_word { format!("pid {pid}, {subcommand}") } else { format!("pid {pid}") }
 }
 
 impl fmt::Display for LockError {
@@ -103,17 +128,37 @@ impl Error for LockError {}
 
 #[cfg(test)]
 mod tests {
+    use std::process;
+
     use super::*;
 
     #[test]
     fn a_second_holder_is_refused_and_names_the_first() {
         let dir = tempfile::tempdir().expect("a folder");
         let project = Project::open(dir.path()).expect("a project");
-        let lock = Lock::take(&project, "install").expect("free");
-        let error = Lock::take(&project, "health --fix").expect_err("held").to_string();
-        let expected = format!("another run holds the lock: pid {}, install", process::id());
+        let lock = Lock::take(&project).expect("free");
+        let error = Lock::take(&project).expect_err("held").to_string();
+        let expected = format!("another run holds the lock: pid {}", process::id());
         assert!(error.starts_with(&expected), "{error}");
         drop(lock);
-        Lock::take(&project, "health --fix").expect("free again");
+        Lock::take(&project).expect("free again");
+    }
+
+    #[test]
+    fn a_run_leaves_the_same_files_as_the_one_before() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let project = Project::open(dir.path()).expect("a project");
+        fs::create_dir(project.state_dir()).expect("created");
+        fs::write(project.state_dir().join("lock"), "pid 4711, as an earlier version wrote it\n").expect("written");
+        let _lock = Lock::take(&project).expect("free");
+        assert_eq!(fs::read(project.state_dir().join("lock")).expect("readable"), b"");
+    }
+
+    #[test]
+    fn the_holder_of_a_lock() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 1468 fe:00:761894 0 EOF\n\
+                     2: POSIX  ADVISORY  WRITE 1 fe:00:7 0 EOF\n2: -> FLOCK ADVISORY WRITE 2 fe:00:7 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 3 fe:00:7 0 EOF\n4: FLOCK  ADVISORY  WRITE 0 fe:00:8 0 EOF\n";
+        assert_eq!([761_894, 7, 8, 9].map(|inode| holder_of(inode, locks)), [Some(1468), Some(3), None, None]);
     }
 }

@@ -118,7 +118,7 @@ fn fix(
     additions: &[(String, String)],
     health_run: &HealthRun<'_>,
 ) -> anyhow::Result<()> {
-    let _lock = Lock::take(&target.project, "health --fix").map_err(Failure::from)?;
+    let _lock = Lock::take(&target.project).map_err(Failure::from)?;
     let ui = health_run.context.ui;
     let path = target.project.env_file();
     match repair {

@@ -179,7 +179,7 @@ hint: correct it, or move it away if no deploy was interrupted: it records the s
 #[test]
 fn one_at_a_time() {
     let sandbox = stack();
-    sandbox.write(".xtask/lock", "pid 4711, deploy-docker\n");
+    sandbox.write(".xtask/lock", "");
     let lock = fs::File::open(sandbox.root().join(".xtask/lock")).expect("readable");
     lock.lock().expect("locked");
     sandbox.check(
@@ -187,7 +187,7 @@ fn one_at_a_time() {
         6,
         str![""],
         str![[r#"
-error: another run holds the lock: pid 4711, deploy-docker, for [AGE]
+error: another run holds the lock: [HOLDER], for [AGE]
 hint: wait until it has ended, and run this again
 
 "#]],

@@ -2,10 +2,11 @@
 //! it is replaced.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::Write as _;
 
 use anyhow::Context as _;
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use super::client::{BUILD, Client, QUICK};
 use super::stack::Stack;
@@ -16,28 +17,31 @@ use crate::record::Record;
 /// The prefix of the tags of releases; other tags of the same image belong to others.
 const TAG: &str = "xtask-";
 
-/// The Compose file on top of the project's, which names the images of a release.
+/// The Compose file on top of the project's, which names the images of a release. It is outside of the checkout, whose
+/// files can all be in the build context of an image.
 pub(super) struct Overlay {
-    file: String,
+    file: NamedTempFile,
 }
 
 impl Overlay {
     /// Writes the overlay for a release.
-    pub(super) fn write(client: &Client<'_>, stack: &Stack, release: &str) -> anyhow::Result<Self> {
+    pub(super) fn write(stack: &Stack, release: &str) -> anyhow::Result<Self> {
         let built = stack.built_images();
         let services = stack.services.iter().filter(|service| built.contains(&service.image.as_str()));
         let services: BTreeMap<_, _> = services
             .map(|service| (service.name.as_str(), json!({"image": tagged(&service.image, release)})))
             .collect();
-        let path = client.project.state_dir().join("images.json");
-        fs::write(&path, serde_json::to_vec_pretty(&json!({"services": services}))?)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Overlay { file: client.project.relative(&path).display().to_string() })
+        let write = || {
+            let mut file = tempfile::Builder::new().prefix("xtask-images-").suffix(".json").tempfile()?;
+            serde_json::to_writer(&mut file, &json!({"services": services}))?;
+            file.flush().map(|()| file)
+        };
+        Ok(Overlay { file: write().context("cannot write a temporary file")? })
     }
 
     /// The files that Compose reads in addition to the project's.
     pub(super) fn files(&self) -> Vec<String> {
-        vec![self.file.clone()]
+        vec![self.file.path().display().to_string()]
     }
 }
 

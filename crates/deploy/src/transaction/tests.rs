@@ -169,7 +169,7 @@ fn a_first_deploy_that_fails_leaves_nothing() {
 #[test]
 fn a_second_deploy_at_the_same_time_is_refused() {
     let machine = Machine::new();
-    let lock = Lock::take(machine.project(), "deploy-memory").expect("free");
+    let lock = Lock::take(machine.project()).expect("free");
     let verdict = machine.deploy("v1", &[]);
     assert_eq!(verdict.exit, Exit::Locked);
     assert_eq!(*machine.target(), Target::default());

@@ -65,7 +65,7 @@ fn drained(stack: &Stack) {
     let compose = stack.checkout.read("compose.yaml");
     stack.checkout.write("compose.yaml", &format!("{compose}{WORKER}"));
     // The image itself starts with a script that could migrate the database.
-    let dockerfile = stack.checkout.read("Dockerfile").replace("COPY server.py", "COPY server.py worker.py entry.sh");
+    let dockerfile = stack.checkout.read("Dockerfile");
     stack.checkout.write("Dockerfile", &format!("{dockerfile}ENTRYPOINT [\"sh\", \"entry.sh\"]\n"));
     stack.checkout.write("entry.sh", "#!/bin/sh\nif false; then python3 manage.py migrate; fi\nexec \"$@\"\n");
     stack.checkout.write("server.py", SERVER);
@@ -95,10 +95,17 @@ fn drained(stack: &Stack) {
 pub(crate) fn without_a_proxy() {
     let stack = foreign("foreign", COMPOSE, SERVER);
     let answer = || stack.site.get("/").1;
+    // The whole checkout is the build context.
+    let dockerfile = stack.checkout.read("Dockerfile").replace("COPY server.py answer ./", "COPY . .");
+    stack.checkout.write("Dockerfile", &dockerfile);
+    stack.checkout.write(".dockerignore", "manage.py\n");
     stack.checkout.write("answer", "release 1");
     stack.deployed("--yes");
     assert_eq!(answer(), "release 1");
     let first = stack.id("web");
+    let output = stack.deployed("--yes");
+    assert_eq!(stack.id("web"), first, "{output}");
+    contains_all(&output, &["nothing has changed"]);
 
     stack.checkout.write("answer", "release 2");
     let output = stack.deployed("--yes --stability 2s");
