@@ -28,7 +28,8 @@ impl<'a> Context<'a> {
             Some(dir) => dir.clone(),
             None => find_root(host)?,
         };
-        let project = Project::open(&root).map_err(|error| Failure::usage(error.to_string()))?;
+        let mut project = Project::open(&root).map_err(|error| Failure::usage(error.to_string()))?;
+        project.compose_variables = host.compose_variables.clone();
         let manage = project.manage_dir().join("manage.py");
         if !manage.is_file() {
             let problem =

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use checks::HostFacts;
+use project::ComposeVariables;
 use project::secret::in_variable;
 
 /// The facts of this machine and this call.
@@ -31,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) gid: u32,
     /// Who this is, such as `deploy@server`.
     pub(crate) user: String,
+    /// Compose's variables in the environment.
+    pub(crate) compose_variables: ComposeVariables,
     /// The facts of this machine that the checks need.
     pub(crate) facts: HostFacts,
 }
@@ -56,6 +59,11 @@ impl Host {
             uid: ids.0,
             gid: ids.1,
             user: user(),
+            compose_variables: ComposeVariables {
+                file: env::var("COMPOSE_FILE").ok(),
+                path_separator: env::var("COMPOSE_PATH_SEPARATOR").ok(),
+                has_env_files: is_set("COMPOSE_ENV_FILES"),
+            },
             facts: HostFacts {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
                 venv: env::var_os("UV_PROJECT_ENVIRONMENT").filter(|venv| !venv.is_empty()).map(PathBuf::from),

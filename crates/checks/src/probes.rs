@@ -38,13 +38,13 @@ const CONTAINER: &str = "{{.Names}}\t{{.Label \"com.docker.compose.project.worki
 
 impl Probes for SystemProbes<'_> {
     fn running_containers(&self) -> Result<Vec<String>, Unanswered> {
-        let Some(compose_file) = self.project.compose_file() else {
+        let Some(files) = self.project.compose_files() else {
             return Ok(Vec::new());
         };
         let only_services = "label=com.docker.compose.oneoff=False";
         let list = Command::new("docker", ["ps", "--filter", only_services, "--format", CONTAINER]);
         let answer = answer("docker", list.run(&self.deadline()))?;
-        Ok(containers_of(&compose_file, &answer.unwrap_or_default()))
+        Ok(containers_of(&files.first_path(), &answer.unwrap_or_default()))
     }
 
     fn installed_unit(&self) -> Result<Option<String>, Unanswered> {

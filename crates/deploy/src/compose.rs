@@ -254,7 +254,7 @@ impl<'a> Backend<'a> for Compose<'a> {
 
     fn restore_command(&self, _record: &Record, copy: &str, database: &str) -> String {
         let web = self.stack.web().map_or("web", |web| web.name.as_str());
-        let compose = format!("docker compose -f {}", self.client.file);
+        let compose = self.client.files.command();
         let run = format!("{compose} run --rm --no-deps --entrypoint");
         let journals = crate::migrations::journals(database);
         let (copy, database) = (quoted(copy), quoted(database));
@@ -323,7 +323,7 @@ impl Compose<'_> {
             let name = &service.name;
             let reason = reason(change).unwrap_or_default();
             let message = format!("`{name}` {cause}, and is left as it is: {reason}");
-            let hint = format!("docker compose -f {} up -d --no-deps {name}", self.client.file);
+            let hint = format!("{} up -d --no-deps {name}", self.client.files.command());
             self.context.events.warning(Problem::new(message).hint(hint));
         }
         kept

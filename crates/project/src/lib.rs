@@ -3,6 +3,7 @@
 //!
 //! Nothing here prints, prompts or reads the process environment.
 
+mod compose_files;
 mod lock;
 pub mod matrix;
 mod names;
@@ -21,6 +22,7 @@ pub mod value;
 mod variables;
 pub mod web;
 
+pub use compose_files::{ComposeFiles, ComposeVariables};
 pub use lock::{Lock, LockError};
 pub use names::{Format, NameSource, Named, Names, Variable};
 pub use pep440_rs::Version;

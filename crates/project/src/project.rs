@@ -9,15 +9,12 @@ use std::path::{Path, PathBuf};
 use detect::ENV_FILE;
 use subprocess::quoted;
 
+use crate::ComposeVariables;
 use crate::names::{self, Names};
 use crate::places::Places;
 use crate::settings::{Manifest, Settings};
 use crate::settings_code::SettingsCode;
 use crate::text::listed;
-
-/// Where the Compose file is looked for when the settings name none, in this order.
-const COMPOSE_FILES: [&str; 4] =
-    ["deploy/docker/compose.yaml", "deploy/docker/docker-compose.yml", "compose.yaml", "docker-compose.yml"];
 
 /// A checkout with its settings.
 #[derive(Debug, Clone)]
@@ -28,6 +25,8 @@ pub struct Project {
     pub settings: Settings,
     /// The names of the variables that `install` sets.
     pub names: Names,
+    /// Compose's variables in the environment of the call; none unless the caller sets them.
+    pub compose_variables: ComposeVariables,
     places: Places,
     settings_file: &'static str,
 }
@@ -84,7 +83,8 @@ impl Project {
             sample: sample.as_ref().map(|sample| (sample, sample_path)),
             no_celery: names::no_celery(&root, &lock_file, &pyproject),
         });
-        Ok(Project { root, settings, names, places, settings_file })
+        let compose_variables = ComposeVariables::default();
+        Ok(Project { root, settings, names, compose_variables, places, settings_file })
     }
 
     /// The `.env` of this project.
@@ -121,15 +121,6 @@ impl Project {
     #[must_use]
     pub const fn settings_file(&self) -> &'static str {
         self.settings_file
-    }
-
-    /// The Compose file, if the project has one.
-    #[must_use]
-    pub fn compose_file(&self) -> Option<PathBuf> {
-        match &self.settings.compose_file {
-            Some(path) => Some(self.root.join(path)),
-            None => COMPOSE_FILES.iter().map(|path| self.root.join(path)).find(|path| path.is_file()),
-        }
     }
 
     /// The unit that answers requests.
@@ -259,19 +250,6 @@ impl Error for ProjectError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_compose_file_is_the_first_that_is_there() {
-        let root = tempfile::tempdir().expect("a folder");
-        let project = |settings| Project::with(root.path().to_owned(), settings).expect("a project");
-        assert_eq!(project(Settings::default()).compose_file(), None);
-        fs::write(root.path().join("docker-compose.yml"), "").expect("written");
-        assert_eq!(project(Settings::default()).compose_file(), Some(root.path().join("docker-compose.yml")));
-        fs::write(root.path().join("compose.yaml"), "").expect("written");
-        assert_eq!(project(Settings::default()).compose_file(), Some(root.path().join("compose.yaml")));
-        let named = Settings { compose_file: Some("x.yaml".into()), ..Settings::default() };
-        assert_eq!(project(named).compose_file(), Some(root.path().join("x.yaml")));
-    }
 
     #[test]
     fn a_missing_folder_is_named() {

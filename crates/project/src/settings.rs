@@ -24,8 +24,8 @@ pub struct Settings {
     /// The commented example that a fresh `.env` is copied from; else the first that is found of `.env.sample`,
     /// `.env.example` and other usual names.
     pub sample_file: Option<PathBuf>,
-    /// The Compose file, from the project's root; else the first that is there of `deploy/docker/compose.yaml`,
-    /// `deploy/docker/docker-compose.yml`, `compose.yaml` and `docker-compose.yml`.
+    /// The Compose file, from the project's root; else the first with one of Compose's names in the root or in
+    /// `deploy/docker`.
     pub compose_file: Option<PathBuf>,
     /// The folder of the unit files, from the project's root; `deploy/systemd`.
     pub unit_dir: PathBuf,

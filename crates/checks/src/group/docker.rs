@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ::docker::Container;
+use project::ComposeFiles;
 use project::text::counted;
 use subprocess::{Command, CommandError, Deadline, Finished};
 
@@ -61,8 +62,7 @@ type Containers = (Vec<Listed>, Vec<Container>);
 
 /// The results of Compose, or its errors. The commands are those that a person would run in the root folder.
 struct Answers {
-    /// The Compose file, from the root folder.
-    file: String,
+    files: ComposeFiles,
     compose: Result<(String, Declared), Box<Outcome>>,
     /// `None` if no check needs them.
     containers: Option<Result<Containers, String>>,
@@ -74,16 +74,18 @@ struct Answers {
 impl Answers {
     fn ask(target: &Target, deadline: &Deadline) -> Self {
         let started = Instant::now();
-        let Some(file) = target.project.compose_file() else {
+        let Some(files) = target.project.compose_files() else {
             let hint = "name it in Cargo.toml: [workspace.metadata.service] compose-file = \"…\"";
             let outcome = Outcome::err(COMPOSE, "there is no Compose file").hint(hint);
-            let (file, elapsed) = (String::new(), started.elapsed());
-            return Answers { file, compose: Err(outcome.into()), containers: None, host: None, elapsed };
+            let (files, elapsed) = (ComposeFiles::default(), started.elapsed());
+            return Answers { files, compose: Err(outcome.into()), containers: None, host: None, elapsed };
         };
-        let file = target.project.relative(&file).display().to_string();
+        let options = files.options();
         let wants_services = [SERVICES, HTTP].iter().any(|name| target.selection.wants(name));
         let compose = |args: &[&str]| {
-            Command::new("docker", [&["compose", "-f", &file], args].concat()).dir(&target.project.root)
+            let options = options.iter().map(String::as_str);
+            let words = ["compose"].into_iter().chain(options).chain(args.iter().copied());
+            Command::new("docker", words).dir(&target.project.root)
         };
         let list = compose(&["ps", "--all", "--format", "json"]);
         let (mut containers, mut host) = (None, None);
@@ -100,11 +102,11 @@ impl Answers {
         });
         // Without Compose itself nothing else is worth telling.
         let compose = version.and_then(|version| Ok((version, declared::declared(config, target)?)));
-        Answers { file, compose, containers, host, elapsed: started.elapsed() }
+        Answers { files, compose, containers, host, elapsed: started.elapsed() }
     }
 
     fn judged(self, target: &Target, is_engine_well: bool, deadline: &Deadline) -> Vec<Outcome> {
-        let Answers { file, compose, containers, host, elapsed } = self;
+        let Answers { files, compose, containers, host, elapsed } = self;
         let (version, Declared { services, secrets, environment }) = match compose {
             Ok(answer) => answer,
             Err(cause) => {
@@ -115,15 +117,16 @@ impl Answers {
             }
         };
         let count = counted(services.len(), "service");
-        let mut outcomes = vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in `{file}`")), environment];
-        let path = target.project.root.join(&file);
+        let mut outcomes =
+            vec![Outcome::ok(COMPOSE, format!("Compose {version}, {count} in {}", files.shown())), environment];
+        let (path, command) = (files.first_path(), files.command());
         let containers = containers.map(|answer| {
             answer.map(|(listed, containers)| containers::of_services(listed, &containers, &path, &secrets))
         });
         match &containers {
             None => {}
             Some(Ok(containers)) => {
-                outcomes.extend(services.iter().map(|service| services::outcome(service, containers, &file)));
+                outcomes.extend(services.iter().map(|service| services::outcome(service, containers, &command)));
             }
             Some(Err(reason)) => {
                 let names = services.iter().map(|service| CheckName::of_service(Some(&service.name)));

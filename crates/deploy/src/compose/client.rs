@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use docker::Container;
 use docker::compose::Config;
-use project::Project;
 use project::secret::Secrets;
+use project::{ComposeFiles, Project};
 use subprocess::{Command, Deadline, Finished};
 
 use super::volumes::Volumes;
@@ -21,9 +21,11 @@ pub(super) const QUICK: Duration = Duration::from_secs(60);
 pub(super) const BUILD: Duration = Duration::from_secs(60 * 60);
 
 /// Variables for Compose: two builds of the same sources have the same id, and the output has no advertisements.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
     ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
     ("COMPOSE_IGNORE_ORPHANS", "1"),
+    // It would remove containers of services that a command does not name.
+    ("COMPOSE_REMOVE_ORPHANS", "0"),
     ("DOCKER_CLI_HINTS", "false"),
     ("NO_COLOR", "1"),
 ];
@@ -32,8 +34,7 @@ const ENVIRONMENT: [(&str, &str); 4] = [
 #[derive(Clone)]
 pub(super) struct Client<'a> {
     pub(super) project: &'a Project,
-    /// The Compose file, from the root folder.
-    pub(super) file: String,
+    pub(super) files: ComposeFiles,
     pub(super) secrets: Secrets,
     /// Set when the result is no longer wanted.
     pub(super) stop: Arc<AtomicBool>,
@@ -43,8 +44,8 @@ impl<'a> Client<'a> {
     /// Docker for the project of a deploy; an interruption of the deploy ends its commands.
     pub(super) fn of(context: &Context<'a>, secrets: Secrets) -> Self {
         let project = context.project;
-        let file = project.compose_file().map(|file| project.relative(&file).display().to_string());
-        Client { project, file: file.unwrap_or_default(), secrets, stop: context.interrupt.flag() }
+        let files = project.compose_files().unwrap_or_default();
+        Client { project, files, secrets, stop: context.interrupt.flag() }
     }
 
     /// The same way, which a signal that has come does not close: for putting things back.
@@ -106,8 +107,14 @@ impl<'a> Client<'a> {
 
     /// The words behind `docker` for a command of Compose.
     pub(super) fn compose_args<'b>(&self, more: &'b [String], args: impl IntoIterator<Item = &'b str>) -> Vec<String> {
-        let files = [&self.file].into_iter().chain(more).flat_map(|file| ["-f".to_owned(), file.clone()]);
-        ["compose".to_owned()].into_iter().chain(files).chain(args.into_iter().map(str::to_owned)).collect()
+        let options = self.files.options().into_iter();
+        let more = more.iter().flat_map(|file| ["-f".to_owned(), file.clone()]);
+        ["compose".to_owned()]
+            .into_iter()
+            .chain(options)
+            .chain(more)
+            .chain(args.into_iter().map(str::to_owned))
+            .collect()
     }
 
     /// Runs `docker` with an input, and returns its result whatever the exit status is.
@@ -174,8 +181,21 @@ impl<'a> Client<'a> {
 }
 
 /// The options that are given a value here.
-const WITH_VALUE: [&str; 11] =
-    ["-f", "-t", "--alias", "--entrypoint", "--filter", "--format", "--name", "--pull", "--scale", "--tail", "--user"];
+const WITH_VALUE: [&str; 13] = [
+    "-f",
+    "-t",
+    "--alias",
+    "--entrypoint",
+    "--env-file",
+    "--profile",
+    "--filter",
+    "--format",
+    "--name",
+    "--pull",
+    "--scale",
+    "--tail",
+    "--user",
+];
 
 /// Returns a command as a message shows it: without options, and with ids as short as Docker shows them.
 fn shown(args: &[&str]) -> String {

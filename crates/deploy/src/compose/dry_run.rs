@@ -5,7 +5,7 @@ use std::time::Duration;
 use docker::Container;
 
 use super::changes::{self, Cause, Change};
-use super::client::Client;
+use super::client::{Client, QUICK};
 use super::stack::{Role, Stack};
 use super::start_up::migrates_at_start;
 use super::{Compose, data};
@@ -76,15 +76,16 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns a warning about running containers whose service is not in the Compose file any more.
+/// Returns a warning about running containers whose service is not in the Compose file any more, in no profile.
 pub(super) fn orphans(client: &Client<'_>, stack: &Stack) -> anyhow::Result<Option<Problem>> {
-    let containers = client.containers(stack.name())?;
-    let left: Vec<String> = containers
-        .iter()
-        .filter(|it| it.is_up() && stack.service(&it.service).is_none())
-        .map(ToString::to_string)
-        .collect();
-    let hint = format!("docker compose -f {} up -d --no-recreate --remove-orphans", client.file);
+    let mut left = client.containers(stack.name())?;
+    left.retain(|it| it.is_up() && stack.service(&it.service).is_none());
+    if !left.is_empty() {
+        let services = client.compose(&[], ["--profile", "*", "config", "--services"], QUICK)?;
+        left.retain(|it| !services.lines().any(|service| service == it.service));
+    }
+    let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+    let hint = format!("{} up -d --no-recreate --remove-orphans", client.files.command());
     let message = || format!("{} still runs, and its service is not in the Compose file any more", left.join(", "));
     Ok((!left.is_empty()).then(|| Problem::new(message()).hint(hint)))
 }

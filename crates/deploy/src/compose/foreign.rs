@@ -30,7 +30,7 @@ pub(super) fn find(
     environment: Environment,
 ) -> Vec<Foreign> {
     let root = &client.project.root;
-    let beside_file = root.join(&client.file).parent().map(Path::to_owned);
+    let beside_file = root.join(client.files.first()).parent().map(Path::to_owned);
     let own: Vec<PathBuf> = [Some(root.clone()), beside_file].into_iter().flatten().map(|dir| real(&dir)).collect();
     let mut by_folder: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
     for container in containers.iter().filter(|it| !it.folder.is_empty()) {
@@ -86,7 +86,7 @@ fn is_accepted(foreign: &Foreign, options: &Options) -> bool {
 impl Foreign {
     /// `again` is this run with all consents.
     fn problem(&self, again: &str, client: &Client<'_>) -> Problem {
-        let env = Path::new(&client.file).with_file_name(".env");
+        let env = client.files.env_file();
         let hint = format!(
             "a name of its own for this checkout: COMPOSE_PROJECT_NAME=… in `{}` or in the environment; or, to replace \
              them: {again}",
@@ -160,9 +160,11 @@ mod tests {
         ours: Environment,
         expected: Option<&str>,
     ) {
-        let project = Project::with("/srv/shop".into(), Settings::default()).expect("a project");
-        let (file, secrets, stop) = ("deploy/docker/compose.yaml".to_owned(), Secrets::default(), Arc::default());
-        let client = Client { project: &project, file, secrets, stop };
+        let compose_file = Some("deploy/docker/compose.yaml".into());
+        let settings = Settings { compose_file, ..Settings::default() };
+        let project = Project::with("/srv/shop".into(), settings).expect("a project");
+        let (files, secrets, stop) = (project.compose_files().expect("named"), Secrets::default(), Arc::default());
+        let client = Client { project: &project, files, secrets, stop };
         let config = format!(r#"{{"name": "shop", "services": {{"web": {{"environment": {{{declared}}}}}}}}}"#);
         let stack = Stack::of(serde_json::from_str(&config).expect("JSON")).expect("a stack");
         let container = Container { folder: folder.to_owned(), environment, ..fixture::container() };

@@ -12,6 +12,7 @@ use checks::{Limits, Outcome, Status, plan, run};
 use detect::{DEPLOY_METHOD, DeployMethod, Detected, ENV_FILE, Source};
 use docker::Container;
 use docker::compose::{Port, is_at_least};
+use project::ComposeFiles;
 use subprocess::Deadline;
 
 use super::client::{Client, QUICK};
@@ -68,8 +69,8 @@ fn examine<'a>(
     let failed = outcomes.iter().filter(|it| it.status == Status::Err).filter(is_first_report);
     let (warnings, errors): (Vec<_>, Vec<_>) = failed.partition(|it| it.name == "env.mode");
     let mut client = Client::of(context, secrets);
-    problems.extend(errors.into_iter().map(|outcome| problem(outcome, &client.file)));
-    let warnings = warnings.into_iter().map(|outcome| problem(outcome, &client.file)).collect();
+    problems.extend(errors.into_iter().map(|outcome| problem(outcome, &client.files)));
+    let warnings = warnings.into_iter().map(|outcome| problem(outcome, &client.files)).collect();
 
     let is_ok = |name: &str| outcomes.iter().any(|it| it.name == name && it.status == Status::Ok);
     if !is_ok("docker.compose") {
@@ -140,9 +141,11 @@ fn outcomes(target_of_checks: checks::Target, context: &Context<'_>) -> Vec<Outc
     run(plan(&Arc::new(target_of_checks)), limits, &context.interrupt.flag(), &mut |_| {})
 }
 
-fn problem(outcome: &Outcome, file: &str) -> Problem {
+fn problem(outcome: &Outcome, files: &ComposeFiles) -> Problem {
     match &*outcome.name {
-        "docker.compose" if !file.is_empty() => Problem::of_check(outcome, &format!("docker compose -f {file} config")),
+        "docker.compose" if *files != ComposeFiles::default() => {
+            Problem::of_check(outcome, &format!("{} config", files.command()))
+        }
         _ => Problem::of_check(outcome, "cargo xtask health"),
     }
 }

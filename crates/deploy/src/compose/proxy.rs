@@ -31,6 +31,8 @@ struct Server {
 pub(super) struct Proxy<'a> {
     pub(super) client: &'a Client<'a>,
     pub(super) rotation: &'a Rotation,
+    /// The service of the proxy.
+    pub(super) name: String,
     /// The URL of the rotation state of the running proxy; none if it has no such URL.
     pub(super) state: Option<String>,
     pub(super) interrupt: &'a Interrupt,
@@ -121,7 +123,7 @@ impl Proxy<'_> {
         }
         let failure_reason = self.client.secrets.redact(&finished.failure_reason());
         let problem = Problem::new(format!("`{url}` does not answer: {failure_reason}"));
-        Err(Failure::new(Exit::Failed, problem.hint(format!("docker compose -f {} logs proxy", self.client.file)))
+        Err(Failure::new(Exit::Failed, problem.hint(format!("{} logs {}", self.client.files.command(), self.name)))
             .into())
     }
 

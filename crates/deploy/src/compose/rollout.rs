@@ -189,8 +189,10 @@ impl<'a> Rollout<'a> {
         let Role::Web(Some(rotation)) = &service.role else { return Ok(None) };
         // The one that runs decides: it may be another one than the Compose file has by now.
         let containers = self.client.containers(self.stack.name())?;
-        let state = containers.into_iter().filter(Container::runs).find_map(|it| it.state_url);
-        Ok(Some(Proxy { client: self.client, rotation, state, interrupt: self.interrupt }))
+        let mut running = containers.into_iter().filter(Container::runs);
+        let (name, state) = running.find_map(|it| Some((it.service, it.state_url?))).unzip();
+        let name = name.unwrap_or_default();
+        Ok(Some(Proxy { client: self.client, rotation, name, state, interrupt: self.interrupt }))
     }
 
     pub(super) fn readiness(&self) -> Readiness<'_> {

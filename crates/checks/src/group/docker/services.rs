@@ -8,10 +8,10 @@ use super::declared::Service;
 use crate::CheckName;
 use crate::outcome::{Outcome, Status};
 
-/// Returns the outcome of a service: that of its worst container.
-pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compose_file: &str) -> Outcome {
+/// Returns the outcome of a service: that of its worst container. `compose` is the command with its files.
+pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compose: &str) -> Outcome {
     let name = CheckName::of_service(Some(&service.name));
-    let command = |verb: &str| format!("docker compose -f {compose_file} {verb} {}", service.name);
+    let command = |verb: &str| format!("{compose} {verb} {}", service.name);
     let its: Vec<_> = containers.iter().filter(|it| it.container.service == service.name).collect();
     let judged = its.iter().map(|container| (*container, judge(container, service.is_job)));
     // Of equally bad containers the first is reported, so that two reports of the same state are the same.
@@ -120,7 +120,7 @@ mod tests {
     /// Checks the outcome of a service, without the beginning that all hints share.
     #[track_caller]
     fn check(service: &Service, containers: &[ServiceContainer], expected: &str) {
-        let Outcome { status, message, output, hint, .. } = outcome(service, containers, "c.yaml");
+        let Outcome { status, message, output, hint, .. } = outcome(service, containers, "docker compose -f c.yaml");
         let hint = hint.unwrap_or_default();
         let hint = hint.strip_prefix("docker compose -f c.yaml ").unwrap_or(&hint);
         assert_eq!(format!("{status} {message} | {} | {hint}", output.join(" ")), expected);
