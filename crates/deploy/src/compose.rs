@@ -192,7 +192,8 @@ impl<'a> Backend<'a> for Compose<'a> {
     fn apply(&self, plan: &Plan, record: &mut Record) -> anyhow::Result<()> {
         let (events, changes) = (&self.context.events, &plan.changes);
         let rollout = self.rollout(&self.client, self.context.interrupt);
-        rollout.backing_services(changes)?;
+        rollout.tag_images(&record.id)?;
+        let early = rollout.early_services(changes)?;
         if self.options.rollback {
             events.note("the database stays as it is: a rollback undoes no migrations");
         } else if let Some(overlay) = self.overlay.get().filter(|_| replaces_own_code(changes)) {
@@ -202,8 +203,7 @@ impl<'a> Backend<'a> for Compose<'a> {
             migrated?;
             migrations::clean_up(&self.client.uninterrupted(), &self.stack, &record.id)?;
         }
-        rollout.tag_images(&record.id)?;
-        let started = rollout.services(changes)?;
+        let started = rollout.services(changes, early)?;
         rollout.check_through_proxy(&started)
     }
 

@@ -37,6 +37,24 @@ impl Config {
         variables.flat_map(|(name, value)| in_variable(name, value)).collect()
     }
 
+    /// Returns the reference of a service's image, spelled out: `shop` and `shop:latest` are the same one. Compose names an
+    /// image that the file does not name.
+    #[must_use]
+    pub fn image(&self, service: &str) -> String {
+        let image = self.services.get(service).and_then(|service| service.image.clone());
+        let image = image.unwrap_or_else(|| format!("{}-{service}", self.name));
+        let last = image.rsplit('/').next().unwrap_or_default();
+        if last.contains([':', '@']) { image } else { format!("{image}:latest") }
+    }
+
+    /// Returns whether the image of a service is built here, by this service or by another one.
+    #[must_use]
+    pub fn is_built(&self, service: &str) -> bool {
+        let image = self.image(service);
+        let mut built = self.services.iter().filter(|(_, service)| service.build.is_some());
+        built.any(|(name, _)| self.image(name) == image)
+    }
+
     /// Whether another service waits for this one to have ended well: a job, such as a migration.
     #[must_use]
     pub fn is_job(&self, service: &str) -> bool {

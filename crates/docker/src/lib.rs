@@ -7,6 +7,7 @@ pub mod compose;
 mod container;
 mod engine;
 mod inspected;
+pub mod roles;
 
 pub use container::{Container, Health, PublishedPort, STATE_LABEL, inspect, is_started_from};
 pub use engine::{EngineError, compose_version, host, version};

@@ -48,6 +48,13 @@ pub struct Settings {
     /// The project's names of the variables that `install` sets; else those that the checkout shows.
     #[serde(deserialize_with = "variables")]
     pub variables: Vec<(Variable, Chosen)>,
+    /// The service of the Compose file that runs Django and answers requests; else it is known by its label, name, command
+    /// or port.
+    pub web_service: Option<String>,
+    /// The services of the Compose file that do tasks; else they are known by their commands and names.
+    pub worker_services: Vec<String>,
+    /// The service of the Compose file that hands requests to the web service; else it is known by its label, image or name.
+    pub proxy_service: Option<String>,
 }
 
 impl Default for Settings {
@@ -67,6 +74,9 @@ impl Default for Settings {
             extras: None,
             groups: None,
             variables: Vec::new(),
+            web_service: None,
+            worker_services: Vec::new(),
+            proxy_service: None,
         }
     }
 }

@@ -131,12 +131,12 @@ fn recreated(parsed: &str) -> Vec<String> {
 mod tests {
     use std::slice::from_ref;
 
-    use super::super::fixture::container;
+    use super::super::fixture::{self, container};
     use super::super::stack::Rotation;
     use super::*;
 
     fn service(role: Role) -> Service {
-        Service { name: "web".into(), role, scale: 1, image: "shop-app:latest".into(), is_built: true }
+        fixture::service(role, "shop-app:latest")
     }
 
     #[test]

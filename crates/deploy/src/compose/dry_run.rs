@@ -37,16 +37,16 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
         steps.push("copy the database (SQLite) and apply pending migrations, if any service is replaced".to_owned());
     }
     steps.extend(stack.services.iter().map(|service| {
-        let name = &service.name;
+        let (name, assigned) = (&service.name, service.assigned);
         let how = match (&service.role, service.role.is_rolling()) {
             (Role::Web(_), true) => "next to the old container; it gets requests once it is healthy",
             (_, true) => "next to the old container, which then finishes its task",
             _ => "in place",
         };
         match changes.iter().find(|change| change.service.name == *name) {
-            Some(Change { cause: Cause::New, .. }) => format!("start {name}: it has no container yet"),
-            Some(Change { cause, .. }) => format!("replace {name}, which {cause}: {how}"),
-            None => format!("replace {name} if its image is new: {how}"),
+            Some(Change { cause: Cause::New, .. }) => format!("start {name} ({assigned}): it has no container yet"),
+            Some(Change { cause, .. }) => format!("replace {name} ({assigned}), which {cause}: {how}"),
+            None => format!("replace {name} ({assigned}) if its image is new: {how}"),
         }
     }));
     steps.push(format!(

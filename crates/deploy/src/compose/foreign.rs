@@ -166,7 +166,7 @@ mod tests {
         let (files, secrets, stop) = (project.compose_files().expect("named"), Secrets::default(), Arc::default());
         let client = Client { project: &project, files, secrets, stop };
         let config = format!(r#"{{"name": "shop", "services": {{"web": {{"environment": {{{declared}}}}}}}}}"#);
-        let stack = Stack::of(serde_json::from_str(&config).expect("JSON")).expect("a stack");
+        let stack = Stack::of(serde_json::from_str(&config).expect("JSON"), &project.settings).expect("a stack");
         let container = Container { folder: folder.to_owned(), environment, ..fixture::container() };
         let found = find(&[container], &stack, &client, ours);
         let parsed = found.first().map(|foreign| foreign.message.as_str());

@@ -90,7 +90,7 @@ fn examine<'a>(
     }
     let config = client.config()?;
     client.secrets = client.secrets.clone().and(config.secrets());
-    let stack = match Stack::of(config) {
+    let stack = match Stack::of(config, &context.project.settings) {
         Ok(stack) if is_ok("docker.daemon") => stack,
         Ok(_) => return Ok((None, warnings)),
         Err(problem) => {

@@ -100,7 +100,7 @@ impl Readiness<'_> {
                     let message = format!("{first} was removed by another process");
                     return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
                 };
-                if let Some(failure) = now.failure().filter(|_| !service.role.is_done(first)) {
+                if let Some(failure) = now.failure().filter(|_| !service.role.is_done(now)) {
                     return Err(self.unhealthy(now, &failure));
                 }
                 if now.started_at != first.started_at {

@@ -37,19 +37,20 @@ pub(super) struct Rollout<'a> {
 pub(super) type Started<'c> = Vec<(&'c Service, Container)>;
 
 impl<'a> Rollout<'a> {
-    /// Replaces the changed backing services, which must be there before the migrations.
-    pub(super) fn backing_services(&self, changes: &[Change]) -> anyhow::Result<()> {
-        for change in changes.iter().filter(|change| change.service.role == Role::Backing) {
-            self.replace_in_place(change)?;
+    /// Replaces the changed services that must be there before the migrations.
+    pub(super) fn early_services<'c>(&self, changes: &'c [Change]) -> anyhow::Result<Started<'c>> {
+        let mut started = Vec::new();
+        for change in changes.iter().filter(|change| change.service.is_early) {
+            started.extend(self.replace_in_place(change)?);
         }
-        Ok(())
+        Ok(started)
     }
 
-    /// Replaces the other services and watches the new containers. During a rolling update the previous containers stay
+    /// Replaces the other services and watches all new containers. During a rolling update the previous containers stay
     /// in the rotation.
-    pub(super) fn services<'c>(&self, changes: &'c [Change]) -> anyhow::Result<Started<'c>> {
-        let mut started = Vec::new();
-        for change in changes.iter().filter(|change| change.service.role != Role::Backing) {
+    pub(super) fn services<'c>(&self, changes: &'c [Change], early: Started<'c>) -> anyhow::Result<Started<'c>> {
+        let mut started = early;
+        for change in changes.iter().filter(|change| !change.service.is_early) {
             if change.service.role.is_rolling() {
                 started.extend(self.start_rolling(change)?);
             } else {
@@ -265,7 +266,7 @@ pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -
 mod tests {
     use super::*;
     use crate::compose::changes::Cause;
-    use crate::compose::fixture::container;
+    use crate::compose::fixture::{self, container};
 
     #[test]
     fn a_container_that_was_killed_is_reported() {
@@ -277,8 +278,7 @@ mod tests {
 
     #[test]
     fn a_container_of_another_image_is_refused() {
-        let service =
-            Service { name: "web".into(), image: "shop-app".into(), role: Role::Other, scale: 1, is_built: true };
+        let service = fixture::service(Role::Other, "shop-app");
         let check = |image: Option<&str>| {
             let (service, image) = (service.clone(), image.map(str::to_owned));
             let change = Change { service, cause: Cause::Image, old: Vec::new(), image };

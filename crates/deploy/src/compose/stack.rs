@@ -1,18 +1,17 @@
 //! The Compose file's services, and the part that each has in a deploy.
 
+use std::collections::BTreeSet;
+
 use docker::Container;
 use docker::compose::{Config, Service as Declared};
+use docker::roles::{self, Assigned, FRONT_LABEL, Roles, roles};
+use project::Settings;
 
 use crate::failure::Problem;
 
-/// Label of the web service: the network on which the proxy, and only the proxy, reaches it.
-const FRONT: &str = "xtask.front";
 /// On the web service: as long as this file is there, the proxy hands it no request.
 const HOLD_FILE: &str = "xtask.hold-file";
 
-const WEB: &str = "web";
-const PROXY: &str = "proxy";
-const WORKERS: [&str; 2] = ["celery", "worker"];
 /// The port of gunicorn where the Compose file names none.
 const PORT: u16 = 8000;
 
@@ -27,13 +26,17 @@ pub(super) struct Stack {
 pub(super) struct Service {
     pub(super) name: String,
     pub(super) role: Role,
+    /// Its role as the plan shows it, with the source.
+    pub(super) assigned: Assigned,
     pub(super) scale: usize,
     /// The image that it runs, as the Compose file or else Compose names it.
     pub(super) image: String,
     pub(super) is_built: bool,
+    /// Whether it is replaced before the migrations, which may need it.
+    pub(super) is_early: bool,
 }
 
-/// The part that a service has in a deploy. The order is that of replacing.
+/// The part that a service has in a deploy. The order is that of replacing, where `depends_on` leaves a choice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     /// A service that others depend on, such as a broker or a database. Replaced in place.
@@ -85,37 +88,19 @@ impl Role {
 
 impl Stack {
     /// The stack of a Compose file, or why it cannot be deployed.
-    pub(super) fn of(config: Config) -> Result<Self, Problem> {
-        let web = web(&config)?.to_owned();
-        let built: Vec<String> = config
-            .services
-            .iter()
-            .filter(|(_, service)| service.build.is_some())
-            .map(|(name, service)| image(&config, name, service))
-            .collect();
-        if let Some(image) = built.iter().find(|image| image.contains('@')) {
+    pub(super) fn of(config: Config, settings: &Settings) -> Result<Self, Problem> {
+        let roles = roles(&config, settings);
+        if let Some(problem) = &roles.problem {
+            return Err(Problem::new(problem)
+                .hint("name the service that handles requests with the setting `web-service`: see README.md"));
+        }
+        let built = config.services.iter().filter(|(_, service)| service.build.is_some());
+        if let Some(image) = built.map(|(name, _)| config.image(name)).find(|image| image.contains('@')) {
             return Err(Problem::new(format!("the image `{image}` is built, and cannot have a digest as its name")));
         }
-        let mut services: Vec<Service> = config
-            .services
-            .iter()
-            .filter(|(_, declared)| declared.scale() > 0)
-            .map(|(name, declared)| {
-                let image = image(&config, name, declared);
-                let is_ours = built.contains(&image);
-                let role = match name.as_str() {
-                    name if name == web => Role::Web(rotation(&config, name)),
-                    PROXY => Role::Proxy,
-                    name if WORKERS.contains(&name) && declared.ports.is_empty() => Role::Worker,
-                    name if config.is_job(name) => Role::Job,
-                    _ if is_ours => Role::Other,
-                    _ => Role::Backing,
-                };
-                Service { name: name.clone(), role, scale: declared.scale(), image, is_built: declared.build.is_some() }
-            })
-            .collect();
-        let depth = |name: &str| depth(&config, name, config.services.len());
-        services.sort_by(|a, b| (&a.role, depth(&a.name), &a.name).cmp(&(&b.role, depth(&b.name), &b.name)));
+        let present = config.services.iter().filter(|(_, declared)| declared.scale() > 0);
+        let services: Vec<Service> = present.map(|(name, declared)| service(&config, &roles, name, declared)).collect();
+        let services = in_order(services, &config);
         Ok(Stack { config, services })
     }
 
@@ -128,9 +113,11 @@ impl Stack {
         self.services.iter().find(|service| matches!(service.role, Role::Web(_)))
     }
 
-    /// The proxy.
+    /// The proxy; of several, the one that is asked about its rotation.
     pub(super) fn proxy(&self) -> Option<&Service> {
-        self.services.iter().find(|service| service.role == Role::Proxy)
+        let proxies = || self.services.iter().filter(|service| service.role == Role::Proxy);
+        let has_state = |service: &&Service| self.declared(service).labels.contains_key(docker::STATE_LABEL);
+        proxies().find(has_state).or_else(|| proxies().next())
     }
 
     pub(super) fn service(&self, name: &str) -> Option<&Service> {
@@ -162,35 +149,66 @@ impl Stack {
     }
 }
 
-/// The service that answers requests: `web`, or the only one that is published.
-fn web(config: &Config) -> Result<&str, Problem> {
-    if config.services.contains_key(WEB) {
-        return Ok(WEB);
-    }
-    let published: Vec<&String> = config
-        .services
-        .iter()
-        .filter(|(name, service)| *name != PROXY && service.ports.iter().any(docker::compose::Port::is_tcp))
-        .map(|(name, _)| name)
-        .collect();
-    match published.as_slice() {
-        [name] => Ok(name),
-        _ => Err(Problem::new("the Compose file has no service `web`, and not just one that publishes a port")
-            .hint("name the service that handles requests `web`")),
-    }
+fn service(config: &Config, roles: &Roles, name: &str, declared: &Declared) -> Service {
+    let assigned = roles.of(name);
+    let role = match assigned.role {
+        roles::Role::Backing => Role::Backing,
+        roles::Role::Job => Role::Job,
+        roles::Role::Web => Role::Web(rotation(config, name)),
+        roles::Role::Worker => Role::Worker,
+        roles::Role::Scheduler | roles::Role::Other => Role::Other,
+        roles::Role::Proxy => Role::Proxy,
+    };
+    let (image, is_built) = (config.image(name), declared.build.is_some());
+    Service { name: name.to_owned(), role, assigned, scale: declared.scale(), image, is_built, is_early: false }
 }
 
-/// The reference of a service's image, spelled out: `shop` and `shop:latest` are the same one.
-fn image(config: &Config, name: &str, service: &Declared) -> String {
-    let image = service.image.clone().unwrap_or_else(|| format!("{}-{name}", config.name));
-    let last = image.rsplit('/').next().unwrap_or_default();
-    if last.contains([':', '@']) { image } else { format!("{image}:latest") }
+/// Returns the services with dependencies first, and apart from that in the order of their roles and names.
+fn in_order(mut left: Vec<Service>, config: &Config) -> Vec<Service> {
+    left.sort_by(|a, b| (&a.role, &a.name).cmp(&(&b.role, &b.name)));
+    let web = left.iter().find(|service| matches!(service.role, Role::Web(_))).cloned();
+    let needed = web.as_ref().map(|web| dependencies(config, &web.name)).unwrap_or_default();
+    // Code of the release runs after its migrations.
+    let may_be_early = |service: &Service| match service.role {
+        Role::Backing => true,
+        Role::Other | Role::Proxy => {
+            needed.contains(&service.name) && web.as_ref().is_none_or(|web| web.image != service.image)
+        }
+        Role::Job | Role::Web(_) | Role::Worker => false,
+    };
+    let mut ordered: Vec<Service> = Vec::new();
+    while !left.is_empty() {
+        let waits = |service: &Service| left.iter().any(|other| depends_on(config, &service.name, &other.name));
+        // Compose accepts no circle.
+        let mut next = left.remove(left.iter().position(|service| !waits(service)).unwrap_or_default());
+        let mut below = ordered.iter().filter(|other| depends_on(config, &next.name, &other.name));
+        next.is_early = below.all(|other| other.is_early) && may_be_early(&next);
+        ordered.push(next);
+    }
+    ordered
+}
+
+fn depends_on(config: &Config, service: &str, other: &str) -> bool {
+    config.services.get(service).is_some_and(|service| service.depends_on.contains_key(other))
+}
+
+/// Returns the services that a service depends on, directly or not.
+fn dependencies(config: &Config, service: &str) -> BTreeSet<String> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![service.to_owned()]);
+    while let Some(name) = open.pop() {
+        for below in config.services.get(&name).into_iter().flat_map(|service| service.depends_on.keys()) {
+            if found.insert(below.clone()) {
+                open.push(below.clone());
+            }
+        }
+    }
+    found
 }
 
 fn rotation(config: &Config, web: &str) -> Option<Rotation> {
     let declared = &config.services[web];
-    config.services.get(PROXY)?.labels.get(docker::STATE_LABEL)?;
-    let (front, hold_file) = (declared.labels.get(FRONT)?, declared.labels.get(HOLD_FILE)?);
+    config.services.values().find(|service| service.labels.contains_key(docker::STATE_LABEL))?;
+    let (front, hold_file) = (declared.labels.get(FRONT_LABEL)?, declared.labels.get(HOLD_FILE)?);
     let membership = declared.networks.get(front)?;
     let more = membership.as_ref().map(|membership| membership.aliases.clone()).unwrap_or_default();
     Some(Rotation {
@@ -200,19 +218,14 @@ fn rotation(config: &Config, web: &str) -> Option<Rotation> {
     })
 }
 
-/// Returns the depth of a service in the graph of `depends_on`.
-fn depth(config: &Config, name: &str, most: usize) -> usize {
-    let Some(service) = config.services.get(name).filter(|_| most > 0) else { return 0 };
-    service.depends_on.keys().map(|below| depth(config, below, most - 1) + 1).max().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
     fn stack(text: &str) -> Result<Stack, String> {
-        Stack::of(serde_json::from_str(text).expect("a Compose file in JSON")).map_err(|problem| problem.message)
+        let config = serde_json::from_str(text).expect("a Compose file in JSON");
+        Stack::of(config, &Settings::default()).map_err(|problem| problem.message)
     }
 
     fn order(stack: &Stack) -> String {
@@ -256,9 +269,42 @@ mod tests {
 
     #[test]
     fn no_web_service() {
-        let none = "the Compose file has no service `web`, and not just one that publishes a port";
-        assert_eq!(self::stack(r#"{"services": {"a": {}}}"#).err().as_deref(), Some(none));
+        let check = |text: &str, expected: &str| assert_eq!(stack(text).err().as_deref(), Some(expected));
+        check(r#"{"services": {"a": {}}}"#, "no service of the stack is known as the web service");
         let two = r#"{"services": {"a": {"ports": [{"target": 1}]}, "b": {"ports": [{"target": 1}]}}}"#;
-        assert_eq!(self::stack(two).err().as_deref(), Some(none));
+        check(two, "`a` and `b` could each be the web service");
+    }
+
+    /// Checks the order, with a bar before the services that come after the migrations.
+    #[track_caller]
+    fn check_order(services: &str, expected: &str) {
+        let stack = stack(&format!(r#"{{"name": "shop", "services": {{{services}}}}}"#)).expect("a stack");
+        let early = stack.services.iter().filter(|service| service.is_early).count();
+        let mut names: Vec<&str> = stack.services.iter().map(|service| service.name.as_str()).collect();
+        names.insert(early, "|");
+        assert_eq!(names.join(" "), expected);
+    }
+
+    #[test]
+    fn dependencies_come_first_whatever_their_roles_are() {
+        let web = r#""web": {"build": {}, "depends_on": {"db": {}, "migrate": {"condition": "service_completed_successfully"}}}"#;
+        check_order(
+            &format!(
+                r#"{web}, "db": {{"build": {{}}}}, "migrate": {{"image": "shop-web", "depends_on": {{"db": {{}}}}}},
+                   "stats": {{"image": "exporter", "depends_on": {{"web": {{}}}}}}, "cache": {{"image": "redis"}}"#
+            ),
+            "cache db | migrate web stats",
+        );
+        // The worker serves the web service, and the proxy needs it.
+        check_order(
+            r#""web": {"build": {}, "depends_on": {"celery": {}}}, "celery": {"image": "shop-web"},
+               "a": {"image": "nginx", "depends_on": {"web": {}}}, "beat": {"image": "shop-web", "depends_on": {"a": {}}}"#,
+            "| celery web a beat",
+        );
+        check_order(
+            r#""web": {"build": {}, "depends_on": {"sql-proxy": {}, "init": {}}}, "init": {"image": "shop-web"},
+               "sql-proxy": {"image": "envoy"}"#,
+            "sql-proxy | init web",
+        );
     }
 }

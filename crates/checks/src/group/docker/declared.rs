@@ -1,6 +1,7 @@
 //! The services that the Compose file declares, as Compose parses it.
 
 use docker::compose::{self, Config, Port};
+use docker::roles::{Role, Roles, roles};
 use project::secret::Secrets;
 use subprocess::{CommandError, Finished};
 
@@ -18,6 +19,7 @@ pub(super) struct Service {
     pub(super) is_job: bool,
     /// Whether a TCP port of it is published.
     pub(super) is_published: bool,
+    pub(super) role: Role,
 }
 
 /// The declared services. No `Debug`: they have secrets.
@@ -35,8 +37,9 @@ pub(super) fn declared(config: Result<Finished, CommandError>, target: &Target) 
         Ok(finished) if finished.is_success() => match serde_json::from_str::<Config>(finished.stdout()) {
             Ok(config) => {
                 let secrets = target.secrets.clone().and(config.secrets());
-                let environment = environment::outcome(&config, target);
-                return Ok(Declared { services: services(&config), secrets, environment });
+                let roles = roles(&config, &target.project.settings);
+                let environment = environment::outcome(&config, &roles, target);
+                return Ok(Declared { services: services(&config, &roles), secrets, environment });
             }
             // The position of the error, without the text around it: that can hold secrets.
             Err(error) => {
@@ -53,18 +56,21 @@ pub(super) fn declared(config: Result<Finished, CommandError>, target: &Target) 
     Err(wrong.into())
 }
 
-fn services(config: &Config) -> Vec<Service> {
+fn services(config: &Config, roles: &Roles) -> Vec<Service> {
     let service = |(name, service): (&String, &compose::Service)| Service {
         name: name.clone(),
         scale: service.scale(),
         is_job: config.is_job(name),
         is_published: service.ports.iter().any(Port::is_tcp),
+        role: roles.of(name).role,
     };
     config.services.iter().map(service).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use project::Settings;
+
     use super::*;
 
     /// As Compose 2.26 writes it, the rest left out.
@@ -87,17 +93,23 @@ mod tests {
 
     #[test]
     fn services_that_are_declared() {
-        let service =
-            |name: &str, scale, is_job, is_published| Service { name: name.to_owned(), scale, is_job, is_published };
+        let service = |name: &str, scale, role, is_published| Service {
+            name: name.to_owned(),
+            scale,
+            is_job: role == Role::Job,
+            is_published,
+            role,
+        };
+        let services = |config: &Config| services(config, &roles(config, &Settings::default()));
         assert_eq!(
             services(&parsed(CONFIG)),
             [
-                service("dns", 1, false, false),
-                service("job", 1, true, false),
-                service("never", 0, false, false),
-                service("none", 0, false, false),
-                service("pair", 2, false, false),
-                service("web", 1, false, true),
+                service("dns", 1, Role::Backing, false),
+                service("job", 1, Role::Job, false),
+                service("never", 0, Role::Backing, false),
+                service("none", 0, Role::Backing, false),
+                service("pair", 2, Role::Backing, false),
+                service("web", 1, Role::Web, true),
             ]
         );
         assert_eq!(services(&parsed("{}")), []);

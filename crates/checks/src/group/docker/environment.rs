@@ -1,8 +1,9 @@
 //! `docker.environment`: the variables of `.env` reach the container of the web service.
 
 use docker::compose::{Config, Service};
+use docker::roles::{RoleSource, Roles};
 use project::matrix::{self, Policy, Row, rows};
-use project::text::{counted, listed};
+use project::text::counted;
 use serde_json::Value;
 
 use super::ENVIRONMENT;
@@ -10,22 +11,12 @@ use crate::Target;
 use crate::group::django::without_effect;
 use crate::outcome::{Finding, Outcome};
 
-/// The names of services that run Django, the most common first.
-const NAMES: [&str; 4] = ["web", "django", "app", "backend"];
-/// Parts of the names of images of proxies.
-const PROXIES: [&str; 5] = ["caddy", "haproxy", "httpd", "nginx", "traefik"];
-
 /// Compares the environment of the web service, as Compose parses it, with `.env`. Variables that the Compose file
 /// provides are not compared.
-pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
-    let Some((name, service)) = web(config) else {
-        return Outcome::skip(
-            ENVIRONMENT,
-            format!(
-                "no service has one of the names {}, and not just one is built and publishes a port",
-                listed(NAMES)
-            ),
-        );
+pub(super) fn outcome(config: &Config, roles: &Roles, target: &Target) -> Outcome {
+    let Some((name, service)) = web(config, roles) else {
+        let reason = "no service is known to run Django: set `web-service`";
+        return Outcome::skip(ENVIRONMENT, roles.problem.as_deref().unwrap_or(reason));
     };
     let (environment, method) = (target.environment.value, target.deploy_method.value);
     let (status, mut count, mut is_missing) = (without_effect(environment), 0, false);
@@ -64,20 +55,10 @@ pub(super) fn outcome(config: &Config, target: &Target) -> Outcome {
     }
 }
 
-/// Returns the service that runs Django: by its name, or the only one that is built and publishes a port. A proxy needs no
-/// variable, and must get no secret.
-fn web(config: &Config) -> Option<(&String, &Service)> {
-    let is_proxy = |service: &Service| {
-        let image = service.image.as_deref().unwrap_or_default();
-        service.build.is_none() && PROXIES.iter().any(|proxy| image.contains(proxy))
-    };
-    let mut named = NAMES.iter().filter_map(|name| config.services.get_key_value(*name));
-    if let Some(web) = named.find(|(_, service)| !is_proxy(service)) {
-        return Some(web);
-    }
-    let is_candidate = |service: &Service| service.build.is_some() && !service.ports.is_empty();
-    let mut published = config.services.iter().filter(|(_, service)| is_candidate(service));
-    published.next().filter(|_| published.next().is_none())
+/// Returns the web service. One that is only known by its port may be any program, unless it is built.
+fn web<'c>(config: &'c Config, roles: &Roles) -> Option<(&'c String, &'c Service)> {
+    let (web, source) = roles.web()?;
+    config.services.get_key_value(web).filter(|(name, _)| source != RoleSource::Port || config.is_built(name))
 }
 
 /// Returns the value of a variable in a container. Compose writes `$` as `$$`, so that its output can be read again.
@@ -91,6 +72,9 @@ fn value_in(service: &Service, variable: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use docker::roles::roles;
+    use project::Settings;
+
     use super::*;
 
     fn service(environment: &str) -> Service {
@@ -108,20 +92,15 @@ mod tests {
     fn the_service_that_runs_django() {
         let name = |text: &str| {
             let config: Config = serde_json::from_str(text).expect("a Compose file");
-            web(&config).map(|(name, _)| name.clone())
+            web(&config, &roles(&config, &Settings::default())).map(|(name, _)| name.clone())
         };
-        let ports = r#"{"ports": [{"target": 80}]}"#;
-        assert_eq!(name(&format!(r#"{{"services": {{"nginx": {ports}, "web": {{}}}}}}"#)).as_deref(), Some("web"));
-        let built = r#"{"build": {}, "ports": [{"target": 80}]}"#;
-        assert_eq!(
-            name(&format!(r#"{{"services": {{"traefik": {ports}, "django": {{}}}}}}"#)).as_deref(),
-            Some("django")
-        );
-        assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, "nginx": {ports}}}}}"#)).as_deref(), Some("shop"));
-        assert_eq!(name(&format!(r#"{{"services": {{"nginx": {ports}}}}}"#)), None);
-        let proxy = r#"{"image": "nginx:alpine"}"#;
-        assert_eq!(name(&format!(r#"{{"services": {{"web": {proxy}, "app": {{}}}}}}"#)).as_deref(), Some("app"));
-        assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, "api": {built}}}}}"#)), None);
+        let ports = r#""ports": [{"target": 80}]"#;
+        let proxy = format!(r#""nginx": {{"image": "nginx", {ports}}}"#);
+        assert_eq!(name(&format!(r#"{{"services": {{{proxy}, "web": {{}}}}}}"#)).as_deref(), Some("web"));
+        let built = format!(r#"{{"build": {{}}, {ports}}}"#);
+        assert_eq!(name(&format!(r#"{{"services": {{"shop": {built}, {proxy}}}}}"#)).as_deref(), Some("shop"));
+        assert_eq!(name(&format!(r#"{{"services": {{{proxy}}}}}"#)), None);
+        assert_eq!(name(&format!(r#"{{"services": {{"other": {{"image": "x", {ports}}}}}}}"#)), None);
         assert_eq!(name("{}"), None);
     }
 }

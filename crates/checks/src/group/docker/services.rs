@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn service(scale: usize, is_job: bool) -> Service {
-        Service { name: "web".to_owned(), scale, is_job, is_published: false }
+        Service { name: "web".to_owned(), scale, is_job, is_published: false, role: docker::roles::Role::Web }
     }
 
     /// Checks the outcome of a service, without the beginning that all hints share.

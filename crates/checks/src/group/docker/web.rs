@@ -1,6 +1,8 @@
 //! `docker.http`: the published web service answers.
 
 use docker::PublishedPort;
+use docker::roles::Role;
+use project::text::listed;
 use project::{Variable, web};
 use subprocess::{Address, Deadline, http};
 
@@ -10,8 +12,8 @@ use super::declared::Service;
 use crate::Target;
 use crate::outcome::Outcome;
 
-/// The services that are tried first: a proxy comes before the service behind it.
-const PREFERRED: [&str; 2] = ["proxy", "web"];
+/// The roles that are tried first: a proxy comes before the service behind it.
+const PREFERRED: [Role; 2] = [Role::Proxy, Role::Web];
 
 pub(super) fn outcome(
     services: &[Service],
@@ -42,15 +44,15 @@ fn ask(address: &Address, target: &Target, deadline: &Deadline) -> Outcome {
 /// that is down.
 fn published(services: &[Service]) -> Result<&Service, String> {
     let published: Vec<_> = services.iter().filter(|service| service.is_published && service.scale > 0).collect();
-    if let Some(found) = PREFERRED.iter().find_map(|name| published.iter().find(|service| service.name == *name)) {
+    if let Some(found) = PREFERRED.iter().find_map(|role| published.iter().find(|service| service.role == *role)) {
         return Ok(found);
     }
     match published.as_slice() {
         [] => Err("no service publishes a port".to_owned()),
         [service] => Ok(service),
         several => {
-            let names: Vec<_> = several.iter().map(|service| service.name.as_str()).collect();
-            Err(format!("`{}` publish ports, and none of them is `proxy` or `web`", names.join("`, `")))
+            let names = listed(several.iter().map(|service| service.name.as_str()));
+            Err(format!("{names} publish ports, and none of them is known as the web service: set `web-service`"))
         }
     }
 }
@@ -92,6 +94,11 @@ mod tests {
             scale: 1,
             is_job: false,
             is_published: *is_published,
+            role: match *name {
+                "proxy" => Role::Proxy,
+                "web" => Role::Web,
+                _ => Role::Other,
+            },
         };
         let services: Vec<_> = found.iter().map(service).collect();
         let container = |(name, _, state, port): &(&str, bool, &str, Option<u16>)| {
@@ -127,7 +134,7 @@ mod tests {
         check(&[("app", false, "running", None)], Err("no service publishes a port"));
         check(
             &[("a", true, "running", Some(1)), ("b", true, "running", Some(2))],
-            Err("`a`, `b` publish ports, and none of them is `proxy` or `web`"),
+            Err("`a` and `b` publish ports, and none of them is known as the web service: set `web-service`"),
         );
         check(&[], Err("no service publishes a port"));
     }
