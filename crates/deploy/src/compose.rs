@@ -11,6 +11,7 @@ mod holder;
 mod images;
 mod lock;
 mod migrations;
+mod mounts;
 mod options;
 mod preflight;
 mod proxy;

@@ -1,8 +1,9 @@
 //! The migrations: applied once, by a container of the new image that ends with them.
 
 use super::client::{BUILD, Client, QUICK};
-use super::images::Overlay;
+use super::images::{Overlay, tagged};
 use super::stack::Stack;
+use super::start_up::passes_command;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::migrations::{Migrations, script};
@@ -28,8 +29,15 @@ pub(super) fn run(
     let (name, release) = (container(stack, &record.id), record.id.clone());
     let files = overlay.files();
     // Its log is read if this run does not get to the end of the migrations: not removed by itself.
-    let run = ["run", "-T", "--no-deps", "--name", &name, "--entrypoint", "python3", &web.name, "-", &release];
-    let args = client.compose_args(&files, run);
+    let is_ours = stack.built_images().contains(&web.image.as_str());
+    let image = if is_ours { tagged(&web.image, &release) } else { web.image.clone() };
+    let run = ["run", "-T", "--no-deps", "--name", &name];
+    let command = if passes_command(client, stack.declared(web), &image) {
+        vec![&*web.name, "python3", "-", &release]
+    } else {
+        vec!["--entrypoint", "python3", &web.name, "-", &release]
+    };
+    let args = client.compose_args(&files, run.into_iter().chain(command));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let finished = client.ask(&args, script().as_bytes(), BUILD).inspect_err(|_| {
         results_of(&client.uninterrupted(), &name).note(record, events);

@@ -23,6 +23,22 @@ pub(super) fn migrates_at_start(client: &Client<'_>, stack: &Stack, change: &Cha
     words.iter().any(|word| migrates(word) || runs_migrating_script(&client.project.root, word))
 }
 
+/// Returns whether a command such as the migrations can run through the entrypoint of a service, which may set the
+/// environment of the code: a script of the checkout that ends in `exec "$@"`, and migrates nothing itself.
+pub(super) fn passes_command(client: &Client<'_>, declared: &Declared, image: &str) -> bool {
+    let words = declared.entrypoint().map_or_else(|| of_image(client, image).entrypoint, <[String]>::to_vec);
+    let scripts: Vec<String> = words.iter().flat_map(|word| scripts(&client.project.root, word)).collect();
+    !scripts.is_empty() && scripts.iter().all(|script| ends_in_command(script) && !commands(script).any(migrates))
+}
+
+/// Returns whether a script ends by running its arguments in its own place.
+fn ends_in_command(script: &str) -> bool {
+    let last = commands(script).map(str::trim).filter(|line| !line.is_empty()).last();
+    last.is_some_and(|line| {
+        line.starts_with("exec ") && [r#""$@""#, r#""${@}""#, "$@"].iter().any(|it| line.ends_with(it))
+    })
+}
+
 /// The commands of an image: its `ENTRYPOINT` and its `CMD`. None of an image that is not there yet.
 #[derive(Default)]
 struct OfImage {
@@ -42,7 +58,7 @@ fn of_image(client: &Client<'_>, image: &str) -> OfImage {
 /// Returns the words of the command. An entrypoint of the Compose file replaces both commands of the image.
 fn words(declared: &Declared, image: OfImage) -> Vec<String> {
     let declared_words = declared.start_command().map(str::to_owned);
-    match (declared.sets_entrypoint(), declared.sets_command()) {
+    match (declared.entrypoint().is_some(), declared.sets_command()) {
         (true, _) => declared_words.collect(),
         (false, true) => image.entrypoint.into_iter().chain(declared_words).collect(),
         (false, false) => [image.entrypoint, image.command].concat(),
@@ -51,17 +67,25 @@ fn words(declared: &Declared, image: OfImage) -> Vec<String> {
 
 /// Returns whether a word of a command names a script of the checkout that migrates the database.
 fn runs_migrating_script(root: &Path, word: &str) -> bool {
+    scripts(root, word).iter().any(|script| commands(script).any(migrates))
+}
+
+/// Returns the scripts of the checkout that a word of a command can name.
+fn scripts(root: &Path, word: &str) -> Vec<String> {
     let is_script = |path: &Path| {
         let has_extension = path.extension().is_some_and(|extension| extension == "sh");
         has_extension || (word.contains('/') && path.extension().is_none())
     };
-    let Some(name) = Path::new(word).file_name().filter(|_| is_script(Path::new(word))) else { return false };
-    let is_command = |line: &&str| !line.trim_start().starts_with('#');
-    let migrates = |path: PathBuf| {
-        let script = fs::read_to_string(path).unwrap_or_default();
-        script.starts_with("#!") && script.lines().filter(is_command).any(migrates)
+    let Some(name) = Path::new(word).file_name().filter(|_| is_script(Path::new(word))) else {
+        return Vec::new();
     };
-    files(root, DEPTH).into_iter().filter(|path| path.file_name() == Some(name)).any(migrates)
+    let paths = files(root, DEPTH).into_iter().filter(|path| path.file_name() == Some(name));
+    paths.filter_map(|path| fs::read_to_string(path).ok()).filter(|script| script.starts_with("#!")).collect()
+}
+
+/// Returns the lines of a script without its comments.
+fn commands(script: &str) -> impl Iterator<Item = &str> {
+    script.lines().filter(|line| !line.trim_start().starts_with('#'))
 }
 
 /// Returns the files of a folder and of those below it.
@@ -118,5 +142,16 @@ mod tests {
         ] {
             assert_eq!(runs_migrating_script(dir.path(), word), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn entrypoints_that_run_their_arguments() {
+        let check = |script: &str, expected: bool| assert_eq!(ends_in_command(script), expected, "{script}");
+        check("#!/bin/sh\nset -e\n. /etc/app.env\nexec \"$@\"\n\n# the end\n", true);
+        check("#!/bin/bash\nexport DATABASE_URL=\"postgres://$HOST/x\"\nexec tini -- \"${@}\"\n", true);
+        check("#!/bin/sh\nexec $@", true);
+        check("#!/bin/sh\nexec gunicorn shop.wsgi\n", false);
+        check("#!/bin/sh\nexec \"$@\"\necho \"$@\"\n", false);
+        check("", false);
     }
 }

@@ -11,7 +11,7 @@ services:
     init: true
     env_file: .env
     ports: ["${WEB_PORT}:8000"]
-    volumes: [./server.py:/srv/mounted.py:ro]
+    volumes: [./Dockerfile:/srv/mounted.txt:ro]
 "#;
 
 /// Keeps a row for each POST, where it stands, and answers how many there are.
@@ -74,7 +74,7 @@ pub(crate) fn in_no_volume() {
                 &["keeps data in no volume", "`/srv/kept` (a database)", "`/srv/media/` (1 file: uploads"],
             );
             contains_all(&output, &["--abandon-data", "docker cp"]);
-            for other in ["web.pid", "scratch.db", "mounted.py", "docker-init"] {
+            for other in ["web.pid", "scratch.db", "mounted.txt", "docker-init"] {
                 assert!(!output.contains(other), "{other}: {output}");
             }
         }
@@ -87,7 +87,7 @@ pub(crate) fn in_no_volume() {
     let (output, code) = stack.deploy("");
     assert_eq!(code, 3, "{output}");
     contains_all(&output, &["`/srv/kept.sqlite3` (a database)", "`/srv/kept` (uploads or other data)"]);
-    assert!(!output.contains("web.pid") && !output.contains("mounted.py"), "{output}");
+    assert!(!output.contains("web.pid") && !output.contains("mounted.txt"), "{output}");
     docker(&["start", &stack.id("web")]);
 
     let output = stack.deployed("--abandon-data --stability 1s");
