@@ -41,12 +41,7 @@ pub(crate) fn run(args: &cli::Health, context: &Context<'_>) -> anyhow::Result<E
     let mut report = if args.fix { fix::run(&health_run)? } else { health_run.examine(None)? };
     let is_healthy = health_run.is_healthy(&report);
     drop(deferred);
-    for outcome in &mut report.outcomes {
-        outcome.hint = outcome.hint.take().map(|hint| context.ui.typed(&hint));
-        for finding in &mut outcome.findings {
-            finding.hint = finding.hint.take().map(|hint| context.ui.typed(&hint));
-        }
-    }
+    report.outcomes = report.outcomes.into_iter().map(|outcome| context.ui.typed_outcome(outcome)).collect();
     publish(&report, output, args, context)?;
     Ok(if is_healthy { Exit::Done } else { Exit::Failed })
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod axes;
 mod env_file;
+mod failed;
 mod key;
 mod preflight;
 mod settle;
@@ -67,24 +68,21 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
     }
     // From here on there are programs to wait for, and then something to undo.
     let deferred = Deferred::begin()?;
-    let uv = match &tools {
-        Some(Tools { uv: Some(uv), .. }) => Some(uv.clone()),
-        Some(tools) => Some(steps::install_uv(tools, project, ui, &deferred)?),
-        None => None,
-    };
+    // Before the steps, so that answers survive one that fails.
     let saved = env_file::write(project, &settings, &files)?;
     let secrets = Secrets::of([&preview.after]).and(context.host.facts.secrets.iter().cloned());
     let work = || {
         deferred.check("install")?;
-        let (Some(tools), Some(uv)) = (&tools, uv) else { return Ok(None) };
+        let Some(tools) = &tools else { return Ok(None) };
         let (environment, env_file) = (axes.environment, &preview.after);
         let (venv, secrets, deferred) = (&context.venv(), &secrets, &deferred);
         let install_context = InstallContext { project, venv, ui, environment, tools, env_file, secrets, deferred };
-        steps::run(&install_context, uv).map(Some)
+        steps::run(&install_context).map(Some)
     };
     let done = match work() {
+        Ok(done) => done,
         Err(error) if Exit::of(&error) == Exit::Interrupted => return Err(undo(saved, &error)),
-        result => result?,
+        Err(error) => return Err(failed::with_next_step(&error, args, context)),
     };
     drop(deferred);
     // A deployer takes it anew.
@@ -116,7 +114,7 @@ fn print_plan(
         let dir = project.service_dir();
         let title = format!("Commands in {}; steps that are up to date are skipped", dir.display());
         ui.result(ui.out().style(BOLD, title));
-        for line in steps::plan(tools, project, axes.environment) {
+        for line in steps::plan(tools, project, &context.venv(), axes.environment) {
             ui.result(format_args!("  {line}"));
         }
     }

@@ -1,27 +1,42 @@
-//! Steps that a person follows in the service folder: `uv sync`, and the commands of `manage.py`.
+//! Steps that a person follows in the service folder: those of uv, and the commands of `manage.py`.
 
 use checks::ServiceContext;
-use project::Uv;
+use checks::group::core::interpreter;
+use project::{Uv, uv_variables};
 use xshell::Shell;
 
 use crate::interrupt::Deferred;
 use crate::ui::Ui;
 
 /// Applies the pending migrations.
-pub(crate) const MIGRATE: [&str; 5] = ["run", "--no-sync", "manage.py", "migrate", "--noinput"];
+pub(crate) const MIGRATE: [&str; 3] = ["manage.py", "migrate", "--noinput"];
 
-/// Runs uv in the folder of manage.py, whose project it finds above it, with the variables of `.env`, and returns its output.
-pub(crate) fn step(
+/// Runs `uv sync` in the service folder, with uv's own variables of `.env`, and returns its output.
+pub(crate) fn sync(
     ui: &Ui,
     ground: &ServiceContext<'_>,
     uv: &Uv,
+    args: &[String],
+    deferred: &Deferred,
+) -> anyhow::Result<String> {
+    let sh = Shell::new()?;
+    sh.change_dir(ground.project.service_dir());
+    let cmd = sh.cmd(&uv.program).arg("sync").args(args).envs(uv_variables(ground.variables)).env_remove("VIRTUAL_ENV");
+    ui.step("uv sync", cmd, ground.secrets, deferred)
+}
+
+/// Runs a command of `manage.py` with the interpreter of the virtual environment and the variables of `.env`, and
+/// returns its output. It is not run through uv, which a `PATH` in `.env` could replace.
+pub(crate) fn django_step(
+    ui: &Ui,
+    ground: &ServiceContext<'_>,
     title: &str,
-    args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    args: &[&str],
     deferred: &Deferred,
 ) -> anyhow::Result<String> {
     let sh = Shell::new()?;
     sh.change_dir(ground.project.manage_dir());
     let variables = ground.variables.iter().map(|(key, value)| (key, value));
-    let cmd = sh.cmd(&uv.program).args(args).envs(variables).env_remove("VIRTUAL_ENV");
+    let cmd = sh.cmd(interpreter(ground.venv)).args(args).envs(variables);
     ui.step(title, cmd, ground.secrets, deferred)
 }

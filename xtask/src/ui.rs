@@ -129,9 +129,18 @@ impl Ui {
 
     /// Prints a line for a check, and its findings below it.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
-        for line in report::outcome(outcome, 0, self.verbose, self.err) {
+        for line in report::outcome(&self.typed_outcome(outcome.clone()), 0, self.verbose, self.err) {
             self.note(line);
         }
+    }
+
+    /// Returns an outcome with the commands of its hints as the caller has to type them.
+    pub(crate) fn typed_outcome(&self, mut outcome: Outcome) -> Outcome {
+        outcome.hint = outcome.hint.map(|hint| self.typed(&hint));
+        for finding in &mut outcome.findings {
+            finding.hint = finding.hint.take().map(|hint| self.typed(&hint));
+        }
+        outcome
     }
 
     /// A step that has ended.

@@ -31,5 +31,5 @@ pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python, find_system_python};
 pub use settings::{Chosen, Settings};
 pub use tracked::{EnvInGit, InGit, env_target, in_git};
-pub use uv::{Uv, UvError, find_uv};
+pub use uv::{OLDEST_UV, Uv, UvError, find_uv, uv_variables};
 pub use variables::variables;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use pep440_rs::Version;
 use subprocess::{Command, Deadline};
 
 use crate::Project;
@@ -39,29 +40,50 @@ impl Project {
     }
 }
 
-/// The uv on PATH, else the one in the project's tool folder. One that does not answer does not count.
+/// The oldest uv that is used: the first whose `uv sync --check` takes the arguments of this tool.
+pub const OLDEST_UV: &str = "0.6.10";
+
+/// Returns the variables of `.env` that uv is started with. The others are for the service: a `PATH` or a proxy that it
+/// needs must not decide which uv runs, or where that downloads from.
+pub fn uv_variables(variables: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    let of_uv = variables.iter().filter(|(name, _)| name.starts_with("UV_"));
+    of_uv.map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// The uv on PATH, else the one in the project's tool folder. One that does not respond or is older than [`OLDEST_UV`]
+/// is passed over.
 ///
 /// # Errors
-/// If neither works; the error has the reason of the first one that exists.
+/// If neither can be used; the error has the reason of the first one that exists.
 pub fn find_uv(project: &Project, deadline: &Deadline) -> Result<Uv, UvError> {
-    let mut broken = None;
+    let mut first_reason = None;
     for program in [OsString::from("uv"), project.own_uv().into()] {
-        let failed = match Command::new(&program, ["--version"]).run(deadline) {
+        let reason = match Command::new(&program, ["--version"]).run(deadline) {
             Ok(finished) if finished.is_success() && !finished.stdout().trim().is_empty() => {
                 // `uv 0.8.3 (platform)`: the platform does not matter.
                 let version = finished.stdout().split(" (").next().unwrap_or_default().trim().to_owned();
-                return Ok(Uv { program, version });
+                if is_new_enough(&version) {
+                    return Ok(Uv { program, version });
+                }
+                format!("`{}` is too old: {version}, and uv {OLDEST_UV} is the oldest that works", program.display())
             }
             Ok(finished) => format!("`{}` fails: {}", program.display(), finished.failure_reason()),
             Err(error) if error.is_not_found() => continue,
             Err(error) => error.to_string(),
         };
-        broken.get_or_insert(failed);
+        first_reason.get_or_insert(reason);
     }
-    Err(UvError(broken.unwrap_or_else(|| "command not found: `uv`".to_owned())))
+    Err(UvError(first_reason.unwrap_or_else(|| "command not found: `uv`".to_owned())))
 }
 
-/// No uv is installed, or none prints its version; holds the reason.
+/// Judges what `uv --version` prints, such as `uv 0.8.3`.
+fn is_new_enough(printed: &str) -> bool {
+    let version = printed.split_whitespace().nth(1).and_then(|version| version.parse::<Version>().ok());
+    let oldest = OLDEST_UV.parse::<Version>().ok();
+    version.is_some_and(|version| oldest.is_some_and(|oldest| version >= oldest))
+}
+
+/// No uv can be used; holds the reason.
 #[derive(Debug)]
 pub struct UvError(String);
 
@@ -72,3 +94,31 @@ impl fmt::Display for UvError {
 }
 
 impl Error for UvError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_uv_is_not_used() {
+        for (printed, expected) in [
+            ("uv 0.5.10", false),
+            ("uv 0.6.9", false),
+            ("uv 0.6.10", true),
+            ("uv 0.13.9", true),
+            ("uv 0.13.9+12", true),
+            ("uv 1.0.0", true),
+            ("uv", false),
+            ("uv of my own", false),
+        ] {
+            assert_eq!(is_new_enough(printed), expected, "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_path_or_a_proxy_of_the_service_does_not_reach_uv() {
+        let names = ["PATH", "HTTPS_PROXY", "UV_INDEX_URL", "UVX", "SSL_CERT_FILE"];
+        let variables = names.map(|name| (name.to_owned(), "x".to_owned()));
+        assert_eq!(uv_variables(&variables).collect::<Vec<_>>(), [("UV_INDEX_URL", "x")]);
+    }
+}

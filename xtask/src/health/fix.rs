@@ -142,17 +142,13 @@ fn fix(
         Repair::Sync => {
             let pyproject = Pyproject::read(target.project.service_dir())?;
             let args = sync_args(&pyproject, &target.project.settings, target.environment.value);
-            let args: Vec<_> = ["sync"].into_iter().chain(args.iter().map(String::as_str)).collect();
-            uv_step("uv sync", &args, target, health_run)?;
+            let uv = find_uv(&target.project, &Deadline::within(health_run.args.timeout))?;
+            manage::sync(ui, &target.ground(), &uv, &args, health_run.deferred)?;
         }
-        Repair::Migrate => uv_step("manage.py migrate", &MIGRATE, target, health_run)?,
+        Repair::Migrate => {
+            manage::django_step(ui, &target.ground(), "manage.py migrate", &MIGRATE, health_run.deferred)?;
+        }
     }
-    Ok(())
-}
-
-fn uv_step(title: &str, args: &[&str], target: &Target, health_run: &HealthRun<'_>) -> anyhow::Result<()> {
-    let uv = find_uv(&target.project, &Deadline::within(health_run.args.timeout))?;
-    manage::step(health_run.context.ui, &target.ground(), &uv, title, args, health_run.deferred)?;
     Ok(())
 }
 

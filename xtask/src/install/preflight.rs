@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use detect::{DeployMethod, Environment};
 use docker::EngineError;
-use project::{InGit, Pyproject, Python, Uv, find_python, find_uv, in_git};
+use project::{InGit, Pyproject, Python, Uv, UvError, find_python, find_uv, in_git};
 use subprocess::{Command, Deadline};
 
 use super::axes::Axes;
@@ -33,8 +33,8 @@ pub(super) struct Found {
 /// The tools of the steps on this machine.
 pub(super) struct Tools {
     pub(super) python: Python,
-    /// Absent: to be installed into the project's tool folder.
-    pub(super) uv: Option<Uv>,
+    /// The uv of this machine; otherwise the reason why one is to be installed into the project's tool folder.
+    pub(super) uv: Result<Uv, UvError>,
     pub(super) pyproject: Pyproject,
 }
 
@@ -77,12 +77,15 @@ pub(super) fn run(axes: Axes, args: &cli::Install, context: &Context<'_>) -> any
         return Err(Failure { exit: Exit::NotMet, problems }.into());
     }
     if let Some(Tools { python, uv, .. }) = &tools {
-        let uv = uv.as_ref().map_or("uv is to be installed", |uv| &uv.version);
-        context.ui.done("preflight", format_args!("{} is {}, {uv}", python.program, python.version));
-    }
-    // A dry run installs nothing that would need consent.
-    if !context.common.dry_run && tools.as_ref().is_some_and(|tools| tools.uv.is_none()) {
-        consent_to_uv(context)?;
+        let shown_uv = match uv {
+            Ok(uv) => uv.version.clone(),
+            Err(reason) => format!("{reason}: uv {UV_VERSION} is to be installed"),
+        };
+        context.ui.done("preflight", format_args!("{} is {}, {shown_uv}", python.program, python.version));
+        // A dry run installs nothing that would need consent.
+        if let (Err(reason), false) = (uv, context.common.dry_run) {
+            consent_to_uv(reason, context)?;
+        }
     }
     Ok(Found { tools, is_private })
 }
@@ -132,7 +135,7 @@ fn tools(
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
         problems.push(Problem::new(message).hint(context.project.lock_command()));
     }
-    let uv = find_uv(&context.project, &soon(stop)).ok();
+    let uv = find_uv(&context.project, &soon(stop));
     let pyproject = match Pyproject::read(context.project.service_dir()) {
         Ok(pyproject) => pyproject,
         Err(error) => {
@@ -141,10 +144,12 @@ fn tools(
             return None;
         }
     };
-    match find_python(&pyproject.requires_python, uv.as_ref(), &soon(stop)) {
+    match find_python(&pyproject.requires_python, uv.as_ref().ok(), &soon(stop)) {
         Ok(python) => {
-            if uv.is_none() && !can_make_environments(&python, stop) {
-                let message = format!("command not found: `uv`, and `{}` cannot install it: no `venv`", python.program);
+            if let Err(reason) = &uv
+                && !can_make_environments(&python, stop)
+            {
+                let message = format!("{reason}, and `{}` cannot install it: no `venv`", python.program);
                 let hint = "apt install python3-venv (Debian, Ubuntu), or install uv";
                 problems.push(Problem::new(message).hint(hint));
                 return None;
@@ -164,16 +169,16 @@ fn can_make_environments(python: &Python, stop: &Arc<AtomicBool>) -> bool {
     ask.is_ok_and(|finished| finished.is_success())
 }
 
-fn consent_to_uv(context: &Context<'_>) -> anyhow::Result<()> {
+fn consent_to_uv(reason: &UvError, context: &Context<'_>) -> anyhow::Result<()> {
     if !context.is_interactive() {
         return Ok(());
     }
     let dir = context.project.uv_dir();
     let dir = context.project.relative(&dir).display().to_string();
-    if prompt::confirm(&format!("uv is not here. Install uv {UV_VERSION} from PyPI into {dir}?"))? {
+    if prompt::confirm(&format!("{reason}. Install uv {UV_VERSION} from PyPI into {dir}?"))? {
         return Ok(());
     }
-    let problem = Problem::new("command not found: `uv`").hint("cargo xtask install --yes, which installs it here");
+    let problem = Problem::new(reason.to_string()).hint("cargo xtask install --yes, which installs it here");
     Err(Failure::new(Exit::NotMet, problem).into())
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use checks::group::{core, django};
+use checks::group::core::{self, interpreter};
+use checks::group::django;
 use checks::{Outcome, ServiceContext, Status};
 use detect::Environment;
 use envfile::{EnvFile, Reader};
@@ -15,6 +16,7 @@ use project::{Project, Uv, find_uv, variables};
 use subprocess::{Deadline, quoted};
 use xshell::Shell;
 
+use super::failed::PYPI_ADVICE;
 use super::preflight::{Tools, UV_VERSION};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
@@ -52,29 +54,37 @@ pub(super) struct Done {
 
 /// Returns the commands as they would be typed in the service folder. A run leaves out those that are up to date, and
 /// asks Django for the result of `check` together with the rest, in one start.
-pub(super) fn plan(tools: &Tools, project: &Project, environment: Environment) -> Vec<String> {
+pub(super) fn plan(tools: &Tools, project: &Project, venv: &Path, environment: Environment) -> Vec<String> {
     let mut lines = Vec::new();
-    if tools.uv.is_none() {
+    if tools.uv.is_err() {
         for command in uv_commands(tools, project) {
             let words: Vec<_> = command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
             lines.push(words.join(" "));
         }
     }
-    let program = tools.uv.as_ref().map_or_else(|| project.own_uv().into_os_string(), |uv| uv.program.clone());
-    let program = quoted(&program.to_string_lossy());
-    let uv = |args: &[&str]| format!("{program} {}", args.join(" "));
+    let uv = tools.uv.as_ref().map_or_else(|_| project.own_uv().into_os_string(), |uv| uv.program.clone());
+    let service = project.service_dir();
+    let python = interpreter(venv);
+    let python = quoted(&python.strip_prefix(service).unwrap_or(&python).to_string_lossy());
+    let manage_dir = project.manage_dir().strip_prefix(service).unwrap_or(project.manage_dir());
     let sync_args = core::sync_args(&tools.pyproject, &project.settings, environment);
-    lines.push(uv(&["sync"].into_iter().chain(sync_args.iter().map(String::as_str)).collect::<Vec<_>>()));
-    lines.push(uv(&MIGRATE));
-    lines.push(uv(&[&CHECK[..], deploy_flag(environment)].concat()));
+    let sync = ["sync"].into_iter().chain(sync_args.iter().map(String::as_str)).collect::<Vec<_>>();
+    lines.push(format!("{} {}", quoted(&uv.to_string_lossy()), sync.join(" ")));
+    let python = |args: &[&str]| {
+        let (manage, args) = args.split_first().unwrap_or((&"", &[]));
+        let manage = quoted(&manage_dir.join(manage).to_string_lossy());
+        format!("{python} {manage} {}", args.join(" "))
+    };
+    lines.push(python(&MIGRATE));
+    lines.push(python(&[&CHECK[..], deploy_flag(environment)].concat()));
     if environment == Environment::Prod {
-        lines.push(format!("{}   (where STATIC_ROOT is set)", uv(&COLLECTSTATIC)));
+        lines.push(format!("{}   (where STATIC_ROOT is set)", python(&COLLECTSTATIC)));
     }
     lines
 }
 
-const CHECK: [&str; 4] = ["run", "--no-sync", "manage.py", "check"];
-const COLLECTSTATIC: [&str; 5] = ["run", "--no-sync", "manage.py", "collectstatic", "--noinput"];
+const CHECK: [&str; 2] = ["manage.py", "check"];
+const COLLECTSTATIC: [&str; 3] = ["manage.py", "collectstatic", "--noinput"];
 
 fn deploy_flag(environment: Environment) -> &'static [&'static str] {
     match environment {
@@ -97,18 +107,30 @@ fn uv_commands(tools: &Tools, project: &Project) -> [Vec<OsString>; 2] {
 }
 
 /// Installs uv into the project's tool folder. An attempt that was cut short is begun anew the next time.
-pub(super) fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &Deferred) -> anyhow::Result<Uv> {
+fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &Deferred) -> anyhow::Result<Uv> {
     let sh = Shell::new()?;
     let dir = project.uv_dir();
     fs::create_dir_all(&dir).with_context(|| format!("cannot make the tool folder `{}`", dir.display()))?;
     let titles = ["Python environment for uv", "uv from PyPI"];
     for (title, command) in titles.iter().zip(uv_commands(tools, project)) {
         let [program, args @ ..] = command.as_slice() else { continue };
-        ui.step(title, sh.cmd(program).args(args), &Secrets::default(), deferred)?;
+        let done = ui.step(title, sh.cmd(program).args(args), &Secrets::default(), deferred);
+        done.map_err(|error| with_advice(&error))?;
     }
     find_uv(project, &Deadline::within(UV_TIMEOUT)).with_context(|| {
         format!("`{}` was installed and does not answer", project.relative(&project.own_uv()).display())
     })
+}
+
+/// Adds what can be set to reach PyPI from here.
+fn with_advice(error: &anyhow::Error) -> anyhow::Error {
+    let mut failure = Failure::of(error);
+    if failure.exit != Exit::Interrupted {
+        for problem in &mut failure.problems {
+            problem.message = format!("{}; {PYPI_ADVICE}", problem.message);
+        }
+    }
+    failure.into()
 }
 
 /// The program that reads `.env` for a service that is started by hand.
@@ -133,22 +155,26 @@ impl EnvReader {
 }
 
 /// Brings the virtual environment, the database and the static files to where they should be, and verifies it.
-pub(super) fn run(install_context: &InstallContext<'_>, uv: Uv) -> anyhow::Result<Done> {
+pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> {
     let InstallContext { project, ui, environment, tools, secrets, deferred, .. } = *install_context;
+    let uv = match &tools.uv {
+        Ok(uv) => uv.clone(),
+        Err(_) => install_uv(tools, project, ui, deferred)?,
+    };
     let variables = variables(install_context.env_file);
     let ground = ServiceContext { project, venv: install_context.venv, variables: &variables, secrets };
     let sync_args = core::sync_args(&tools.pyproject, &project.settings, environment);
     let within = |timeout| Deadline::unless(deferred.flag(), timeout, timeout);
     let lock = || ui.while_waiting("uv sync --check", || core::lock(&ground, &uv, &sync_args, &within(UV_TIMEOUT)));
     let ask = || ui.while_waiting("manage.py check", || django::ask(&ground, environment, &within(DJANGO_TIMEOUT)));
-    let step = |title: &str, args: Vec<&str>| manage::step(ui, &ground, &uv, title, args, deferred);
+    let django_step = |title: &str, args: &[&str]| manage::django_step(ui, &ground, title, args, deferred);
     let mut is_changed = false;
 
     let mut locked = lock();
     deferred.check("uv sync --check")?;
     if locked.status != Status::Ok {
         is_changed = true;
-        step("uv sync", ["sync"].into_iter().chain(sync_args.iter().map(String::as_str)).collect())?;
+        manage::sync(ui, &ground, &uv, &sync_args, deferred)?;
         locked = lock();
     }
 
@@ -156,12 +182,12 @@ pub(super) fn run(install_context: &InstallContext<'_>, uv: Uv) -> anyhow::Resul
     deferred.check("manage.py check")?;
     if answer.migrations.as_ref().is_some_and(|migrations| !migrations.pending.is_empty()) {
         is_changed = true;
-        step("manage.py migrate", MIGRATE.to_vec())?;
+        django_step("manage.py migrate", &MIGRATE)?;
         answer = ask();
     }
     let has_static_root = answer.settings.as_ref().is_some_and(|settings| settings.static_root.is_some());
     if environment == Environment::Prod && has_static_root {
-        let printed = step("manage.py collectstatic", COLLECTSTATIC.to_vec())?;
+        let printed = django_step("manage.py collectstatic", &COLLECTSTATIC)?;
         is_changed |= !printed.lines().any(|line| line.starts_with("0 static files copied"));
     }
     deferred.check("manage.py check")?;

@@ -72,7 +72,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env
      -DJANGO_ENV=production
    2 +DJANGO_ENV=dev
@@ -132,7 +132,7 @@ hint: echo "CELERY_BROKER_URL=$VALUE" | cargo xtask install --project '[ROOT]' -
         str![],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `--set`: `DJANGO_DEBUG` is always 0 in prod+bare
 error: `--set`: `CELERY_BROKER_URL` has no scheme: write a URL, such as `redis://localhost:6379/0`
 
@@ -170,7 +170,7 @@ fn names_and_values_that_no_line_can_hold() {
     let sandbox = Sandbox::project();
     let call = sandbox.xtask("install --yes").args(["--set", "MOTD=it's $5", "--set", "A-B=1"]).assert();
     call.code(2).stdout_eq(str![]).stderr_eq(str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `.env`: invalid variable name, expected letters, digits and `_`, not a digit first: `A-B`
 error: `.env`: cannot write `MOTD`: no reader-independent form for a value with `'` and `$`
 
@@ -206,7 +206,7 @@ Go on from here:
 
 "#]])
         .stderr_eq(str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env
      -CELERY_BROKER_URL=redis://:********@a/0
      -CELERY_BROKER_URL='redis://:********@b/0;redis://:********@c/0'
@@ -268,7 +268,7 @@ Go on from here:
 "#]])
         .stderr_eq(str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_ENV=dev
    5 +DJANGO_ENV=prod

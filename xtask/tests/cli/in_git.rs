@@ -33,7 +33,7 @@ hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
     sandbox.xtask("install --yes").assert().code(0).stderr_eq(str![[r#"
 warning: Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
 hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env (new, its mode is 600; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -109,7 +109,7 @@ fn a_env_that_is_not_ignored_gets_the_line_for_gitignore() {
     sandbox.xtask("install --yes").assert().code(0).stderr_eq(str![[r#"
 warning: Git does not ignore `.env`: the next `git add` takes its secrets
 hint: printf '/n.env/n' >>.gitignore
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env (new, its mode is 600; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1

@@ -92,7 +92,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -138,7 +138,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
   ok   .env  as it should be
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
@@ -171,14 +171,14 @@ Plan for prod+bare in [ROOT]
   23 +CELERY_BROKER_URL=redis://localhost/0
 Commands in [ROOT]; steps that are up to date are skipped
   uv sync --frozen --no-dev
-  uv run --no-sync manage.py migrate --noinput
-  uv run --no-sync manage.py check --deploy
-  uv run --no-sync manage.py collectstatic --noinput   (where STATIC_ROOT is set)
+  .venv/bin/python manage.py migrate --noinput
+  .venv/bin/python manage.py check --deploy
+  .venv/bin/python manage.py collectstatic --noinput   (where STATIC_ROOT is set)
 Then deploy-systemd; once `.env` is settled, its plan is: cargo xtask deploy-systemd --project '[ROOT]' --dry-run
 
 "#]], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 
 "#]]);
     assert!(!sandbox.has(".env"));
@@ -190,7 +190,7 @@ fn everything_that_is_missing_at_once() {
     let sandbox = Sandbox::project();
     sandbox.check("install --env prod --method bare", 2, str![], str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `DJANGO_ALLOWED_HOSTS` and `CELERY_BROKER_URL` are required in prod+bare, and there is no terminal to ask on
 hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
@@ -204,7 +204,7 @@ hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJAN
         str![],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `CELERY_BROKER_URL` is required in prod+bare, and there is no terminal to ask on
 hint: cargo xtask install --project '[ROOT]' --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --yes --set CELERY_BROKER_URL=…, or a file with them: --answers FILE
 
@@ -286,7 +286,7 @@ Go on from here:
 
 "#]],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 warning: `DJANGO_DEBUG` is 1 in dev+bare: was 0 in prod+docker
 warning: `DJANGO_ALLOWED_HOSTS` in dev+bare has neither `localhost` nor `127.0.0.1`: the page on this machine answers 400
 hint: cargo xtask install --project '[ROOT]' --env dev --method bare --yes --set DJANGO_ALLOWED_HOSTS=localhost,127.0.0.1

@@ -14,4 +14,5 @@ mod readme;
 mod sandbox;
 mod tidy;
 mod tty;
+mod uv;
 mod values;

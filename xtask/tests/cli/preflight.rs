@@ -107,7 +107,7 @@ fn an_engine_that_does_not_answer_is_not_passed_over() {
     let sandbox = Sandbox::project().shims(&["uv", "python", "docker-down"]);
     sandbox.check("install --yes --dry-run", 0, str!["..."], str![[r#"
 warning: `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?; taken for `bare`
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 
 "#]]);
 }
@@ -122,7 +122,7 @@ fn one_run_at_a_time() {
         6,
         str![],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1
@@ -205,7 +205,7 @@ fn a_program_that_is_interrupted_ends_the_install() {
         130,
         str![],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1

@@ -17,7 +17,7 @@ fn hosts_and_brokers_that_cannot_work_are_refused() {
         str![""],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `--set`: `DJANGO_ALLOWED_HOSTS` has a host with a scheme: write the name alone, such as `example.org`
 error: `--set`: `CELERY_BROKER_URL` has a port that is not a number from 0 to 65535
 
@@ -28,7 +28,7 @@ error: `--set`: `CELERY_BROKER_URL` has a port that is not a number from 0 to 65
         2,
         str![""],
         str![[r#"
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `--set`: `DJANGO_ALLOWED_HOSTS` has neither `localhost` nor `127.0.0.1`: the page on this machine answers 400
 
 "#]],
@@ -138,7 +138,7 @@ env
         str![""],
         str![[r#"
 warning: systemd does not run here: `deploy-systemd` will need it
-  ok   preflight  python3 is 3.12.1, uv 0.0.0
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
 error: `answers` line 1: `DJANGO_SECRET_KEY` has the value of a sample, which is public
 
 "#]],

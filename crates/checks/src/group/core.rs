@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detect::Environment;
-use project::{Pyproject, Settings, Uv, Version, find_python, find_uv};
+use project::{Pyproject, Settings, Uv, Version, find_python, find_uv, uv_variables};
 use rustix::fs::{Access, access, statvfs};
 use subprocess::{Command, Deadline};
 
@@ -96,7 +96,8 @@ pub(super) fn no_venv(target: &Target) -> Outcome {
 }
 
 /// The interpreter of a virtual environment.
-pub(crate) fn interpreter(venv: &Path) -> PathBuf {
+#[must_use]
+pub fn interpreter(venv: &Path) -> PathBuf {
     venv.join("bin/python")
 }
 
@@ -161,7 +162,7 @@ pub fn sync_args(pyproject: &Pyproject, settings: &Settings, environment: Enviro
 pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[String], deadline: &Deadline) -> Outcome {
     let venv = ground.project.relative(ground.venv).display();
     let args = ["sync", "--check"].into_iter().chain(sync_args.iter().map(String::as_str));
-    let command = uv.command(args).dir(ground.project.service_dir()).envs(ground.variables.to_vec());
+    let command = uv.command(args).dir(ground.project.service_dir()).envs(uv_variables(ground.variables));
     match command.run(deadline) {
         Ok(finished) if finished.is_success() => Outcome::ok(LOCK, format!("`{venv}` is in step with `uv.lock`")),
         Ok(finished) => Outcome::err(LOCK, format!("`{venv}` is not in step with `uv.lock`"))

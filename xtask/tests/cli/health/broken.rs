@@ -47,7 +47,7 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
 core
  err   core.python        no Python >=3.13 found: `python3` is 3.12.1
        hint: install such a Python, and have it on PATH
-  ok   core.uv            uv 0.0.0 (uv)
+  ok   core.uv            uv 9.9.9 (uv)
  err   core.venv          `.venv` has Python 3.12.1, and >=3.13 is asked for
        hint: cargo xtask install --project '[ROOT]'
  err   core.lock          `uv.lock` is not there
@@ -186,7 +186,7 @@ mode           dev      .env:1
 
 core
   ok   core.python        `python3` is 3.12.1
-  ok   core.uv            uv 0.0.0 (uv)
+  ok   core.uv            uv 9.9.9 (uv)
  err   core.venv          `.venv` is not there
        hint: cargo xtask install --project '[ROOT]'
 skip   core.lock          there is no virtual environment

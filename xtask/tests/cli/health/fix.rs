@@ -226,8 +226,8 @@ error: `uv sync` failed: exit status: 2
  err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
 fix: manage.py migrate
  err   manage.py migrate  [SHORT]
-     | error: no way: uv run --no-sync manage.py migrate --noinput
-error: `manage.py migrate` failed: exit status: 2
+     | OperationalError: no such table
+error: `manage.py migrate` failed: exit status: 1
 
 "#]],
     );

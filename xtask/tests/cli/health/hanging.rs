@@ -102,7 +102,7 @@ deploy method  bare     .env:2
 mode           dev      .env:1
 
 core
-  ok   core.uv    uv 0.0.0 (uv)
+  ok   core.uv    uv 9.9.9 (uv)
   ok   core.lock  `.venv` is in step with `uv.lock`
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]

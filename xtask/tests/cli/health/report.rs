@@ -115,7 +115,7 @@ skip   env.ignored        command not found: `git`
 
 core
   ok   core.python        3.12.1, as >=3.11 asks for
-  ok   core.uv            uv 0.0.0 (uv)
+  ok   core.uv            uv 9.9.9 (uv)
   ok   core.venv          `.venv` has Python 3.12.1
   ok   core.lock          `.venv` is in step with `uv.lock`
   ok   core.writable      the project can be written to
