@@ -8,21 +8,27 @@ use xshell::Shell;
 use crate::interrupt::Deferred;
 use crate::ui::Ui;
 
+/// Brings the virtual environment in step with `uv.lock`.
+pub(crate) const SYNC: &str = "uv sync";
+/// Installs all packages anew into a virtual environment that was moved.
+pub(crate) const REINSTALL: &str = "uv sync --reinstall";
 /// Applies the pending migrations.
 pub(crate) const MIGRATE: [&str; 3] = ["manage.py", "migrate", "--noinput"];
 
-/// Runs `uv sync` in the service folder, with uv's own variables of `.env`, and returns its output.
+/// Runs [`SYNC`] or [`REINSTALL`] with more arguments in the service folder, with the variables of `.env` that are uv's.
 pub(crate) fn sync(
     ui: &Ui,
     ground: &ServiceContext<'_>,
     uv: &Uv,
-    args: &[String],
+    command: &str,
+    sync_args: &[String],
     deferred: &Deferred,
 ) -> anyhow::Result<String> {
     let sh = Shell::new()?;
     sh.change_dir(ground.project.service_dir());
-    let cmd = sh.cmd(&uv.program).arg("sync").args(args).envs(uv_variables(ground.variables)).env_remove("VIRTUAL_ENV");
-    ui.step("uv sync", cmd, ground.secrets, deferred)
+    let args = command.split(' ').skip(1).chain(sync_args.iter().map(String::as_str));
+    let cmd = sh.cmd(&uv.program).args(args).envs(uv_variables(ground.variables)).env_remove("VIRTUAL_ENV");
+    ui.step(command, cmd, ground.secrets, deferred)
 }
 
 /// Runs a command of `manage.py` with the interpreter of the virtual environment and the variables of `.env`, and

@@ -91,6 +91,8 @@ pub enum Repair {
     SampleKeys,
     /// Bring the virtual environment in step with `uv.lock`.
     Sync,
+    /// Install all packages anew into a virtual environment that was moved.
+    Reinstall,
     /// Apply the pending migrations.
     Migrate,
 }

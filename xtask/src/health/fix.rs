@@ -19,7 +19,7 @@ use super::HealthRun;
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
-use crate::manage::{self, MIGRATE};
+use crate::manage::{self, MIGRATE, REINSTALL, SYNC};
 use crate::prompt;
 use crate::typed;
 
@@ -107,7 +107,8 @@ fn as_typed(repair: Repair, target: &Target, additions: &[(String, String)]) -> 
             let added = additions.iter().map(|(key, value)| format!("{key}={}", shown(key, value)));
             format!("add to {ENV_FILE}: {}", added.collect::<Vec<_>>().join(", "))
         }
-        Repair::Sync => "uv sync".to_owned(),
+        Repair::Sync => SYNC.to_owned(),
+        Repair::Reinstall => REINSTALL.to_owned(),
         Repair::Migrate => "manage.py migrate".to_owned(),
     }
 }
@@ -139,16 +140,21 @@ fn fix(
                 ui.warning(problem);
             }
         }
-        Repair::Sync => {
-            let pyproject = Pyproject::read(target.project.service_dir())?;
-            let args = sync_args(&pyproject, &target.project.settings, target.environment.value);
-            let uv = find_uv(&target.project, &Deadline::within(health_run.args.timeout))?;
-            manage::sync(ui, &target.ground(), &uv, &args, health_run.deferred)?;
-        }
+        Repair::Sync => sync(SYNC, target, health_run)?,
+        Repair::Reinstall => sync(REINSTALL, target, health_run)?,
         Repair::Migrate => {
             manage::django_step(ui, &target.ground(), "manage.py migrate", &MIGRATE, health_run.deferred)?;
         }
     }
+    Ok(())
+}
+
+/// Runs `uv sync`, or `uv sync --reinstall`.
+fn sync(command: &str, target: &Target, health_run: &HealthRun<'_>) -> anyhow::Result<()> {
+    let pyproject = Pyproject::read(target.project.service_dir())?;
+    let args = sync_args(&pyproject, &target.project.settings, target.environment.value);
+    let uv = find_uv(&target.project, &Deadline::within(health_run.args.timeout))?;
+    manage::sync(health_run.context.ui, &target.ground(), &uv, command, &args, health_run.deferred)?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use super::failed::PYPI_ADVICE;
 use super::preflight::{Tools, UV_VERSION};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::manage::{self, MIGRATE};
+use crate::manage::{self, MIGRATE, REINSTALL, SYNC};
 use crate::ui::Ui;
 
 /// How long Django has to start and answer.
@@ -172,9 +172,11 @@ pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> 
 
     let mut locked = lock();
     deferred.check("uv sync --check")?;
-    if locked.status != Status::Ok {
+    let is_moved = core::moved(ground.venv).is_some();
+    if locked.status != Status::Ok || is_moved {
         is_changed = true;
-        manage::sync(ui, &ground, &uv, &sync_args, deferred)?;
+        let command = if is_moved { REINSTALL } else { SYNC };
+        manage::sync(ui, &ground, &uv, command, &sync_args, deferred)?;
         locked = lock();
     }
 

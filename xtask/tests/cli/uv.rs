@@ -146,3 +146,61 @@ hint: cargo xtask install --project '[ROOT]' --yes
     );
     assert!(sandbox.read(".env").contains("DJANGO_ALLOWED_HOSTS=localhost,shop.example\n"));
 }
+
+#[test]
+fn a_moved_virtual_environment_is_reported_and_fixed() {
+    let moved = || {
+        let sandbox = Sandbox::project().shims(&["uv-reinstalling", "python"]).file(".env", SETTLED);
+        std::fs::remove_file(sandbox.root().join(".venv")).expect("removed");
+        let script = "#!/srv/previous/.venv/bin/python\nimport gunicorn\n";
+        sandbox.file(".venv/bin/gunicorn", script).link(".venv/bin/python", "venv/bin/python")
+    };
+    let sandbox = moved();
+    sandbox.check("health --only core.venv,core.lock", 1, str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+ err   core.venv  `.venv` was moved or copied here: its script `gunicorn` starts `/srv/previous/.venv/bin/python`, which does not exist
+       hint: cargo xtask install --project '[ROOT]'
+  ok   core.lock  `.venv` is in step with `uv.lock`
+
+1 ok, 0 warn, 1 err, 0 skip in [TIME]
+
+"#]], str![]);
+    sandbox.check("health --only core.venv --fix --yes", 0, str![[r#"
+environment    dev      .env:1
+deploy method  bare     .env:2
+mode           dev      .env:1
+
+core
+  ok   core.venv  `.venv` has Python 3.12.1
+
+1 ok, 0 warn, 0 err, 0 skip in [TIME]
+
+"#]], str![[r#"
+ err   core.venv  `.venv` was moved or copied here: its script `gunicorn` starts `/srv/previous/.venv/bin/python`, which does not exist
+fix: uv sync --reinstall
+  ok   uv sync --reinstall  [SHORT]
+
+"#]]);
+    let sandbox = moved();
+    sandbox.check(
+        "install --yes",
+        0,
+        str!["..."],
+        str![[r#"
+  ok   preflight  python3 is 3.12.1, uv 9.9.9
+  ok   .env  as it should be
+  ok   uv sync --reinstall  [SHORT]
+  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   django.check  no issues
+  ok   django.settings  1 value as in `.env`
+  ok   django.migrations  all applied
+  ok   django.database  answers
+
+"#]],
+    );
+    sandbox.check("health --only core.venv,core.lock", 0, str!["..."], str![]);
+}

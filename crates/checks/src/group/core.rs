@@ -1,5 +1,7 @@
 //! `core`: the tools that a service on this machine needs.
 
+mod scripts;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use project::{Pyproject, Settings, Uv, Version, find_python, find_uv, uv_variabl
 use rustix::fs::{Access, access, statvfs};
 use subprocess::{Command, Deadline};
 
+pub use self::scripts::moved;
 use super::ServiceContext;
 use crate::outcome::{Outcome, Repair, Status};
 use crate::run::Probe;
@@ -59,12 +62,15 @@ fn python_and_venv(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
         (Ok(requires), Ok(version)) if !requires.contains(&version) => {
             Outcome::err(VENV, format!("`{shown}` has Python {version}, and {requires} is asked for"))
         }
-        (_, Ok(version)) => Outcome::ok(VENV, format!("`{shown}` has Python {version}")),
+        (_, Ok(version)) => match moved(&target.venv) {
+            None => Outcome::ok(VENV, format!("`{shown}` has Python {version}")),
+            Some(problem) => Outcome::err(VENV, format!("`{shown}` {problem}")).repair(Repair::Reinstall),
+        },
         (_, Err(problem)) => Outcome::err(VENV, format!("`{shown}` {problem}")),
     };
-    let venv = match venv.status {
-        Status::Ok => venv,
-        _ => venv.hint("cargo xtask install").repair(Repair::Sync),
+    let venv = match (venv.status, venv.repair) {
+        (Status::Ok, _) => venv,
+        (_, repair) => venv.hint("cargo xtask install").repair(repair.unwrap_or(Repair::Sync)),
     };
     vec![python, venv]
 }
@@ -81,7 +87,10 @@ fn venv(target: &Target, deadline: &Deadline) -> Result<Version, String> {
             version.parse().map_err(|_| format!("does not print a version: {version}"))
         }
         Ok(finished) => Err(format!("does not start: {}", target.secrets.redact(&finished.failure_reason()))),
-        Err(error) if error.is_not_found() => Err("has no Python that starts".to_owned()),
+        Err(error) if error.is_not_found() => Err(match scripts::missing_home(&target.venv) {
+            Some(home) => format!("has no Python that starts: the one that it was made with, in `{home}`, is gone"),
+            None => "has no Python that starts".to_owned(),
+        }),
         Err(error) => Err(format!("does not start: {error}")),
     }
 }
