@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use checks::group::env::unreadable;
 use checks::{PROBE_TIMEOUT, SystemProbes};
+use envfile::EnvFile;
 use project::Project;
 
 use crate::cli::Common;
@@ -41,6 +43,19 @@ impl<'a> Context<'a> {
         }
         ui.set_caller(Caller::of(common, host, &project.root));
         Ok(Context { host, ui, common, project })
+    }
+
+    /// Reads `.env`; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read; where its permissions are the reason, the error names the owner.
+    pub(crate) fn env_file(&self) -> anyhow::Result<Option<EnvFile>> {
+        let path = self.project.env_file();
+        envfile::read(&path).map_err(|error| {
+            let (message, hint) = unreadable(&path, &error);
+            let problem = hint.into_iter().fold(Problem::new(message), Problem::hint);
+            Failure::new(Exit::Failed, problem).into()
+        })
     }
 
     /// Docker and systemd, asked when `.env` does not answer.

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Problem};
 
 pub(crate) fn run(args: &cli::Detect, context: &Context<'_>) -> anyhow::Result<Exit> {
-    let file = envfile::read(&context.project.env_file())?.unwrap_or_default();
+    let file = context.env_file()?.unwrap_or_default();
     let probes = context.probes();
 
     // Each question asks the outside for no more than it needs.

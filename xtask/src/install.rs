@@ -32,7 +32,7 @@ use summary::Summary;
 
 pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<Exit> {
     let Context { ui, project, .. } = context;
-    let existing = envfile::read(&project.env_file())?;
+    let existing = context.env_file()?;
     let sample = envfile::read(project.sample_file())?.unwrap_or_default();
     let given = answers::collect(args, &project.names)?;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
         }
     }
     let lock = Lock::take(project).map_err(Failure::from)?;
-    if envfile::read(&project.env_file())? != existing {
+    if context.env_file()? != existing {
         let problem =
             Problem::new(format!("`{ENV_FILE}` was changed by another process meanwhile: nothing was changed"));
         return Err(Failure::new(Exit::Failed, problem.hint("cargo xtask install")).into());

@@ -83,9 +83,16 @@ impl Target {
         let nothing = EnvFile::default();
         let file = env_file.as_ref().ok().and_then(Option::as_ref).unwrap_or(&nothing);
         let probes = SystemProbes { project: &project, has_systemd: machine.has_systemd, timeout, stop };
-        let environment = environment(file);
-        let deploy_method = deploy_method(file, &probes);
-        let mode = mode(&environment, &deploy_method, &probes);
+        let (environment, deploy_method, mode) = if env_file.is_ok() {
+            let (environment, deploy_method) = (environment(file), deploy_method(file, &probes));
+            let mode = mode(&environment, &deploy_method, &probes);
+            (environment, deploy_method, mode)
+        } else {
+            // Nothing is judged by defaults that the file may contradict.
+            let (environment, deploy_method) = (Environment::Dev, DeployMethod::Bare);
+            let mode = Detected::unreadable(Mode::Dev);
+            (Detected::unreadable(environment), Detected::unreadable(deploy_method), mode)
+        };
         // On its way to the mode it has asked systemd. One that does not answer is worth a closer look, too.
         let is_unit_installed = matches!(mode.source, Source::InstalledUnit(_)) || mode.unanswered.is_some();
         let venv = machine.venv(&project);
@@ -115,6 +122,9 @@ impl Target {
     /// Why a group does not run here, if it does not.
     #[must_use]
     pub fn absent(&self, group: Group) -> Option<&'static str> {
+        if self.env_file.is_err() && group != Group::Env {
+            return Some("`.env` cannot be read");
+        }
         group.absent(self.environment.value, self.deploy_method.value, self.is_unit_installed)
     }
 

@@ -34,6 +34,8 @@ pub enum Source {
     InstalledUnit(String),
     /// No source has a value.
     Default,
+    /// `.env` is there and cannot be read: the value is a placeholder.
+    Unreadable,
 }
 
 impl fmt::Display for Source {
@@ -43,7 +45,15 @@ impl fmt::Display for Source {
             Source::RunningContainers(names) => write!(f, "running containers: {}", names.join(", ")),
             Source::InstalledUnit(unit) => write!(f, "installed unit: {unit}"),
             Source::Default => f.write_str("default"),
+            Source::Unreadable => write!(f, "unknown: `{ENV_FILE}` cannot be read"),
         }
+    }
+}
+
+impl<T> Detected<T> {
+    /// Returns the placeholder for a value that is in a `.env` which cannot be read.
+    pub fn unreadable(placeholder: T) -> Self {
+        Detected { value: placeholder, source: Source::Unreadable, rejected: None, unanswered: None }
     }
 }
 

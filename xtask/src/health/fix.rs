@@ -76,6 +76,10 @@ fn is_wanted(target: &Target, args: &cli::Health, context: &Context<'_>) -> anyh
     if context.common.dry_run {
         return Ok(false);
     }
+    if target.env_file.is_err() {
+        context.ui.warning(&Problem::new(format!("nothing is mended before `{ENV_FILE}` can be read")));
+        return Ok(false);
+    }
     if target.environment.rejected.is_some() || target.deploy_method.rejected.is_some() {
         let problem = Problem::new(format!("nothing is mended before the axes in `{ENV_FILE}` are words that we know"));
         context.ui.warning(&problem.hint("cargo xtask install --env dev|prod --method bare|docker"));

@@ -8,15 +8,11 @@ use crate::context::Context;
 
 pub(super) fn print(target: &Target, context: &Context<'_>) {
     let (ui, colors) = (context.ui, context.ui.out());
-    ui.result(colors.style(
-        BOLD,
-        format_args!(
-            "{}+{} in {}",
-            target.environment.value,
-            target.deploy_method.value,
-            context.project.root.display()
-        ),
-    ));
+    let axes = match target.env_file {
+        Ok(_) => format!("{}+{}", target.environment.value, target.deploy_method.value),
+        Err(_) => "unknown axes".to_owned(),
+    };
+    ui.result(colors.style(BOLD, format_args!("{axes} in {}", context.project.root.display())));
     let width = CATALOGUE.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, looks_at) in CATALOGUE {
         let why_not =

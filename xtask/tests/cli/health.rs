@@ -5,6 +5,7 @@ mod chosen;
 mod fix;
 mod hanging;
 mod report;
+mod unreadable;
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -97,9 +97,9 @@ hint: (umask 077; iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8') &
 
 "#]]);
     sandbox.check("health --only env.axes,env.file", 1, str![[r#"
-environment    dev      default
-deploy method  bare     default
-mode           dev      default
+environment    unknown: `.env` cannot be read
+deploy method  unknown: `.env` cannot be read
+mode           unknown: `.env` cannot be read
 
 env
 skip   env.axes  `.env` cannot be read

@@ -1,16 +1,19 @@
 //! `core`: the tools that a service on this machine needs.
 
 mod scripts;
+mod writable;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detect::Environment;
 use project::{Pyproject, Settings, Uv, Version, find_python, find_uv, uv_variables};
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::statvfs;
 use subprocess::{Command, Deadline};
 
 pub use self::scripts::moved;
+pub(crate) use self::writable::unwritable;
+pub use self::writable::{Denied, this_user, unreadable};
 use super::ServiceContext;
 use crate::outcome::{Outcome, Repair, Status};
 use crate::run::Probe;
@@ -33,7 +36,7 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     vec![
         Probe::new([PYTHON, VENV], move |deadline| python_and_venv(&for_python, deadline)).in_turn(2),
         Probe::new([UV, LOCK], move |deadline| uv_and_lock(&for_uv, deadline)).in_turn(2),
-        Probe::new([WRITABLE, DISK], move |_| vec![writable(&for_folder), disk(&for_folder)]),
+        Probe::new([WRITABLE, DISK], move |_| vec![writable::check(&for_folder), disk(&for_folder)]),
     ]
 }
 
@@ -180,17 +183,6 @@ pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[String], deadline
             .repair(Repair::Sync),
         Err(error) => Outcome::err(LOCK, error.to_string()).output(&ground.secrets.redact(error.stderr())),
     }
-}
-
-/// Whether the folders can be written to, by the operating system's word; nothing is written to find out.
-fn writable(target: &Target) -> Outcome {
-    let service_dir = target.project.service_dir();
-    for dir in [&target.project.root, service_dir] {
-        if let Err(error) = access(dir, Access::WRITE_OK) {
-            return Outcome::err(WRITABLE, format!("`{}`: {error}", dir.display()));
-        }
-    }
-    Outcome::ok(WRITABLE, "the project can be written to")
 }
 
 fn disk(target: &Target) -> Outcome {

@@ -98,13 +98,15 @@ def tell_database():
     try:
         # Looking must not create a SQLite file.
         name = str(connection.settings_dict["NAME"])
-        is_missing = connection.vendor == "sqlite" and ":memory:" not in name and not os.path.exists(name)
+        is_file = connection.vendor == "sqlite" and ":memory:" not in name
+        file = name if is_file and not name.startswith("file:") else None
+        is_missing = is_file and not os.path.exists(name)
         if is_missing:
             answer(database={"error": "the database file is not there yet"})
         else:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-            answer(database={"error": None})
+            answer(database={"error": None, "file": file})
         answer(migrations=migrations(None if is_missing else connection))
     except (DatabaseError, OSError) as error:
         answer(database={"error": " ".join(str(error).split())})

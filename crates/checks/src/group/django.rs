@@ -1,6 +1,7 @@
 //! `django`: the project's own checks, its migrations and its database, all from one interpreter start.
 
 mod answer;
+mod database;
 
 use std::sync::Arc;
 
@@ -69,6 +70,9 @@ pub fn ask(ground: &ServiceContext<'_>, environment: Environment, deadline: &Dea
         }
     };
     let mut answer = redacted(parse(&output), secrets);
+    if let Some(database) = &mut answer.database {
+        database.denied = database::denied(database, &project.service_dir());
+    }
     // A database that does not respond has no more results.
     let is_down = answer.database.as_ref().is_some_and(|database| database.error.is_some());
     let is_complete = answer.check.is_some() && (answer.migrations.is_some() || is_down);
@@ -121,7 +125,7 @@ pub fn outcomes(answer: &Answer, environment: Environment) -> Vec<Outcome> {
     };
     let check = findings.as_deref().map_or_else(|| failed(CHECK), check);
     let settings = answer.settings.as_ref().map_or_else(|| failed(SETTINGS), |found| settings(found, environment));
-    let database = found.as_ref().map_or_else(|| failed(DATABASE), database);
+    let database = found.as_ref().map_or_else(|| failed(DATABASE), |found| database::outcome(found, environment));
     let migrations = match listed {
         Some(listed) => migrations(listed),
         None if database.status == Status::Err => {
@@ -201,13 +205,6 @@ fn some_of(names: &[String]) -> String {
     format!("{}{more}", names[..names.len() - rest].join(", "))
 }
 
-fn database(database: &Database) -> Outcome {
-    match &database.error {
-        None => Outcome::ok(DATABASE, "answers"),
-        Some(error) => Outcome::err(DATABASE, error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +212,7 @@ mod tests {
     fn healthy() -> Answer {
         Answer {
             check: Some(Vec::new()),
-            database: Some(Database { error: None }),
+            database: Some(Database { error: None, file: None, denied: None }),
             migrations: Some(Migrations { error: None, pending: Vec::new() }),
             settings: Some(Settings {
                 static_root: None,
@@ -273,7 +270,7 @@ mod tests {
                 "ok django.database: answers",
             ],
         );
-        let locked = Some(Database { error: Some("locked".into()) });
+        let locked = Some(Database { error: Some("locked".into()), file: None, denied: None });
         let check_found = Some(vec![finding(40), finding(30), finding(30)]);
         check(
             &Answer { check: check_found, database: locked, migrations: None, ..healthy() },
@@ -350,7 +347,7 @@ mod tests {
         let secrets = Secrets::of([&envfile::EnvFile::parse(b"A_KEY=hunter2\n")]);
         let hint = Some("not hunter2".into());
         let finding = Finding { id: "x.E001".into(), level: 40, message: "weak: hunter2".into(), hint };
-        let database = Some(Database { error: Some("no hunter2".into()) });
+        let database = Some(Database { error: Some("no hunter2".into()), file: None, denied: None });
         let redacted = redacted(Answer { check: Some(vec![finding]), database, ..healthy() }, &secrets);
         let findings = redacted.check.expect("told");
         assert_eq!(

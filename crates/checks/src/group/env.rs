@@ -6,6 +6,7 @@ mod portable;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use detect::{DeployMethod, Detected, ENV_FILE, Environment};
@@ -16,6 +17,7 @@ use project::text::counted;
 use project::{InGit, in_git};
 use subprocess::Deadline;
 
+use super::core::{self, Denied};
 use crate::outcome::{Finding, Outcome, Repair, Status};
 use crate::run::Probe;
 use crate::{CheckName, Target};
@@ -102,7 +104,21 @@ fn file(target: &Target) -> Outcome {
             };
             Outcome::err(FILE, format!("`{ENV_FILE}` is not there")).hint(format!("cargo xtask install{axes}"))
         }
-        Err(error) => error.remedy().into_iter().fold(Outcome::err(FILE, error.to_string()), Outcome::hint),
+        Err(error) => {
+            let (message, hint) = unreadable(target.project.env_file().as_path(), error);
+            hint.into_iter().fold(Outcome::err(FILE, message), Outcome::hint)
+        }
+    }
+}
+
+/// Returns the error of a `.env` that cannot be read, with its owner where that is the reason, and the command that helps.
+#[must_use]
+pub fn unreadable(path: &Path, error: &envfile::Error) -> (String, Option<String>) {
+    match core::unreadable(path) {
+        Some(Denied { message, hint }) => {
+            (format!("{error}: {message}, and this runs as `{}`", core::this_user()), hint)
+        }
+        None => (error.to_string(), error.remedy()),
     }
 }
 
@@ -124,13 +140,17 @@ fn mode(target: &Target) -> Outcome {
     if mode & OTHERS == 0 {
         return Outcome::ok(MODE, format!("{mode:03o}: no other user can read it"));
     }
-    let status = match target.environment.value {
-        Environment::Dev => Status::Warn,
-        Environment::Prod => Status::Err,
-    };
-    Outcome::new(MODE, status, format!("{mode:03o}: every user of this machine can get at the secrets in it"))
+    Outcome::new(MODE, exposed(target), format!("{mode:03o}: every user of this machine can get at the secrets in it"))
         .hint(format!("chmod {:03o} {ENV_FILE}", private(mode)))
         .repair(Repair::EnvMode)
+}
+
+/// Returns the status of secrets that others can read: a warning only where the environment is known to be dev.
+fn exposed(target: &Target) -> Status {
+    match target.environment.value {
+        Environment::Dev if target.env_file.is_ok() => Status::Warn,
+        _ => Status::Err,
+    }
 }
 
 /// Returns the mode without the permissions of other users.
@@ -146,13 +166,7 @@ fn ignored(target: &Target, deadline: &Deadline) -> Outcome {
         Err(error) => return Outcome::warn(IGNORED, error.to_string()),
     };
     match (&in_git.state, in_git.problem()) {
-        (InGit::Tracked, Some((message, hint))) => {
-            let status = match target.environment.value {
-                Environment::Dev => Status::Warn,
-                Environment::Prod => Status::Err,
-            };
-            Outcome::new(IGNORED, status, message).hint(hint)
-        }
+        (InGit::Tracked, Some((message, hint))) => Outcome::new(IGNORED, exposed(target), message).hint(hint),
         (_, Some((message, hint))) => Outcome::warn(IGNORED, message).hint(hint),
         (InGit::Unknown(reason), None) => {
             let message = format!("unknown to Git: {}", target.secrets.redact(reason));

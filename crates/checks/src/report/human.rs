@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use detect::Detected;
+use detect::{Detected, Source};
 
 use super::Report;
 use super::colors::{BOLD, Colors, DIM, GREEN, RED, YELLOW};
@@ -45,6 +45,9 @@ pub fn human(report: &Report, colors: Colors, verbose: bool) -> String {
 /// An axis with its source.
 #[must_use]
 pub fn axis<T: Display>(title: &str, detected: &Detected<T>, colors: Colors) -> String {
+    if detected.source == Source::Unreadable {
+        return format!("{title:<14} {}", colors.style(DIM, &detected.source));
+    }
     let value = colors.style(BOLD, format_args!("{:<8}", detected.value));
     format!("{title:<14} {value} {}", colors.style(DIM, &detected.source))
 }

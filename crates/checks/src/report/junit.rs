@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
+use detect::Source;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
@@ -47,6 +48,7 @@ fn suite(xml: &mut Xml, report: &Report, outcomes: &[Outcome], strict: bool) -> 
                 ("deploy_method", report.deploy_method.value.as_str()),
                 ("mode", report.mode.value.as_str()),
             ] {
+                let value = if report.environment.source == Source::Unreadable { "unknown" } else { value };
                 xml.create_element("property").with_attributes([("name", name), ("value", value)]).write_empty()?;
             }
             Ok(())

@@ -152,9 +152,9 @@ skip   env.matrix    `.env` is not there
         "health --only env",
         1,
         str![[r#"
-environment    dev      default
-deploy method  bare     default
-mode           dev      default
+environment    unknown: `.env` cannot be read
+deploy method  unknown: `.env` cannot be read
+mode           unknown: `.env` cannot be read
 
 env
 skip   env.axes      `.env` cannot be read

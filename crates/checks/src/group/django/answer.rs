@@ -1,8 +1,11 @@
 //! The response of Django: lines of JSON, a part each.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use crate::group::core::Denied;
 
 /// The results of one start of Django; a part that it did not come to is `None`.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +52,12 @@ pub struct Finding {
 pub struct Database {
     /// The error that the database reports.
     pub error: Option<String>,
+    /// The file of a `SQLite` database.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// The file, or the folder of its journal, if this user cannot write to it.
+    #[serde(skip)]
+    pub denied: Option<Denied>,
 }
 
 /// The migrations of the default database.
