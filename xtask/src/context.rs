@@ -64,9 +64,9 @@ impl<'a> Context<'a> {
         SystemProbes { project: &self.project, has_systemd, timeout: PROBE_TIMEOUT, stop: Arc::default() }
     }
 
-    /// The virtual environment of the service, where uv makes it.
-    pub(crate) fn venv(&self) -> PathBuf {
-        self.host.facts.venv(&self.project)
+    /// The virtual environment of the service, where uv makes it with this `.env`.
+    pub(crate) fn venv(&self, env_file: &EnvFile) -> PathBuf {
+        self.host.facts.venv(&self.project, env_file)
     }
 
     /// Whether the operator is there and wants to be asked.

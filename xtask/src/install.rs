@@ -75,7 +75,7 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
         deferred.check("install")?;
         let Some(tools) = &tools else { return Ok(None) };
         let (environment, env_file) = (axes.environment, &preview.after);
-        let (venv, secrets, deferred) = (&context.venv(), &secrets, &deferred);
+        let (venv, secrets, deferred) = (&context.venv(env_file), &secrets, &deferred);
         let install_context = InstallContext { project, venv, ui, environment, tools, env_file, secrets, deferred };
         steps::run(&install_context).map(Some)
     };
@@ -114,7 +114,7 @@ fn print_plan(
         let dir = project.service_dir();
         let title = format!("Commands in {}; steps that are up to date are skipped", dir.display());
         ui.result(ui.out().style(BOLD, title));
-        for line in steps::plan(tools, project, &context.venv(), axes.environment) {
+        for line in steps::plan(tools, project, &context.venv(&preview.after), axes.environment) {
             ui.result(format_args!("  {line}"));
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
 use envfile::EnvFile;
 use project::secret::Secrets;
-use project::{Project, Variable, variables};
+use project::{Project, Variable, variables, venv_of};
 
 use crate::ServiceContext;
 use crate::catalogue::{Group, Selection};
@@ -37,8 +37,8 @@ impl fmt::Debug for HostFacts {
 impl HostFacts {
     /// The virtual environment of a project's service.
     #[must_use]
-    pub fn venv(&self, project: &Project) -> PathBuf {
-        project.service_dir().join(self.venv.as_deref().unwrap_or(".venv".as_ref()))
+    pub fn venv(&self, project: &Project, env_file: &EnvFile) -> PathBuf {
+        venv_of(project, env_file, self.venv.as_deref())
     }
 }
 
@@ -95,7 +95,7 @@ impl Target {
         };
         // On its way to the mode it has asked systemd. One that does not answer is worth a closer look, too.
         let is_unit_installed = matches!(mode.source, Source::InstalledUnit(_)) || mode.unanswered.is_some();
-        let venv = machine.venv(&project);
+        let venv = machine.venv(&project, file);
         let secrets = Secrets::of([file]).and(machine.secrets.iter().cloned());
         let variables = variables(file);
         Target {

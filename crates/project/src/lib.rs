@@ -21,6 +21,7 @@ mod uv;
 pub mod value;
 mod variables;
 pub mod web;
+mod workspace;
 
 pub use compose_files::{ComposeFiles, ComposeVariables};
 pub use lock::{Lock, LockError};
@@ -31,5 +32,5 @@ pub use pyproject::{Pyproject, PyprojectError};
 pub use python::{Python, PythonError, find_python, find_system_python};
 pub use settings::{Chosen, Settings};
 pub use tracked::{EnvInGit, InGit, env_target, in_git};
-pub use uv::{OLDEST_UV, Uv, UvError, find_uv, uv_variables};
+pub use uv::{OLDEST_UV, Uv, UvError, find_uv, uv_variables, venv_of};
 pub use variables::variables;

@@ -15,6 +15,7 @@ use crate::places::Places;
 use crate::settings::{Manifest, Settings};
 use crate::settings_code::SettingsCode;
 use crate::text::listed;
+use crate::workspace::workspace_root;
 
 /// A checkout with its settings.
 #[derive(Debug, Clone)]
@@ -76,7 +77,8 @@ impl Project {
         // A sample that cannot be read is reported where it is used.
         let sample = envfile::read(&places.sample_file).ok().flatten();
         let sample_path = places.sample_file.strip_prefix(&root).unwrap_or(&places.sample_file);
-        let (lock_file, pyproject) = (places.service_dir.join("uv.lock"), places.service_dir.join("pyproject.toml"));
+        let lock_file = workspace_root(&places.service_dir).join("uv.lock");
+        let pyproject = places.service_dir.join("pyproject.toml");
         let names = names::detect(&names::Shown {
             chosen: &settings.variables,
             code: &code,
@@ -109,6 +111,26 @@ impl Project {
     #[must_use]
     pub fn service_dir(&self) -> &Path {
         &self.places.service_dir
+    }
+
+    /// Returns the root of the uv workspace that the service is a member of; else the service folder.
+    #[must_use]
+    pub fn workspace_root(&self) -> PathBuf {
+        workspace_root(self.service_dir())
+    }
+
+    /// Returns the path of `uv.lock`.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.workspace_root().join("uv.lock")
+    }
+
+    /// Returns the virtual environment where uv makes it: `chosen` is the value of `UV_PROJECT_ENVIRONMENT`, relative to
+    /// the root of the workspace; `.venv` otherwise.
+    #[must_use]
+    pub fn venv(&self, chosen: Option<&Path>) -> PathBuf {
+        let chosen = chosen.filter(|path| !path.as_os_str().is_empty());
+        self.workspace_root().join(chosen.unwrap_or(".venv".as_ref()))
     }
 
     /// The folder of `manage.py`.

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use envfile::EnvFile;
 use pep440_rs::Version;
 use subprocess::{Command, Deadline};
 
@@ -48,6 +49,17 @@ pub const OLDEST_UV: &str = "0.6.10";
 pub fn uv_variables(variables: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     let of_uv = variables.iter().filter(|(name, _)| name.starts_with("UV_"));
     of_uv.map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// The variable by which uv is told where the virtual environment is.
+const UV_PROJECT_ENVIRONMENT: &str = "UV_PROJECT_ENVIRONMENT";
+
+/// Returns the virtual environment of the service: where `.env` says, else the caller's environment (`inherited`), else
+/// `.venv`.
+#[must_use]
+pub fn venv_of(project: &Project, env_file: &EnvFile, inherited: Option<&Path>) -> PathBuf {
+    let in_file = env_file.get(UV_PROJECT_ENVIRONMENT).map(|entry| PathBuf::from(entry.value));
+    project.venv(in_file.as_deref().or(inherited))
 }
 
 /// The uv on PATH, else the one in the project's tool folder. One that does not respond or is older than [`OLDEST_UV`]
@@ -98,6 +110,23 @@ impl Error for UvError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Settings;
+
+    #[test]
+    fn the_virtual_environment_is_where_the_file_says() {
+        let project = Project::with("/srv/shop".into(), Settings::default()).expect("a project");
+        for (file, inherited, expected) in [
+            ("", None, "/srv/shop/.venv"),
+            ("", Some("/venvs/a"), "/venvs/a"),
+            ("UV_PROJECT_ENVIRONMENT=venv\n", Some("/venvs/a"), "/srv/shop/venv"),
+            ("UV_PROJECT_ENVIRONMENT=/venvs/b\n", None, "/venvs/b"),
+            // As for uv, to which the empty value is passed on.
+            ("UV_PROJECT_ENVIRONMENT=\n", Some("/venvs/a"), "/srv/shop/.venv"),
+        ] {
+            let found = venv_of(&project, &EnvFile::parse(file.as_bytes()), inherited.map(Path::new));
+            assert_eq!(found, Path::new(expected), "{file} {inherited:?}");
+        }
+    }
 
     #[test]
     fn an_old_uv_is_not_used() {

@@ -130,7 +130,7 @@ fn tools(
     stop: &Arc<AtomicBool>,
     problems: &mut Vec<Problem>,
 ) -> Option<Tools> {
-    let lock_file = context.project.service_dir().join("uv.lock");
+    let lock_file = context.project.lock_file();
     if environment == Environment::Prod && !lock_file.is_file() {
         let message = format!("`{}` is not there, and prod installs nothing else", lock_file.display());
         problems.push(Problem::new(message).hint(context.project.lock_command()));

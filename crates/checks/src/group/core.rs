@@ -125,12 +125,11 @@ fn uv_and_lock(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     };
     let program = target.project.relative(Path::new(&uv.program)).display();
     let found = Outcome::ok(UV, format!("{} ({program})", uv.version));
-    let service_dir = target.project.service_dir();
-    let lock = match Pyproject::read(service_dir) {
+    let lock = match Pyproject::read(target.project.service_dir()) {
         _ if !target.selection.wants(&LOCK) => return vec![found],
         Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err(PYTHON, error.to_string())),
         Ok(_) if !interpreter(&target.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(target)),
-        Ok(_) if !service_dir.join("uv.lock").is_file() => {
+        Ok(_) if !target.project.lock_file().is_file() => {
             Outcome::err(LOCK, "`uv.lock` is not there").hint("cargo xtask install")
         }
         Ok(pyproject) => lock(

@@ -71,7 +71,7 @@ pub fn ask(ground: &ServiceContext<'_>, environment: Environment, deadline: &Dea
     };
     let mut answer = redacted(parse(&output), secrets);
     if let Some(database) = &mut answer.database {
-        database.denied = database::denied(database, &project.service_dir());
+        database.denied = database::denied(database, project.manage_dir());
     }
     // A database that does not respond has no more results.
     let is_down = answer.database.as_ref().is_some_and(|database| database.error.is_some());

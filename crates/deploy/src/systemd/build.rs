@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use checks::group::core::interpreter;
 use checks::group::django::SET_UP;
 use project::secret::Secrets;
 use subprocess::{Command, Deadline};
@@ -29,13 +30,13 @@ const BUILD: Duration = Duration::from_secs(60 * 60);
 pub(super) const SCRIPTS: &str = ".xtask";
 
 /// The interpreter of a release.
-pub(super) fn python(service_dir: &Path) -> PathBuf {
-    service_dir.join(".venv/bin/python")
+fn python(folder: &Path, layout: &Layout) -> PathBuf {
+    interpreter(&folder.join(&layout.venv))
 }
 
 /// The command lines that bring database and static files to where a release wants them, in its service folder.
 pub(super) fn migrations(folder: &Path, layout: &Layout, id: &str) -> [String; 2] {
-    let (python, scripts) = (python(&layout.service_of(folder)), folder.join(SCRIPTS));
+    let (python, scripts) = (python(folder, layout), folder.join(SCRIPTS));
     let (python, scripts, folder) = (python.display(), scripts.display(), folder.display());
     [format!("{python} {scripts}/migrate.py {id}"), format!("{python} {scripts}/collect.py outside {folder}")]
 }
@@ -70,7 +71,7 @@ pub(super) fn fill(
         .env_remove("UV_PROJECT_ENVIRONMENT");
     run(&sync, "uv sync", events, secrets, interrupt)?;
     let variables = env.variables.iter().map(|(key, value)| (key, value));
-    let collect = Command::new(python(&service), ["-B", "-c", &collect, "inside"])
+    let collect = Command::new(python(folder, layout), ["-B", "-c", &collect, "inside"])
         .args([folder])
         .dir(layout.manage_of(folder))
         .envs(variables)

@@ -20,6 +20,8 @@ pub(super) struct Layout {
     pub(super) service_dir: PathBuf,
     /// The folder of `manage.py`, from the root as well.
     pub(super) manage_dir: PathBuf,
+    /// The virtual environment, from the root of a release: in the service folder, or at the root of its uv workspace.
+    pub(super) venv: PathBuf,
     pub(super) unit_dir: PathBuf,
     /// Where unit files are installed.
     pub(super) system_units: PathBuf,
@@ -38,6 +40,7 @@ impl Layout {
             env_file: project.system_env_file(),
             service_dir: from_root(project.service_dir()),
             manage_dir: from_root(project.manage_dir()),
+            venv: from_root(&project.venv(None)),
             unit_dir: project.settings.unit_dir.clone(),
             system_units: UNITS.into(),
             runtime_units: RUNTIME.into(),
@@ -54,6 +57,7 @@ impl Layout {
             env_file: "/etc/shop/env".into(),
             service_dir: PathBuf::new(),
             manage_dir: PathBuf::new(),
+            venv: ".venv".into(),
             unit_dir: "units".into(),
             system_units: UNITS.into(),
             runtime_units: RUNTIME.into(),

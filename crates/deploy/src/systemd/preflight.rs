@@ -325,9 +325,22 @@ fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Proble
         let hint = "cargo xtask install --env prod --method bare --no-deploy, which installs it";
         problems.push(Problem::new(error.to_string()).hint(hint));
     });
-    if !service.join("uv.lock").is_file() {
-        let message =
-            format!("`{}` is not there, and a release has nothing else in it", service.join("uv.lock").display());
+    let workspace = context.project.workspace_root();
+    if !workspace.starts_with(&context.project.root) {
+        let message = format!(
+            "the service is a member of the uv workspace `{}`, which is outside of the checkout `{}`, and a release has \
+             only the files of the checkout",
+            workspace.display(),
+            context.project.root.display()
+        );
+        problems.push(Problem::new(message).hint(format!(
+            "deploy the checkout of the workspace, with the setting `service-dir = \"{}\"`",
+            service.strip_prefix(&workspace).unwrap_or(&service).display()
+        )));
+    }
+    let lock_file = context.project.lock_file();
+    if !lock_file.is_file() {
+        let message = format!("`{}` is not there, and a release has nothing else in it", lock_file.display());
         problems.push(Problem::new(message).hint(context.project.lock_command()));
     }
     let pyproject = Pyproject::read(service).map_err(|error| {

@@ -47,8 +47,8 @@ pub(super) fn units(
         for line in unit.values("Service", "ExecStart") {
             let Some(program) = program(&line) else { continue };
             let Ok(inside) = Path::new(program).strip_prefix(&layout.install_dir) else { continue };
-            let venv = layout.service_dir.join(".venv");
-            if !inside.starts_with(&venv) && source.is_some_and(|source| !source.has(inside)) {
+            let venv = &layout.venv;
+            if !inside.starts_with(venv) && source.is_some_and(|source| !source.has(inside)) {
                 let message = format!(
                     "`{}` starts `{program}`, which is in no release: a release has the files that Git tracks, and `{}`",
                     unit.name,
