@@ -138,7 +138,7 @@ hint: cargo xtask install --project '[ROOT]' --no-deploy --yes
      -CELERY_TASK_ALWAYS_EAGER=
   20 +CELERY_TASK_ALWAYS_EAGER=1
  err   uv sync  [SHORT]
-     | error: no way: uv sync --all-extras --dev
+     | error: no way: uv sync
 error: `uv sync` failed: exit status: 2; the answers are kept in `.env`
 hint: cargo xtask install --project '[ROOT]' --yes
 

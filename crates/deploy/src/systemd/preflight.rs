@@ -335,7 +335,7 @@ fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Proble
         );
         problems.push(Problem::new(message).hint(format!(
             "deploy the checkout of the workspace, with the setting `service-dir = \"{}\"`",
-            service.strip_prefix(&workspace).unwrap_or(&service).display()
+            service.strip_prefix(&workspace).unwrap_or(service).display()
         )));
     }
     let lock_file = context.project.lock_file();
