@@ -67,6 +67,7 @@ impl Host {
             facts: HostFacts {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
                 venv: env::var_os("UV_PROJECT_ENVIRONMENT").filter(|venv| !venv.is_empty()).map(PathBuf::from),
+                python_downloads: env::var("UV_PYTHON_DOWNLOADS").ok(),
                 secrets: secrets(),
             },
         }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
         names: &project.names,
         previous,
     };
-    let Found { tools, is_private } = preflight::run(axes, args, context)?;
+    let Found { tools, is_private } = preflight::run(axes, args, existing.as_ref().unwrap_or(&sample), context)?;
     let settings = settle::run(axes, args, &given, &files, context)?;
     let preview = Preview::of(&settings, &files, is_private)?;
     if context.common.dry_run {

@@ -2,7 +2,7 @@
 
 use checks::ServiceContext;
 use checks::group::core::interpreter;
-use project::{Uv, uv_variables};
+use project::{NO_DOWNLOADS, Uv, uv_variables};
 use xshell::Shell;
 
 use crate::interrupt::Deferred;
@@ -15,6 +15,14 @@ pub(crate) const REINSTALL: &str = "uv sync --reinstall";
 /// Applies the pending migrations.
 pub(crate) const MIGRATE: [&str; 3] = ["manage.py", "migrate", "--noinput"];
 
+/// Whether uv may download a Python that is missing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Downloads {
+    /// If the settings of uv allow it.
+    AsConfigured,
+    Never,
+}
+
 /// Runs [`SYNC`] or [`REINSTALL`] with more arguments in the service folder, with the variables of `.env` that are uv's.
 pub(crate) fn sync(
     ui: &Ui,
@@ -22,12 +30,17 @@ pub(crate) fn sync(
     uv: &Uv,
     command: &str,
     sync_args: &[String],
+    downloads: Downloads,
     deferred: &Deferred,
 ) -> anyhow::Result<String> {
     let sh = Shell::new()?;
     sh.change_dir(ground.project.service_dir());
     let args = command.split(' ').skip(1).chain(sync_args.iter().map(String::as_str));
     let cmd = sh.cmd(&uv.program).args(args).envs(uv_variables(ground.variables)).env_remove("VIRTUAL_ENV");
+    let cmd = match downloads {
+        Downloads::AsConfigured => cmd,
+        Downloads::Never => cmd.env(NO_DOWNLOADS.0, NO_DOWNLOADS.1),
+    };
     ui.step(command, cmd, ground.secrets, deferred)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
 use envfile::EnvFile;
 use project::secret::Secrets;
-use project::{Project, Variable, variables, venv_of};
+use project::{Project, Variable, may_download_python, variables, venv_of};
 
 use crate::ServiceContext;
 use crate::catalogue::{Group, Selection};
@@ -22,6 +22,8 @@ pub struct HostFacts {
     pub has_systemd: bool,
     /// The virtual environment that the caller has set with `UV_PROJECT_ENVIRONMENT`.
     pub venv: Option<PathBuf>,
+    /// The value of `UV_PYTHON_DOWNLOADS` in the caller's environment.
+    pub python_downloads: Option<String>,
     /// Secrets of the caller's environment, which programs inherit and may print.
     pub secrets: Vec<String>,
 }
@@ -60,6 +62,8 @@ pub struct Target {
     pub is_unit_installed: bool,
     /// The virtual environment of the service.
     pub venv: PathBuf,
+    /// Whether uv downloads a Python that is missing. A health check never does.
+    pub may_download_python: bool,
     /// The secrets that are redacted in the output of programs.
     pub secrets: Secrets,
     /// The checks that are selected.
@@ -96,6 +100,7 @@ impl Target {
         // On its way to the mode it has asked systemd. One that does not answer is worth a closer look, too.
         let is_unit_installed = matches!(mode.source, Source::InstalledUnit(_)) || mode.unanswered.is_some();
         let venv = machine.venv(&project, file);
+        let may_download_python = may_download_python(&project, file, machine.python_downloads.as_deref());
         let secrets = Secrets::of([file]).and(machine.secrets.iter().cloned());
         let variables = variables(file);
         Target {
@@ -107,6 +112,7 @@ impl Target {
             mode,
             is_unit_installed,
             venv,
+            may_download_python,
             secrets,
             selection,
             variables,

@@ -22,6 +22,7 @@ mod root;
 mod steps;
 mod target;
 mod temporary_units;
+mod tools;
 mod verify;
 
 use std::collections::BTreeMap;

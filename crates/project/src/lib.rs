@@ -4,6 +4,7 @@
 //! Nothing here prints, prompts or reads the process environment.
 
 mod compose_files;
+mod downloads;
 mod lock;
 pub mod matrix;
 mod names;
@@ -20,17 +21,20 @@ mod tracked;
 mod uv;
 pub mod value;
 mod variables;
+mod wanted;
 pub mod web;
 mod workspace;
 
 pub use compose_files::{ComposeFiles, ComposeVariables};
+pub use downloads::{NO_DOWNLOADS, may_download_python};
 pub use lock::{Lock, LockError};
 pub use names::{Format, NameSource, Named, Names, Variable};
 pub use pep440_rs::Version;
 pub use project::{Project, ProjectError};
 pub use pyproject::{Pyproject, PyprojectError};
-pub use python::{Python, PythonError, find_python, find_system_python};
+pub use python::{Python, PythonError, find_any_python, find_python, find_system_python};
 pub use settings::{Chosen, Settings};
 pub use tracked::{EnvInGit, InGit, env_target, in_git};
-pub use uv::{OLDEST_UV, Uv, UvError, find_uv, uv_variables, venv_of};
+pub use uv::{OLDEST_UV, UV_PROJECT_ENVIRONMENT, Uv, UvError, find_uv, uv_variables, venv_of};
 pub use variables::variables;
+pub use wanted::WantedPython;

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::{Version, VersionSpecifier};
 use subprocess::{Command, CommandError, Deadline};
 
-use crate::Uv;
+use crate::{NO_DOWNLOADS, Project, Uv, WantedPython};
 
 /// The names that interpreters usually have, the plain ones first.
 const NAMES: [&str; 8] =
@@ -17,7 +18,7 @@ const SYSTEM_DIRS: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 
 const PRINT_VERSION: &str = "import platform; print(platform.python_version())";
 
-/// An interpreter whose version `requires-python` allows.
+/// An interpreter of a version that the service asks for.
 #[derive(Debug, Clone)]
 pub struct Python {
     /// The program: a name on PATH, or a path.
@@ -26,15 +27,66 @@ pub struct Python {
     pub version: Version,
 }
 
-/// Finds an interpreter: by its usual names on PATH, then with uv's help, which also knows those it manages itself.
+/// Finds an interpreter: by its usual names on PATH, then with uv's help, which also knows those it manages itself. They
+/// are asked in the service folder, on which the shims of version managers depend.
 ///
 /// # Errors
-/// If no interpreter satisfies the requirement; the error lists those that were found.
-pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, deadline: &Deadline) -> Result<Python, PythonError> {
+/// If no interpreter is the wanted one; the error lists those that were found.
+pub fn find_python(
+    project: &Project,
+    wanted: &WantedPython,
+    uv: Option<&Uv>,
+    deadline: &Deadline,
+) -> Result<Python, PythonError> {
+    let dir = project.service_dir();
+    let unfit = match on_path(wanted, dir, deadline) {
+        Ok(python) => return Ok(python),
+        Err(unfit) => unfit,
+    };
+    let managed = uv.and_then(|uv| {
+        let find = uv.command(["python", "find", "--no-project", &wanted.request()]);
+        let finished = find.dir(dir).envs([NO_DOWNLOADS]).run(deadline).ok()?;
+        let program = finished.stdout().trim().to_owned();
+        let version = finished.is_success().then(|| version_of(&program, dir, deadline).ok())???;
+        wanted.allows(&version).then_some(Python { program, version })
+    });
+    managed.ok_or_else(|| PythonError { wanted: wanted.to_string(), unfit })
+}
+
+/// Finds an interpreter that every user of the machine can start: not one of a version manager in a home folder.
+///
+/// # Errors
+/// If no interpreter is the wanted one; the error lists those that were found.
+pub fn find_system_python(wanted: &WantedPython, deadline: &Deadline) -> Result<Python, PythonError> {
+    let programs = NAMES.iter().flat_map(|name| SYSTEM_DIRS.map(|dir| format!("{dir}/{name}")));
     let mut unfit = Vec::new();
-    for name in NAMES {
-        match version_of(name, deadline) {
-            Ok(Some(version)) if requires.contains(&version) => return Ok(Python { program: name.into(), version }),
+    // Another implementation, for example, has no version that could be compared.
+    for program in programs.filter(|_| wanted.is_version()) {
+        match version_of(&program, Path::new("/"), deadline) {
+            Ok(Some(version)) if wanted.allows(&version) => return Ok(Python { program, version }),
+            Ok(Some(version)) => unfit.push(format!("`{program}` is {version}")),
+            _ => {}
+        }
+    }
+    Err(PythonError { wanted: wanted.to_string(), unfit })
+}
+
+/// Finds an interpreter that can install uv, whatever the service asks for.
+///
+/// # Errors
+/// If there is none on PATH; the error lists those that were found.
+pub fn find_any_python(deadline: &Deadline) -> Result<Python, PythonError> {
+    let any = WantedPython::any(&VersionSpecifier::greater_than_equal_version(Version::new([3, 8])).into());
+    // In the service folder, a version manager's shims fail if the pinned version is not installed.
+    on_path(&any, Path::new("/"), deadline).map_err(|unfit| PythonError { wanted: any.to_string(), unfit })
+}
+
+/// Finds an interpreter by its usual names on PATH; else returns those that were found.
+fn on_path(wanted: &WantedPython, dir: &Path, deadline: &Deadline) -> Result<Python, Vec<String>> {
+    let mut unfit = Vec::new();
+    for name in NAMES.iter().filter(|_| wanted.is_version()) {
+        match version_of(name, dir, deadline) {
+            Ok(Some(version)) if wanted.allows(&version) => return Ok(Python { program: (*name).into(), version }),
             Ok(Some(version)) => unfit.push(format!("`{name}` is {version}")),
             Ok(None) => {}
             Err(error) if error.is_not_found() => {}
@@ -46,50 +98,27 @@ pub fn find_python(requires: &VersionSpecifiers, uv: Option<&Uv>, deadline: &Dea
             }
         }
     }
-    let managed = uv.and_then(|uv| {
-        let finished = uv.command(["python", "find", "--no-project", &requires.to_string()]).run(deadline).ok()?;
-        let program = finished.stdout().trim().to_owned();
-        let version = finished.is_success().then(|| version_of(&program, deadline).ok())???;
-        requires.contains(&version).then_some(Python { program, version })
-    });
-    managed.ok_or_else(|| PythonError { requires: requires.to_string(), unfit })
-}
-
-/// Finds an interpreter that every user of the machine can start: not one of a version manager in a home folder.
-///
-/// # Errors
-/// If no interpreter satisfies the requirement; the error lists those that were found.
-pub fn find_system_python(requires: &VersionSpecifiers, deadline: &Deadline) -> Result<Python, PythonError> {
-    let programs = NAMES.iter().flat_map(|name| SYSTEM_DIRS.map(|dir| format!("{dir}/{name}")));
-    let mut unfit = Vec::new();
-    for program in programs {
-        match version_of(&program, deadline) {
-            Ok(Some(version)) if requires.contains(&version) => return Ok(Python { program, version }),
-            Ok(Some(version)) => unfit.push(format!("`{program}` is {version}")),
-            _ => {}
-        }
-    }
-    Err(PythonError { requires: requires.to_string(), unfit })
+    Err(unfit)
 }
 
 /// Returns the version of an interpreter. A version manager's shim on PATH without an interpreter behind it fails, and
 /// does not count.
-fn version_of(program: &str, deadline: &Deadline) -> Result<Option<Version>, CommandError> {
-    let finished = Command::new(program, ["-c", PRINT_VERSION]).run(deadline)?;
+fn version_of(program: &str, dir: &Path, deadline: &Deadline) -> Result<Option<Version>, CommandError> {
+    let finished = Command::new(program, ["-c", PRINT_VERSION]).dir(dir).run(deadline)?;
     Ok(finished.is_success().then(|| finished.stdout().trim().parse().ok()).flatten())
 }
 
-/// No interpreter satisfies `requires-python`; holds those that were found.
+/// No interpreter is the wanted one; holds those that were found.
 #[derive(Debug)]
 pub struct PythonError {
-    requires: String,
+    wanted: String,
     /// The interpreters that were found, as in "`python3` is 3.6.9".
     unfit: Vec<String>,
 }
 
 impl fmt::Display for PythonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no Python {} found", self.requires)?;
+        write!(f, "no Python {} found", self.wanted)?;
         if self.unfit.is_empty() { Ok(()) } else { write!(f, ": {}", self.unfit.join(", ")) }
     }
 }
@@ -101,21 +130,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::Settings;
 
-    fn soon() -> Deadline {
-        Deadline::within(Duration::from_secs(10))
+    fn find(requires: &str) -> Result<Python, PythonError> {
+        let project = Project::with("/srv/shop".into(), Settings::default()).expect("a project");
+        let wanted = WantedPython::any(&requires.parse().expect("a specifier"));
+        find_python(&project, &wanted, None, &Deadline::within(Duration::from_secs(10)))
     }
 
     #[test]
     fn the_first_that_fits_is_taken() {
-        let python = find_python(&">=3.0".parse().expect("a specifier"), None, &soon()).expect("a Python is here");
-        assert_eq!(python.program, "python3");
+        assert_eq!(find(">=3.0").expect("a Python is here").program, "python3");
     }
 
     #[test]
     fn those_that_do_not_fit_are_named() {
-        let error = find_python(&">=9".parse().expect("a specifier"), None, &soon()).expect_err("not yet");
-        let message = error.to_string();
+        let message = find(">=9").expect_err("not yet").to_string();
         assert!(message.starts_with("no Python >=9 found: `python3` is 3."), "{message}");
     }
 }

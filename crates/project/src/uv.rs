@@ -52,7 +52,7 @@ pub fn uv_variables(variables: &[(String, String)]) -> impl Iterator<Item = (&st
 }
 
 /// The variable by which uv is told where the virtual environment is.
-const UV_PROJECT_ENVIRONMENT: &str = "UV_PROJECT_ENVIRONMENT";
+pub const UV_PROJECT_ENVIRONMENT: &str = "UV_PROJECT_ENVIRONMENT";
 
 /// Returns the virtual environment of the service: where `.env` says, else the caller's environment (`inherited`), else
 /// `.venv`.

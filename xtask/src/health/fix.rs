@@ -19,7 +19,7 @@ use super::HealthRun;
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
-use crate::manage::{self, MIGRATE, REINSTALL, SYNC};
+use crate::manage::{self, Downloads, MIGRATE, REINSTALL, SYNC};
 use crate::prompt;
 use crate::typed;
 
@@ -158,7 +158,7 @@ fn sync(command: &str, target: &Target, health_run: &HealthRun<'_>) -> anyhow::R
     let pyproject = Pyproject::read(target.project.service_dir())?;
     let args = sync_args(&pyproject, &target.project.settings, target.environment.value);
     let uv = find_uv(&target.project, &Deadline::within(health_run.args.timeout))?;
-    manage::sync(health_run.context.ui, &target.ground(), &uv, command, &args, health_run.deferred)?;
+    manage::sync(health_run.context.ui, &target.ground(), &uv, command, &args, Downloads::Never, health_run.deferred)?;
     Ok(())
 }
 

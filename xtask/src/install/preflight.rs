@@ -4,9 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use checks::group::core::install_python;
 use detect::{DeployMethod, Environment};
 use docker::EngineError;
-use project::{InGit, Pyproject, Python, Uv, UvError, find_python, find_uv, in_git};
+use envfile::EnvFile;
+use project::{
+    InGit, Pyproject, Python, Uv, UvError, WantedPython, find_any_python, find_python, find_uv, in_git,
+    may_download_python,
+};
 use subprocess::{Command, Deadline};
 
 use super::axes::Axes;
@@ -32,10 +37,21 @@ pub(super) struct Found {
 
 /// The tools of the steps on this machine.
 pub(super) struct Tools {
-    pub(super) python: Python,
-    /// The uv of this machine; otherwise the reason why one is to be installed into the project's tool folder.
-    pub(super) uv: Result<Uv, UvError>,
+    /// The Python that the service asks for.
+    pub(super) wanted: WantedPython,
+    /// An interpreter of that kind; `None` if uv is to download one.
+    python: Option<Python>,
+    /// The uv of this machine, if it can be used.
+    pub(super) uv: Result<Uv, NoUv>,
     pub(super) pyproject: Pyproject,
+}
+
+/// A uv is to be installed into the project's tool folder.
+pub(super) struct NoUv {
+    /// The reason why that of this machine is not used.
+    reason: UvError,
+    /// The interpreter that installs it.
+    pub(super) installer: String,
 }
 
 /// The time for one answer; `stop` is set where a signal has ended a program.
@@ -45,11 +61,13 @@ fn soon(stop: &Arc<AtomicBool>) -> Deadline {
 
 /// Looks for everything that this combination needs. With `docker` there are no tools: everything is done in
 /// containers.
-pub(super) fn run(axes: Axes, args: &cli::Install, context: &Context<'_>) -> anyhow::Result<Found> {
+pub(super) fn run(axes: Axes, args: &cli::Install, env_file: &EnvFile, context: &Context<'_>) -> anyhow::Result<Found> {
     let mut problems = Vec::new();
     let stop = Arc::default();
+    let inherited = context.host.facts.python_downloads.as_deref();
+    let may_download = may_download_python(&context.project, env_file, inherited);
     let tools = match axes.method {
-        DeployMethod::Bare => tools(axes.environment, context, &stop, &mut problems),
+        DeployMethod::Bare => tools(axes.environment, may_download, context, &stop, &mut problems),
         DeployMethod::Docker => None,
     };
     let is_private = is_private(axes.environment, context, &stop, &mut problems);
@@ -76,14 +94,18 @@ pub(super) fn run(axes: Axes, args: &cli::Install, context: &Context<'_>) -> any
     if !problems.is_empty() {
         return Err(Failure { exit: Exit::NotMet, problems }.into());
     }
-    if let Some(Tools { python, uv, .. }) = &tools {
+    if let Some(Tools { wanted, python, uv, .. }) = &tools {
+        let shown_python = match python {
+            Some(python) => format!("{} is {}", python.program, python.version),
+            None => format!("uv is to download Python {wanted}"),
+        };
         let shown_uv = match uv {
             Ok(uv) => uv.version.clone(),
-            Err(reason) => format!("{reason}: uv {UV_VERSION} is to be installed"),
+            Err(NoUv { reason, .. }) => format!("uv {UV_VERSION} is to be installed ({reason})"),
         };
-        context.ui.done("preflight", format_args!("{} is {}, {shown_uv}", python.program, python.version));
+        context.ui.done("preflight", format_args!("{shown_python}, {shown_uv}"));
         // A dry run installs nothing that would need consent.
-        if let (Err(reason), false) = (uv, context.common.dry_run) {
+        if let (Err(NoUv { reason, .. }), false) = (uv, context.common.dry_run) {
             consent_to_uv(reason, context)?;
         }
     }
@@ -126,6 +148,7 @@ fn is_private(
 
 fn tools(
     environment: Environment,
+    may_download: bool,
     context: &Context<'_>,
     stop: &Arc<AtomicBool>,
     problems: &mut Vec<Problem>,
@@ -144,28 +167,48 @@ fn tools(
             return None;
         }
     };
-    match find_python(&pyproject.requires_python, uv.as_ref().ok(), &soon(stop)) {
-        Ok(python) => {
-            if let Err(reason) = &uv
-                && !can_make_environments(&python, stop)
-            {
-                let message = format!("{reason}, and `{}` cannot install it: no `venv`", python.program);
-                let hint = "apt install python3-venv (Debian, Ubuntu), or install uv";
-                problems.push(Problem::new(message).hint(hint));
-                return None;
-            }
-            Some(Tools { python, uv, pyproject })
-        }
+    let wanted = WantedPython::of(&context.project, &pyproject.requires_python);
+    let python = match find_python(&context.project, &wanted, uv.as_ref().ok(), &soon(stop)) {
+        Ok(python) => Some(python),
+        Err(_) if may_download => None,
         Err(error) => {
-            problems.push(Problem::new(error.to_string()).hint("install such a Python, and have it on PATH"));
-            None
+            let hint = install_python(&wanted, uv.as_ref().ok());
+            problems.push(Problem::new(error.to_string()).hint(hint));
+            return None;
         }
-    }
+    };
+    let uv = match uv {
+        Ok(uv) => Ok(uv),
+        Err(reason) => Err(no_uv(reason, python.as_ref(), stop, problems)?),
+    };
+    Some(Tools { wanted, python, uv, pyproject })
+}
+
+/// Returns the interpreter that installs uv, or adds the problem that none can.
+fn no_uv(
+    reason: UvError,
+    python: Option<&Python>,
+    stop: &Arc<AtomicBool>,
+    problems: &mut Vec<Problem>,
+) -> Option<NoUv> {
+    let installer = match python {
+        Some(python) => Ok(python.program.clone()),
+        None => find_any_python(&soon(stop)).map(|python| python.program),
+    };
+    let problem = match installer {
+        Ok(installer) if can_make_environments(&installer, stop) => return Some(NoUv { reason, installer }),
+        Ok(installer) => Problem::new(format!("{reason}, and `{installer}` cannot install it: no `venv`"))
+            .hint("apt install python3-venv (Debian, Ubuntu), or install uv"),
+        Err(error) => Problem::new(format!("{reason}, and nothing can install it: {error}"))
+            .hint("install uv, which downloads the Python"),
+    };
+    problems.push(problem);
+    None
 }
 
 /// Returns whether this Python has the modules that install uv. Debian has them in a package of its own.
-fn can_make_environments(python: &Python, stop: &Arc<AtomicBool>) -> bool {
-    let ask = Command::new(&python.program, ["-c", "import ensurepip, venv"]).run(&soon(stop));
+fn can_make_environments(python: &str, stop: &Arc<AtomicBool>) -> bool {
+    let ask = Command::new(python, ["-c", "import ensurepip, venv"]).run(&soon(stop));
     ask.is_ok_and(|finished| finished.is_success())
 }
 

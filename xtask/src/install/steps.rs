@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use checks::group::core::{self, interpreter};
 use checks::group::django;
-use checks::{Outcome, ServiceContext, Status};
+use checks::{Outcome, Repair, ServiceContext, Status};
 use detect::Environment;
 use envfile::{EnvFile, Reader};
 use project::secret::Secrets;
@@ -17,10 +17,10 @@ use subprocess::{Deadline, quoted};
 use xshell::Shell;
 
 use super::failed::PYPI_ADVICE;
-use super::preflight::{Tools, UV_VERSION};
+use super::preflight::{NoUv, Tools, UV_VERSION};
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::manage::{self, MIGRATE, REINSTALL, SYNC};
+use crate::manage::{self, Downloads, MIGRATE, REINSTALL, SYNC};
 use crate::ui::Ui;
 
 /// How long Django has to start and answer.
@@ -56,8 +56,8 @@ pub(super) struct Done {
 /// asks Django for the result of `check` together with the rest, in one start.
 pub(super) fn plan(tools: &Tools, project: &Project, venv: &Path, environment: Environment) -> Vec<String> {
     let mut lines = Vec::new();
-    if tools.uv.is_err() {
-        for command in uv_commands(tools, project) {
+    if let Err(NoUv { installer, .. }) = &tools.uv {
+        for command in uv_commands(installer, project) {
             let words: Vec<_> = command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
             lines.push(words.join(" "));
         }
@@ -94,25 +94,25 @@ fn deploy_flag(environment: Environment) -> &'static [&'static str] {
 }
 
 /// The commands that install uv into the project's tool folder.
-fn uv_commands(tools: &Tools, project: &Project) -> [Vec<OsString>; 2] {
+fn uv_commands(installer: &str, project: &Project) -> [Vec<OsString>; 2] {
     let dir = project.uv_dir();
     let python = dir.join("bin/python");
     let package = format!("uv=={UV_VERSION}");
     let venv = ["-m", "venv", "--clear"].map(OsString::from);
     let pip = ["-m", "pip", "install", "--disable-pip-version-check", &package].map(OsString::from);
     [
-        [OsString::from(&tools.python.program)].into_iter().chain(venv).chain([dir.into()]).collect(),
+        [OsString::from(installer)].into_iter().chain(venv).chain([dir.into()]).collect(),
         [python.into()].into_iter().chain(pip).collect(),
     ]
 }
 
 /// Installs uv into the project's tool folder. An attempt that was cut short is begun anew the next time.
-fn install_uv(tools: &Tools, project: &Project, ui: &Ui, deferred: &Deferred) -> anyhow::Result<Uv> {
+fn install_uv(installer: &str, project: &Project, ui: &Ui, deferred: &Deferred) -> anyhow::Result<Uv> {
     let sh = Shell::new()?;
     let dir = project.uv_dir();
     fs::create_dir_all(&dir).with_context(|| format!("cannot make the tool folder `{}`", dir.display()))?;
     let titles = ["Python environment for uv", "uv from PyPI"];
-    for (title, command) in titles.iter().zip(uv_commands(tools, project)) {
+    for (title, command) in titles.iter().zip(uv_commands(installer, project)) {
         let [program, args @ ..] = command.as_slice() else { continue };
         let done = ui.step(title, sh.cmd(program).args(args), &Secrets::default(), deferred);
         done.map_err(|error| with_advice(&error))?;
@@ -159,7 +159,7 @@ pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> 
     let InstallContext { project, ui, environment, tools, secrets, deferred, .. } = *install_context;
     let uv = match &tools.uv {
         Ok(uv) => uv.clone(),
-        Err(_) => install_uv(tools, project, ui, deferred)?,
+        Err(NoUv { installer, .. }) => install_uv(installer, project, ui, deferred)?,
     };
     let variables = variables(install_context.env_file);
     let ground = ServiceContext { project, venv: install_context.venv, variables: &variables, secrets };
@@ -172,11 +172,13 @@ pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> 
 
     let mut locked = lock();
     deferred.check("uv sync --check")?;
-    let is_moved = core::moved(ground.venv).is_some();
-    if locked.status != Status::Ok || is_moved {
+    let venv = core::venv(&ground, &tools.wanted, &within(DJANGO_TIMEOUT));
+    deferred.check("uv sync --check")?;
+    // uv reports neither a moved environment nor one of another Python.
+    if [&locked, &venv].iter().any(|outcome| outcome.status != Status::Ok) {
         is_changed = true;
-        let command = if is_moved { REINSTALL } else { SYNC };
-        manage::sync(ui, &ground, &uv, command, &sync_args, deferred)?;
+        let command = if venv.repair == Some(Repair::Reinstall) { REINSTALL } else { SYNC };
+        manage::sync(ui, &ground, &uv, command, &sync_args, Downloads::AsConfigured, deferred)?;
         locked = lock();
     }
 

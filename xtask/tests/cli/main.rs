@@ -10,6 +10,7 @@ mod in_git;
 mod install;
 mod other_projects;
 mod preflight;
+mod python;
 mod readme;
 mod sandbox;
 mod tidy;

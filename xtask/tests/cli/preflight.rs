@@ -14,8 +14,8 @@ fn preflight_reports_everything_that_is_missing() {
         3,
         str![],
         str![[r#"
-error: no Python >=3.11 found: `python3` is 3.6.9
-hint: install such a Python, and have it on PATH
+error: command not found: `uv`, and nothing can install it: no Python >=3.8 found: `python3` is 3.6.9
+hint: install uv, which downloads the Python
 
 "#]],
     );

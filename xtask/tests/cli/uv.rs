@@ -5,7 +5,7 @@ use snapbox::str;
 use crate::sandbox::Sandbox;
 
 /// The settled `.env` of a project, so that nothing in it is changed.
-const SETTLED: &str = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_ALLOWED_HOSTS=localhost\n\
+pub(crate) const SETTLED: &str = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_ALLOWED_HOSTS=localhost\n\
                        CELERY_BROKER_URL=\nCELERY_TASK_ALWAYS_EAGER=1\n\
                        DJANGO_SECRET_KEY=zq2kX7w9Lr4vT8yB3nM6pJ1hG5fD0sAcEuIoWbRtYxKvNmQ\n";
 
@@ -31,7 +31,7 @@ skip   core.lock  there is no uv to ask
         str![],
     );
     sandbox.check("install --yes", 0, str!["..."], str![[r#"
-  ok   preflight  python3 is 3.12.1, `uv` is too old: uv 0.5.10, and uv 0.6.10 is the oldest that works: uv 0.13.9 is to be installed
+  ok   preflight  python3 is 3.12.1, uv 0.13.9 is to be installed (`uv` is too old: uv 0.5.10, and uv 0.6.10 is the oldest that works)
   ok   .env  as it should be
   ok   Python environment for uv  [SHORT]
   ok   uv from PyPI  [SHORT]
@@ -102,7 +102,7 @@ hint: cargo xtask install --project '[ROOT]' --yes
 fn answers_survive_a_failed_step() {
     let sandbox = Sandbox::project().shims(&["python-offline"]);
     sandbox.check("install --yes --no-deploy --set DJANGO_ALLOWED_HOSTS=localhost,shop.example", 1, str![], str![[r#"
-  ok   preflight  python3 is 3.12.1, command not found: `uv`: uv 0.13.9 is to be installed
+  ok   preflight  python3 is 3.12.1, uv 0.13.9 is to be installed (command not found: `uv`)
 .env (new, only you can read it; a copy of .env.sample with these changes)
      -DJANGO_DEBUG=
   11 +DJANGO_DEBUG=1

@@ -1,21 +1,23 @@
 //! `core`: the tools that a service on this machine needs.
 
+mod python;
 mod scripts;
 mod writable;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use detect::Environment;
-use project::{Pyproject, Settings, Uv, Version, find_python, find_uv, uv_variables};
+use project::{NO_DOWNLOADS, Pyproject, Settings, Uv, find_uv, uv_variables};
 use rustix::fs::statvfs;
-use subprocess::{Command, Deadline};
+use subprocess::Deadline;
 
-pub use self::scripts::moved;
+pub(crate) use self::python::no_venv;
+pub use self::python::{install_python, interpreter, venv};
 pub(crate) use self::writable::unwritable;
 pub use self::writable::{Denied, this_user, unreadable};
 use super::ServiceContext;
-use crate::outcome::{Outcome, Repair, Status};
+use crate::outcome::{Outcome, Repair};
 use crate::run::Probe;
 use crate::{CheckName, Target};
 
@@ -34,84 +36,14 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let for_uv = Arc::clone(target);
     let for_folder = Arc::clone(target);
     vec![
-        Probe::new([PYTHON, VENV], move |deadline| python_and_venv(&for_python, deadline)).in_turn(2),
+        Probe::new([PYTHON, VENV], move |deadline| python::outcomes(&for_python, deadline)).in_turn(2),
         Probe::new([UV, LOCK], move |deadline| uv_and_lock(&for_uv, deadline)).in_turn(2),
         Probe::new([WRITABLE, DISK], move |_| vec![writable::check(&for_folder), disk(&for_folder)]),
     ]
 }
 
-/// The interpreter in the virtual environment is the one that counts; only where there is none, another is looked for.
-fn python_and_venv(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
-    let started = venv(target, deadline);
-    let requires = Pyproject::read(target.project.service_dir()).map(|pyproject| pyproject.requires_python);
-    let python = match (&requires, &started) {
-        (Err(error), _) => Outcome::err(PYTHON, error.to_string()),
-        (Ok(requires), Ok(version)) if requires.contains(version) => {
-            Outcome::ok(PYTHON, format!("{version}, as {requires} asks for"))
-        }
-        (Ok(requires), _) => {
-            let deadline = deadline.again();
-            let uv = find_uv(&target.project, &deadline).ok();
-            match find_python(requires, uv.as_ref(), &deadline) {
-                Ok(python) => Outcome::ok(PYTHON, format!("`{}` is {}", python.program, python.version)),
-                Err(error) => {
-                    Outcome::err(PYTHON, error.to_string()).hint("install such a Python, and have it on PATH")
-                }
-            }
-        }
-    };
-    let shown = target.project.relative(&target.venv).display();
-    let venv = match (&requires, started) {
-        (Ok(requires), Ok(version)) if !requires.contains(&version) => {
-            Outcome::err(VENV, format!("`{shown}` has Python {version}, and {requires} is asked for"))
-        }
-        (_, Ok(version)) => match moved(&target.venv) {
-            None => Outcome::ok(VENV, format!("`{shown}` has Python {version}")),
-            Some(problem) => Outcome::err(VENV, format!("`{shown}` {problem}")).repair(Repair::Reinstall),
-        },
-        (_, Err(problem)) => Outcome::err(VENV, format!("`{shown}` {problem}")),
-    };
-    let venv = match (venv.status, venv.repair) {
-        (Status::Ok, _) => venv,
-        (_, repair) => venv.hint("cargo xtask install").repair(repair.unwrap_or(Repair::Sync)),
-    };
-    vec![python, venv]
-}
-
-/// The version of the interpreter in the virtual environment, by its own word.
-fn venv(target: &Target, deadline: &Deadline) -> Result<Version, String> {
-    let python = interpreter(&target.venv);
-    if !target.venv.is_dir() {
-        return Err("is not there".to_owned());
-    }
-    match Command::new(python, ["--version"]).run(deadline) {
-        Ok(finished) if finished.is_success() => {
-            let version = finished.stdout().trim().trim_start_matches("Python ").trim_end_matches('+').to_owned();
-            version.parse().map_err(|_| format!("does not print a version: {version}"))
-        }
-        Ok(finished) => Err(format!("does not start: {}", target.secrets.redact(&finished.failure_reason()))),
-        Err(error) if error.is_not_found() => Err(match scripts::missing_home(&target.venv) {
-            Some(home) => format!("has no Python that starts: the one that it was made with, in `{home}`, is gone"),
-            None => "has no Python that starts".to_owned(),
-        }),
-        Err(error) => Err(format!("does not start: {error}")),
-    }
-}
-
 /// Why nothing can be asked that needs one.
 pub(super) const NO_VENV: &str = "there is no virtual environment";
-
-/// The outcome of `core.venv` where there is none.
-pub(super) fn no_venv(target: &Target) -> Outcome {
-    let shown = target.project.relative(&target.venv).display();
-    Outcome::err(VENV, format!("`{shown}` is not there")).hint("cargo xtask install").repair(Repair::Sync)
-}
-
-/// The interpreter of a virtual environment.
-#[must_use]
-pub fn interpreter(venv: &Path) -> PathBuf {
-    venv.join("bin/python")
-}
 
 fn uv_and_lock(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let uv = match find_uv(&target.project, deadline) {
@@ -174,6 +106,8 @@ pub fn lock(ground: &ServiceContext<'_>, uv: &Uv, sync_args: &[String], deadline
     let venv = ground.project.relative(ground.venv).display();
     let args = ["sync", "--check"].into_iter().chain(sync_args.iter().map(String::as_str));
     let command = uv.command(args).dir(ground.project.service_dir()).envs(uv_variables(ground.variables));
+    // A check downloads no Python.
+    let command = command.envs([NO_DOWNLOADS]);
     match command.run(deadline) {
         Ok(finished) if finished.is_success() => Outcome::ok(LOCK, format!("`{venv}` is in step with `uv.lock`")),
         Ok(finished) => Outcome::err(LOCK, format!("`{venv}` is not in step with `uv.lock`"))
@@ -210,6 +144,7 @@ fn free(bytes: u64) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Status;
 
     #[test]
     fn free_space() {

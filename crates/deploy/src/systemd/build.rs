@@ -12,11 +12,13 @@ use anyhow::Context as _;
 use checks::group::core::interpreter;
 use checks::group::django::SET_UP;
 use project::secret::Secrets;
+use project::{UV_PROJECT_ENVIRONMENT, uv_variables};
 use subprocess::{Command, Deadline};
 
 use super::data;
 use super::layout::Layout;
-use super::preflight::{Preflight, Tools};
+use super::preflight::Preflight;
+use super::tools::Tools;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
@@ -61,14 +63,17 @@ pub(super) fn fill(
     interrupt.check("copying")?;
     let service = layout.service_of(folder);
     let Tools { python: interpreter, uv, sync_args } = tools;
+    // As `install` runs it, for an index for example; the virtual environment is in the release.
+    let of_uv = uv_variables(&env.variables).filter(|(name, _)| *name != UV_PROJECT_ENVIRONMENT);
     let sync = Command::new(&uv.program, ["sync"])
         .args(sync_args)
         .args(["--python", &interpreter.program])
         .dir(&service)
+        .envs(of_uv)
         // Copies, since a link into a user's cache would change with it; compiled, since the service cannot write there.
         .envs([("UV_LINK_MODE", "copy"), ("UV_COMPILE_BYTECODE", "1"), ("UV_PYTHON_DOWNLOADS", "never")])
         .env_remove("VIRTUAL_ENV")
-        .env_remove("UV_PROJECT_ENVIRONMENT");
+        .env_remove(UV_PROJECT_ENVIRONMENT);
     run(&sync, "uv sync", events, secrets, interrupt)?;
     let variables = env.variables.iter().map(|(key, value)| (key, value));
     let collect = Command::new(python(folder, layout), ["-B", "-c", &collect, "inside"])

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use checks::catalogue::Selection;
-use checks::group::core::sync_args;
 use checks::group::systemd::redis;
 use checks::{Limits, Status, plan, run};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
 use envfile::EnvFile;
 use project::matrix::{self, Row};
 use project::secret::Secrets;
-use project::{Project, Pyproject, Python, Uv, Variable, find_system_python, find_uv};
+use project::{Project, Variable};
 use subprocess::{Command, Deadline};
 
 use super::data::{self, Data};
@@ -24,6 +23,7 @@ use super::manager;
 use super::places;
 use super::root::{Root, Step};
 use super::target::TargetFolder;
+use super::tools::{self, Tools};
 use super::verify;
 use super::{Options, Systemd};
 use crate::backend::Backend;
@@ -65,16 +65,8 @@ pub(super) struct Preflight {
     pub(super) method: Detected<DeployMethod>,
 }
 
-/// The tools that build a release.
-pub(super) struct Tools {
-    pub(super) python: Python,
-    pub(super) uv: Uv,
-    /// The arguments of `uv sync`.
-    pub(super) sync_args: Vec<String>,
-}
-
 /// The time for one answer; a signal ends the wait.
-fn probe_deadline(interrupt: &Interrupt) -> Deadline {
+pub(super) fn probe_deadline(interrupt: &Interrupt) -> Deadline {
     Deadline::unless(interrupt.flag(), TIMEOUT, TIMEOUT)
 }
 
@@ -100,7 +92,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         check_production_environment(env, &layout, context, &mut problems);
     }
     let group = group_of(context.project, interrupt, &mut problems);
-    let tools = tools(context, interrupt, &mut problems);
+    let tools = tools::find(context, interrupt, &mut problems);
     let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems)?;
     let units = units(&layout, context, &mut problems)?;
     let names = &context.project.names;
@@ -317,44 +309,6 @@ fn group_of(project: &Project, interrupt: &Interrupt, problems: &mut Vec<Problem
             None
         }
     }
-}
-
-fn tools(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<Tools> {
-    let service = context.project.service_dir();
-    let uv = find_uv(context.project, &probe_deadline(interrupt)).map_err(|error| {
-        let hint = "cargo xtask install --env prod --method bare --no-deploy, which installs it";
-        problems.push(Problem::new(error.to_string()).hint(hint));
-    });
-    let workspace = context.project.workspace_root();
-    if !workspace.starts_with(&context.project.root) {
-        let message = format!(
-            "the service is a member of the uv workspace `{}`, which is outside of the checkout `{}`, and a release has \
-             only the files of the checkout",
-            workspace.display(),
-            context.project.root.display()
-        );
-        problems.push(Problem::new(message).hint(format!(
-            "deploy the checkout of the workspace, with the setting `service-dir = \"{}\"`",
-            service.strip_prefix(&workspace).unwrap_or(service).display()
-        )));
-    }
-    let lock_file = context.project.lock_file();
-    if !lock_file.is_file() {
-        let message = format!("`{}` is not there, and a release has nothing else in it", lock_file.display());
-        problems.push(Problem::new(message).hint(context.project.lock_command()));
-    }
-    let pyproject = Pyproject::read(service).map_err(|error| {
-        let problem = Problem::new(error.to_string());
-        problems.push(error.remedy().into_iter().fold(problem, Problem::hint));
-    });
-    let pyproject = pyproject.ok()?;
-    let sync_args = sync_args(&pyproject, &context.project.settings, Environment::Prod);
-    let python = find_system_python(&pyproject.requires_python, &probe_deadline(interrupt)).map_err(|error| {
-        let message =
-            format!("{error}; it must be installed for all users, since the units cannot start one in a home folder");
-        problems.push(Problem::new(message).hint("sudo apt install python3"));
-    });
-    Some(Tools { python: python.ok()?, uv: uv.ok()?, sync_args })
 }
 
 /// The unit files of the checkout.

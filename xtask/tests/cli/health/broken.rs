@@ -46,7 +46,7 @@ warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY
 
 core
  err   core.python        no Python >=3.13 found: `python3` is 3.12.1
-       hint: install such a Python, and have it on PATH
+       hint: cargo xtask install --project '[ROOT]'
   ok   core.uv            uv 9.9.9 (uv)
  err   core.venv          `.venv` has Python 3.12.1, and >=3.13 is asked for
        hint: cargo xtask install --project '[ROOT]'
@@ -234,7 +234,7 @@ mode           dev      .env:1
 
 core
  err   core.python    no Python >=3.11 found: `python3` is 3.6.9
-       hint: install such a Python, and have it on PATH
+       hint: cargo xtask install --project '[ROOT]'
  err   core.uv        command not found: `uv`
        hint: cargo xtask install --project '[ROOT]'
  err   core.venv      `.venv` has no Python that starts

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 const BEGINNING: u64 = 4096;
 
 /// Returns the first script whose interpreter is not that of its virtual environment, as a predicate for a message.
-#[must_use]
-pub fn moved(venv: &Path) -> Option<String> {
+pub(super) fn moved(venv: &Path) -> Option<String> {
     let bin = venv.join("bin");
     let mut scripts: Vec<PathBuf> = fs::read_dir(&bin).ok()?.flatten().map(|entry| entry.path()).collect();
     scripts.sort_unstable();
