@@ -309,7 +309,7 @@ impl Compose<'_> {
         Ok(images)
     }
 
-    /// Leaves out the backing services whose replacement would lose data or is impossible, with a warning for each.
+    /// Leaves out the services whose replacement would lose data or is impossible, with a warning for each.
     fn without_irreplaceable(&self, changes: Vec<Change>) -> Vec<Change> {
         let reason = |change: &Change| {
             if change.old.iter().any(|it| !it.anonymous_volumes.is_empty()) {

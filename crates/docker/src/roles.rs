@@ -140,12 +140,9 @@ pub fn roles(config: &Config, settings: &Settings) -> Roles {
     let is_ours = |name: &str| config.is_built(name) || web_image.as_ref().is_some_and(|it| *it == config.image(name));
     let assigned = |name: &str| match (fixed.get(name), web) {
         (_, Some((web, source))) if name == web => Assigned { role: Role::Web, source },
-        // Another service that answers requests.
-        (Some(Assigned { role: Role::Web, source }), _) => Assigned { role: Role::Other, source: *source },
-        (Some(assigned), _) => *assigned,
-        (None, _) => {
-            Assigned { role: if is_ours(name) { Role::Other } else { Role::Backing }, source: RoleSource::Image }
-        }
+        (Some(assigned), _) if assigned.role != Role::Web => *assigned,
+        // Another service that answers requests is none of the roles that are known here.
+        _ => Assigned { role: if is_ours(name) { Role::Other } else { Role::Backing }, source: RoleSource::Image },
     };
     let services = config.services.keys().map(|name| (name.clone(), assigned(name))).collect();
     Roles { services, problem }
@@ -210,14 +207,15 @@ fn fixed(config: &Config, name: &str, service: &Service, settings: &Settings) ->
     .find_map(|(applies, role, source)| applies.then_some(Assigned { role, source }))
 }
 
-/// Returns the service that runs Django: that of the best source, and of several names the most common one.
+/// Returns the service that runs Django: that of the best source, and of several names the most common one, preferably
+/// with an image that is built here.
 fn web<'c>(config: &'c Config, fixed: &BTreeMap<&'c str, Assigned>) -> Result<(&'c str, RoleSource), String> {
     let of_source = |source| {
         let is_web = move |assigned: &&Assigned| assigned.role == Role::Web && assigned.source == source;
         fixed.iter().filter(move |(_, assigned)| is_web(assigned)).map(|(name, _)| *name)
     };
     for source in [RoleSource::Setting, RoleSource::Label, RoleSource::Name] {
-        let rank = |name: &&str| WEB.iter().position(|known| known == name);
+        let rank = |name: &&str| (!config.is_built(name), WEB.iter().position(|known| known == name));
         if let Some(name) = of_source(source).min_by_key(rank) {
             return Ok((name, source));
         }
@@ -242,8 +240,13 @@ fn web<'c>(config: &'c Config, fixed: &BTreeMap<&'c str, Assigned>) -> Result<(&
     Err("no service of the stack is known as the web service".to_owned())
 }
 
-/// Returns the role of a program of Celery.
+/// Returns the role of a program of Celery, or of a script that is named after its scheduler.
 fn celery(words: &[&str]) -> Option<Role> {
+    let is_scheduler =
+        |word: &&str| ["celerybeat", "celery-beat", "celery_beat"].iter().any(|name| word.contains(name));
+    if words.first().is_some_and(is_scheduler) {
+        return Some(Role::Scheduler);
+    }
     words.iter().position(|word| *word == "celery" || word.ends_with("/celery")).and_then(|program| {
         let rest = &words[program + 1..];
         let has = |word: &str| rest.contains(&word);

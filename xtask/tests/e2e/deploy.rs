@@ -5,6 +5,7 @@ pub(crate) mod data;
 pub(crate) mod faults;
 pub(crate) mod first;
 pub(crate) mod foreign;
+pub(crate) mod own_rules;
 pub(crate) mod redeploy;
 pub(crate) mod remote;
 pub(crate) mod shared;

@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         trial("deploys_do_not_throw_data_away", COMPOSE, deploy::data::in_no_volume),
         trial("deploys_do_not_replace_another_checkouts", COMPOSE, deploy::data::of_another_checkout),
         trial("two_checkouts_share_one_target", COMPOSE, deploy::shared::one_target),
+        trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),

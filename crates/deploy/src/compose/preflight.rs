@@ -228,7 +228,7 @@ fn late_health_checks(stack: &Stack, engine_version: &str, options: &Options, is
 
 /// Whether a container that can be replaced keeps data where no other one finds it.
 fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
-    let is_replaced = |it: &Container| stack.service(&it.service).is_some_and(|service| service.role != Role::Backing);
+    let is_replaced = |it: &Container| stack.service(&it.service).is_some_and(|service| !service.is_third_party());
     ours.iter().any(|it| is_replaced(it) && !it.anonymous_volumes.is_empty())
 }
 
@@ -236,8 +236,8 @@ fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
 fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for service in &stack.services {
-        // A backing service is left alone unless it changes, and a change is reported by the plan.
-        if service.role == Role::Backing {
+        // It is left alone unless it changes, and a change is reported by the plan.
+        if service.is_third_party() {
             continue;
         }
         let name = &service.name;
@@ -329,5 +329,19 @@ mod tests {
         let hint = "cargo xtask deploy-docker --timeout 2m; or set a shorter `interval` in the Compose file";
         assert_eq!(refused.hint.as_deref(), Some(hint));
         assert!(problem("24.0.7", 120).is_none() && problem("28.0.0", 60).is_none());
+    }
+
+    #[test]
+    fn a_name_for_one_container_is_refused_for_what_a_release_replaces() {
+        let named = r#""container_name": "one""#;
+        let config = format!(
+            r#"{{"services": {{"web": {{"build": {{}}, {named}}}, "nginx": {{"image": "nginx", {named}}},
+                "db": {{"image": "postgres", {named}}}}}}}"#
+        );
+        let config = serde_json::from_str(&config).expect("JSON");
+        let stack = Stack::of(config, &Settings::default()).expect("a stack");
+        let problems = irreplaceable(&stack, &[], &Options::default(), "again");
+        let messages: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+        assert_eq!(messages, ["`web` has the `container_name` `one`, so that no second container can be created"]);
     }
 }

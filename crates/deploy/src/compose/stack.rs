@@ -86,6 +86,13 @@ impl Role {
     }
 }
 
+impl Service {
+    /// Returns whether it runs a program of others, which stays as it is if no second container can be created.
+    pub(super) fn is_third_party(&self) -> bool {
+        self.role == Role::Backing || (self.role == Role::Proxy && !self.is_built)
+    }
+}
+
 impl Stack {
     /// The stack of a Compose file, or why it cannot be deployed.
     pub(super) fn of(config: Config, settings: &Settings) -> Result<Self, Problem> {

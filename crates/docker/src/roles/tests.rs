@@ -36,7 +36,7 @@ fn settings_come_first() {
             "edge: proxy by its setting",
             "jobs: worker by its setting",
             "site: web service by its setting",
-            "web: service of the project by its name",
+            "web: service of the project by its image",
         ],
     );
     check_with(
@@ -55,7 +55,7 @@ fn settings_come_first() {
 fn labels_come_before_names() {
     check(
         r#""site": {"labels": {"xtask.front": "f"}}, "edge": {"labels": {"xtask.state": "u"}}, "web": {"build": {}}"#,
-        &["edge: proxy by its label", "site: web service by its label", "web: service of the project by its name"],
+        &["edge: proxy by its label", "site: web service by its label", "web: service of the project by its image"],
     );
 }
 
@@ -100,11 +100,15 @@ fn commands_tell_workers_schedulers_and_servers() {
 
 #[test]
 fn the_web_service_is_the_best_candidate() {
+    check(
+        r#""backend": {"build": {}}, "web": {"image": "node:20"}, "x": {"image": "s-backend", "command": ["/start-celerybeat"]}"#,
+        &["backend: web service by its name", "web: backing service by its image", "x: scheduler by its command"],
+    );
     // Of two names the more common one; the other one runs the project's code, too.
     check(
         r#""api": {"image": "shop"}, "django": {"image": "shop"}, "other": {"image": "shop"}, "x": {"image": "y"}"#,
         &[
-            "api: service of the project by its name",
+            "api: service of the project by its image",
             "django: web service by its name",
             "other: service of the project by its image",
             "x: backing service by its image",
