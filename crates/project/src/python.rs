@@ -133,7 +133,8 @@ mod tests {
     use crate::Settings;
 
     fn find(requires: &str) -> Result<Python, PythonError> {
-        let project = Project::with("/srv/shop".into(), Settings::default()).expect("a project");
+        let dir = tempfile::tempdir().expect("a folder");
+        let project = Project::with(dir.path().to_owned(), Settings::default()).expect("a project");
         let wanted = WantedPython::any(&requires.parse().expect("a specifier"));
         find_python(&project, &wanted, None, &Deadline::within(Duration::from_secs(10)))
     }
