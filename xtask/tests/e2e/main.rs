@@ -4,6 +4,7 @@
 
 mod checkout;
 mod client;
+mod compose_files;
 mod deploy;
 mod docker;
 mod engine;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         trial("two_checkouts_share_one_target", COMPOSE, deploy::shared::one_target),
         trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
+        trial("compose_finds_the_same_files", &[Engine::Compose], compose_files::as_compose_finds_them),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),
         trial("health_asks_redis_and_the_socket", &[Engine::Docker, Engine::Debootstrap], systemd::answers),
