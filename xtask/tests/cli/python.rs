@@ -231,7 +231,7 @@ core
 Plan for dev+bare in [ROOT]
 .env: as it should be
 Commands in [ROOT]/services/web; steps that are up to date are skipped
-  uv sync --all-extras --dev
+  uv sync
   '[ROOT]/.venv/bin/python' manage.py migrate --noinput
   '[ROOT]/.venv/bin/python' manage.py check
 
@@ -318,7 +318,7 @@ django
 Plan for dev+bare in [ROOT]
 .env: as it should be
 Commands in [ROOT]; steps that are up to date are skipped
-  uv sync --all-extras --dev
+  uv sync
   venvs/shop/bin/python manage.py migrate --noinput
   venvs/shop/bin/python manage.py check
 
