@@ -211,11 +211,11 @@ pub(crate) fn answers() {
     machine
         .script("redis-cli shutdown nosave; systemctl start redis-server && redis-cli config set requirepass hunter2");
     let locked = "err redis: `redis-server.service` is active, and `localhost:6379` wants a password, and \
-                  `CELERY_BROKER_URL` has none";
+                  the broker URL has none";
     has(&machine.health("", 1), &[locked]);
     machine.script("echo CELERY_BROKER_URL=redis://:hunter22@localhost >>/etc/shop/env");
     let refused = "err redis: `redis-server.service` is active, and `localhost:6379` refuses the password of \
-                   `CELERY_BROKER_URL`";
+                   the broker URL";
     has(&machine.health("", 1), &[refused]);
     machine.script("echo CELERY_BROKER_URL=redis://:hunter%32@localhost >>/etc/shop/env");
     has(&machine.health("", 0), &["ok redis: `redis-server.service` is active, and `localhost:6379` answers"]);
@@ -232,7 +232,7 @@ pub(crate) fn answers() {
     // A user who can read neither the units' environment nor their socket gets no failures.
     let messages = machine.health_with(&["--user", "65534"], "", 0);
     let locked = "skip redis: `redis-server.service` is active, and `localhost:6379` wants a password, and \
-                  `CELERY_BROKER_URL` has none; cannot read `/etc/shop/env`: Permission denied (os error 13)";
+                  the broker URL has none; cannot read `/etc/shop/env`: Permission denied (os error 13)";
     has(&messages, &["skip http: this user may not connect to `/run/shop.sock`", locked]);
 
     machine.script("echo DJANGO_ALLOWED_HOSTS=other.example >>/etc/shop/env");
