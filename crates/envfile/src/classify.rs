@@ -6,20 +6,20 @@ use crate::line::{Assignment, Line};
 use crate::quote::{has_interpolation, is_noncharacter};
 
 /// The longest line that `docker run` accepts.
-const LONG_LINE: usize = 65_535;
+pub(crate) const LONG_LINE: usize = 65_535;
 
 /// The class of a line that the readers disagree on.
-pub(crate) fn classify(line: &Line) -> Class {
+pub(crate) fn classify(line: Line<'_>) -> Class {
     let text = line.text();
-    if std::str::from_utf8(line.raw()).is_err() || text.contains(['\0', '\r']) || text.contains(is_noncharacter) {
+    if !line.is_valid() || text.contains(['\0', '\r']) || text.contains(is_noncharacter) {
         return Class::Bytes;
     }
     if text.len() > LONG_LINE {
         return Class::TooLong;
     }
     match line.assignment() {
-        Some(assignment) => of_assignment(assignment, &line.value_text().unwrap_or_default()),
-        None => of_unreadable(&text),
+        Some(assignment) => of_assignment(&assignment),
+        None => of_unreadable(text),
     }
 }
 
@@ -38,7 +38,8 @@ fn of_unreadable(text: &str) -> Class {
     }
 }
 
-fn of_assignment(assignment: &Assignment, value_text: &str) -> Class {
+fn of_assignment(assignment: &Assignment<'_>) -> Class {
+    let value_text = assignment.value_text;
     let value = value_text.trim_start();
     if assignment.has_export {
         Class::Export
@@ -46,9 +47,9 @@ fn of_assignment(assignment: &Assignment, value_text: &str) -> Class {
         Class::InlineComment
     } else if assignment.is_spaced {
         Class::BlankAroundEquals
-    } else if !is_name(&assignment.key) {
+    } else if !is_name(assignment.key) {
         Class::InvalidName
-    } else if is_read_only(&assignment.key) {
+    } else if is_read_only(assignment.key) {
         Class::ReadOnlyName
     } else if let Some(text) = value.strip_prefix('\'') {
         of_single_quoted(text)

@@ -1,143 +1,169 @@
-//! Characters of a file with their place in it; an invalid byte is one U+FFFD, so every byte has a character.
+//! The text of a file, and a place in it. An invalid byte is one U+FFFD, so every byte is part of a character.
 
 use std::ops::Range;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The decoded text of a file. Positions are character indices.
-#[derive(Clone)]
+/// The decoded text of a file, kept once: lines, names and values are ranges of it. Positions are byte offsets in the
+/// decoded text, which is the file itself unless that holds invalid bytes.
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Text {
+    decoded: String,
+    invalid: Option<Box<Invalid>>,
+}
+
+/// A file that is not UTF-8.
+#[derive(Clone, PartialEq)]
+struct Invalid {
     bytes: Vec<u8>,
-    chars: Vec<char>,
-    /// Byte offset of each character, and of the end.
-    offsets: Vec<usize>,
-    /// Positions of the line feeds.
-    line_feeds: Vec<usize>,
-    /// Positions of the bytes that are not UTF-8.
-    invalid: Vec<usize>,
+    /// Positions of the invalid bytes in the decoded text.
+    positions: Vec<usize>,
 }
 
 impl Text {
     pub(crate) fn new(bytes: &[u8]) -> Text {
-        let mut text =
-            Text { bytes: bytes.to_vec(), chars: vec![], offsets: vec![0], line_feeds: vec![], invalid: vec![] };
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Text::from(text.to_owned());
+        }
+        let mut decoded = String::new();
+        let mut positions = Vec::new();
         for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                text.push(c, c.len_utf8());
-            }
+            decoded.push_str(chunk.valid());
             for _ in chunk.invalid() {
-                text.invalid.push(text.chars.len());
-                text.push(char::REPLACEMENT_CHARACTER, 1);
+                positions.push(decoded.len());
+                decoded.push(char::REPLACEMENT_CHARACTER);
             }
         }
-        text
+        Text { decoded, invalid: Some(Box::new(Invalid { bytes: bytes.to_vec(), positions })) }
     }
 
-    fn push(&mut self, c: char, len: usize) {
-        if c == '\n' {
-            self.line_feeds.push(self.chars.len());
-        }
-        self.offsets.push(self.offsets[self.chars.len()] + len);
-        self.chars.push(c);
+    pub(crate) fn as_str(&self) -> &str {
+        &self.decoded
     }
 
+    /// The bytes of the file.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.invalid.as_ref().map_or(self.decoded.as_bytes(), |invalid| &invalid.bytes)
     }
 
-    /// The number of the physical line that holds `pos`, from 1. Only a line feed ends a line here, as for `grep -n`.
-    pub(crate) fn line_at(&self, pos: usize) -> usize {
-        self.line_feeds.partition_point(|&line_feed| line_feed < pos) + 1
-    }
-
-    /// The byte offset of `pos`.
-    pub(crate) fn offset(&self, pos: usize) -> usize {
-        self.offsets[pos.min(self.chars.len())]
-    }
-
-    pub(crate) fn string(&self, range: Range<usize>) -> String {
-        self.chars[range].iter().collect()
+    /// The bytes of a range.
+    pub(crate) fn raw(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes()[self.offset(range.start)..self.offset(range.end)]
     }
 
     /// Whether a byte in `range` is not UTF-8.
     pub(crate) fn has_invalid(&self, range: Range<usize>) -> bool {
-        let first = self.invalid.partition_point(|&pos| pos < range.start);
-        self.invalid.get(first).is_some_and(|&pos| pos < range.end)
+        self.invalid.as_ref().is_some_and(|invalid| {
+            let first = invalid.positions.partition_point(|&pos| pos < range.start);
+            invalid.positions.get(first).is_some_and(|&pos| pos < range.end)
+        })
+    }
+
+    /// Whether the whole file is UTF-8.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.invalid.is_none()
+    }
+
+    /// The offset of `pos` in the bytes of the file, where an invalid byte is one byte and not the three of U+FFFD.
+    fn offset(&self, pos: usize) -> usize {
+        self.invalid.as_ref().map_or(pos, |invalid| {
+            pos - invalid.positions.partition_point(|&at| at < pos) * (char::REPLACEMENT_CHARACTER.len_utf8() - 1)
+        })
     }
 }
 
-/// A place in a [`Text`].
+impl From<String> for Text {
+    fn from(decoded: String) -> Text {
+        Text { decoded, invalid: None }
+    }
+}
+
+/// A place in a text.
 #[derive(Clone)]
 pub(crate) struct Cursor<'a> {
-    pub(crate) text: &'a Text,
+    pub(crate) text: &'a str,
     pub(crate) pos: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(text: &'a Text) -> Cursor<'a> {
+    pub(crate) fn new(text: &'a str) -> Cursor<'a> {
         Cursor { text, pos: 0 }
     }
 
-    pub(crate) fn peek(&self) -> Option<char> {
-        self.peek_nth(0)
+    /// The text that is not consumed yet.
+    pub(crate) fn rest(&self) -> &'a str {
+        &self.text[self.pos..]
     }
 
-    pub(crate) fn peek_nth(&self, n: usize) -> Option<char> {
-        self.text.chars.get(self.pos + n).copied()
+    /// The text from `start` up to here.
+    pub(crate) fn since(&self, start: usize) -> &'a str {
+        &self.text[start..self.pos]
+    }
+
+    pub(crate) fn peek(&self) -> Option<char> {
+        match *self.text.as_bytes().get(self.pos)? {
+            byte @ 0..0x80 => Some(char::from(byte)),
+            _ => self.rest().chars().next(),
+        }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
-        self.pos >= self.text.chars.len()
+        self.pos >= self.text.len()
     }
 
     /// The next character, which is consumed.
     pub(crate) fn bump(&mut self) -> Option<char> {
         let c = self.peek()?;
-        self.pos += 1;
+        self.pos += c.len_utf8();
         Some(c)
     }
 
     /// Consumes `c` if it is next.
     pub(crate) fn eat(&mut self, c: char) -> bool {
         let is_next = self.peek() == Some(c);
-        self.pos += usize::from(is_next);
+        if is_next {
+            self.pos += c.len_utf8();
+        }
         is_next
     }
 
     /// Consumes `text` if it is next.
     pub(crate) fn eat_str(&mut self, text: &str) -> bool {
-        let is_next = text.chars().enumerate().all(|(n, c)| self.peek_nth(n) == Some(c));
+        let is_next = self.text.as_bytes()[self.pos..].starts_with(text.as_bytes());
         if is_next {
-            self.pos += text.chars().count();
+            self.pos += text.len();
         }
         is_next
     }
 
     /// Consumes characters while `accept` holds, and returns them.
-    pub(crate) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> Range<usize> {
+    pub(crate) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
         let start = self.pos;
-        while self.peek().is_some_and(&accept) {
-            self.pos += 1;
+        while let Some(c) = self.peek().filter(|&c| accept(c)) {
+            self.pos += c.len_utf8();
         }
-        start..self.pos
+        self.since(start)
+    }
+
+    /// Consumes everything before the next byte that is one of these ASCII characters, and returns it.
+    pub(crate) fn take_until<const N: usize>(&mut self, ends: [u8; N]) -> &'a str {
+        let start = self.pos;
+        let rest = &self.text.as_bytes()[start..];
+        self.pos += rest.iter().position(|byte| ends.contains(byte)).unwrap_or(rest.len());
+        self.since(start)
     }
 
     /// Consumes the rest of the line with its line feed; returns it without.
-    pub(crate) fn take_line(&mut self) -> Range<usize> {
-        let line = self.take_while(|c| c != '\n');
+    pub(crate) fn take_line(&mut self) -> &'a str {
+        let line = self.take_until([b'\n']);
         self.eat('\n');
         line
     }
+}
 
-    /// The physical line of the next character.
-    pub(crate) fn line(&self) -> usize {
-        self.text.line_at(self.pos)
-    }
-
-    /// The physical line of the character that was consumed last.
-    pub(crate) fn line_before(&self) -> usize {
-        self.text.line_at(self.pos.saturating_sub(1))
-    }
+/// The number of line feeds in `text`. Only a line feed ends a physical line, as for `grep -n`.
+pub(crate) fn line_feeds(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
 /// The bytes without a byte order mark, and whether there was one.
@@ -161,9 +187,10 @@ mod tests {
     fn every_byte_has_a_character() {
         let bytes = b"a\xFF\xFE\xC3\xA9\nb\xE2\x82";
         let text = Text::new(bytes);
-        assert_eq!(text.string(0..4), "a\u{FFFD}\u{FFFD}é");
-        assert_eq!(text.offset(usize::MAX), bytes.len());
-        assert_eq!((text.line_at(4), text.line_at(5)), (1, 2));
-        assert!(text.has_invalid(0..2) && text.has_invalid(5..8) && !text.has_invalid(3..6));
+        assert_eq!(text.as_str(), "a\u{FFFD}\u{FFFD}é\nb\u{FFFD}\u{FFFD}");
+        assert_eq!(text.bytes(), bytes);
+        assert_eq!((text.raw(0..1), text.raw(1..7), text.raw(7..17)), (&bytes[..1], &bytes[1..3], &bytes[3..]));
+        assert!(text.has_invalid(0..2) && text.has_invalid(9..17) && !text.has_invalid(7..11));
+        assert!(!text.is_valid() && Text::new("é".as_bytes()).is_valid());
     }
 }

@@ -1,14 +1,15 @@
 //! Lines that the readers read differently.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::class::Class;
-use crate::classify::classify;
+use crate::classify::{LONG_LINE, classify};
 use crate::cursor::Text;
-use crate::dialect::{self, Statement};
+use crate::dialect;
 use crate::line::Line;
 use crate::rewrite;
-use crate::survey::{Survey, is_agreed, reading};
+use crate::survey::{Survey, is_agreed, owned, reading};
 use crate::{EnvFile, Reader, Reading};
 
 /// A line that the readers do not read alike.
@@ -49,84 +50,104 @@ impl fmt::Debug for Disagreement {
     }
 }
 
-/// Everything that `readers` disagree on, by line.
+/// Everything that `readers` disagree on, by line. Each line is looked at once.
 pub(crate) fn find(file: &EnvFile, readers: &[Reader]) -> Vec<Disagreement> {
-    let survey = Survey::new(file, readers);
-    let mut found: Vec<Disagreement> = survey.lines.iter().filter_map(|line| on_line(&survey, line, readers)).collect();
-    found.extend(duplicates(&survey));
+    let plain = file.without_carriage_returns();
+    let survey = Survey::new(&plain, readers);
+    let mut found: Vec<Disagreement> = survey.file.lines().filter_map(|line| on_line(&survey, line, readers)).collect();
+    found.extend(duplicates(&survey, readers));
     found.extend(byte_order_mark(file, &survey));
-    found.extend(crlf(file, &survey));
+    found.extend(crlf(file, &survey, readers));
     found.sort_by_key(|disagreement| (disagreement.line, disagreement.class));
     found
 }
 
-fn on_line(survey: &Survey, line: &Line, readers: &[Reader]) -> Option<Disagreement> {
+fn on_line(survey: &Survey<'_>, line: Line<'_>, readers: &[Reader]) -> Option<Disagreement> {
     if line.kind().has_no_content() {
-        return swallowing_comment(survey, line);
+        return swallowing_comment(survey, line).or_else(|| on_bytes(survey, line));
     }
     let key = survey.key(line);
-    let readings = survey.readings(line, key.as_deref());
-    if is_agreed(&readings) {
+    if is_agreed(survey.readings(line, key)) {
         return None;
     }
-    let rewritten = rewritten(line, readers);
-    Some(Disagreement { line: line.number(), key, class: classify(line), readings, rewritten })
+    let readings = owned(survey.readings(line, key));
+    let key = key.map(str::to_owned);
+    Some(Disagreement {
+        line: line.number(),
+        key,
+        class: classify(line),
+        readings,
+        rewritten: rewritten(line, readers),
+    })
 }
 
 /// A comment that goes on in the next line for a reader, if there is more than a comment on that.
-fn swallowing_comment(survey: &Survey, line: &Line) -> Option<Disagreement> {
-    let next = survey.lines.iter().find(|next| next.number() > line.number())?;
-    let swallows = |statement: &Statement| statement.lines.0 == line.number() && statement.lines.1 >= next.number();
-    if next.kind().has_no_content() {
-        return on_bytes(survey, line);
-    }
-    let is_swallower = |statements: &[Statement]| statements.iter().any(swallows);
-    if !survey.statements.iter().any(|(_, statements)| is_swallower(statements)) {
-        return on_bytes(survey, line);
-    }
+fn swallowing_comment(survey: &Survey<'_>, line: Line<'_>) -> Option<Disagreement> {
+    let next = survey.file.line_from(line.number() + 1).filter(|next| !next.kind().has_no_content())?;
     let key = survey.key(next);
-    let of_reader = |(reader, statements): &(Reader, Vec<Statement>)| {
-        let is_swallower = is_swallower(statements);
-        (*reader, if is_swallower { Reading::Unset } else { reading(statements, next, key.as_deref()) })
-    };
-    let readings = survey.statements.iter().map(of_reader).collect();
+    let readings = survey.readings_below(line, next, key)?;
+    let key = key.map(str::to_owned);
     Some(Disagreement { line: line.number(), key, class: Class::CommentBackslash, readings, rewritten: None })
 }
 
 /// A comment or a blank line with bytes that make a reader refuse the file, or run it.
-fn on_bytes(survey: &Survey, line: &Line) -> Option<Disagreement> {
-    let readings = survey.readings(line, None);
+fn on_bytes(survey: &Survey<'_>, line: Line<'_>) -> Option<Disagreement> {
+    if is_agreed(survey.readings(line, None)) {
+        return None;
+    }
+    let readings = owned(survey.readings(line, None));
     let class = classify(line);
     let class = if class == Class::Bytes || class == Class::TooLong { class } else { Class::NotAnAssignment };
-    (!is_agreed(&readings)).then_some(Disagreement { line: line.number(), key: None, class, readings, rewritten: None })
+    Some(Disagreement { line: line.number(), key: None, class, readings, rewritten: None })
 }
 
 /// The line that all `readers` read as python-dotenv reads `line`.
-fn rewritten(line: &Line, readers: &[Reader]) -> Option<String> {
+fn rewritten(line: Line<'_>, readers: &[Reader]) -> Option<String> {
     let rewritten = rewrite::rewritten(line)?;
+    if rewritten.lines().count() == 1 && rewritten.len() < LONG_LINE {
+        // The rule of `encode`, which the tests hold against the models.
+        let is_quoted = rewritten.ends_with(['\'', '"']);
+        if readers.iter().all(|reader| !is_quoted && *reader == Reader::DockerRun || Reader::QUOTING.contains(reader)) {
+            return Some(rewritten);
+        }
+        if is_quoted && readers.len() > 1 && readers.contains(&Reader::DockerRun) {
+            return None;
+        }
+    }
     let file = EnvFile::parse(rewritten.as_bytes());
-    let survey = Survey::new(&file, readers);
-    let is_agreed = |line: &Line| is_agreed(&survey.readings(line, line.key()));
-    survey.lines.iter().all(is_agreed).then_some(rewritten)
+    let plain = file.without_carriage_returns();
+    let survey = Survey::new(&plain, readers);
+    let is_agreed = |line: Line<'_>| is_agreed(survey.readings(line, line.key()));
+    plain.lines().all(is_agreed).then_some(rewritten)
 }
 
 /// Variables that are assigned several times, where dotenvy keeps the first value and the others the last.
-fn duplicates(survey: &Survey) -> Vec<Disagreement> {
+fn duplicates(survey: &Survey<'_>, readers: &[Reader]) -> Vec<Disagreement> {
+    if !readers.iter().any(|reader| reader.keeps_first_assignment()) {
+        return Vec::new();
+    }
     let mut found = Vec::new();
-    for (index, last) in survey.lines.iter().enumerate() {
-        let Some(key) = last.key() else { continue };
-        if survey.lines[index + 1..].iter().any(|line| line.key() == Some(key)) {
-            continue;
+    let mut places: HashMap<&str, (Line<'_>, usize)> = HashMap::with_capacity(survey.file.lines().len());
+    for (index, line) in survey.file.lines().enumerate() {
+        if let Some(key) = line.key() {
+            places.entry(key).and_modify(|(_, last)| *last = index).or_insert((line, index));
         }
-        let Some(first) = survey.lines[..index].iter().find(|line| line.key() == Some(key)) else { continue };
-        let of_first = survey.readings(first, Some(key));
-        let mut readings = survey.readings(last, Some(key));
+    }
+    for (index, last) in survey.file.lines().enumerate() {
+        let Some(key) = last.key() else { continue };
+        let Some((first, _)) = places.get(key).filter(|(first, end)| *end == index && first.start() != last.start())
+        else {
+            continue;
+        };
+        let mut readings = owned(survey.readings(last, Some(key)));
         for (reader, reading) in readings.iter_mut().filter(|(reader, _)| reader.keeps_first_assignment()) {
-            if let Some((_, first)) = of_first.iter().find(|(other, _)| other == reader) {
+            let mut of_first = survey.readings(*first, Some(key));
+            if let Some((_, first)) = of_first.find(|(other, _)| other == reader) {
                 *reading = first.clone();
             }
         }
-        if !is_agreed(&readings) && readings.iter().any(|(reader, _)| reader.keeps_first_assignment()) {
+        let is_agreed = is_agreed(readings.iter().map(|(reader, reading)| (*reader, reading)));
+        if !is_agreed && readings.iter().any(|(reader, _)| reader.keeps_first_assignment()) {
             let (line, key) = (last.number(), Some(key.to_owned()));
             found.push(Disagreement { line, key, class: Class::DuplicateKey, readings, rewritten: None });
         }
@@ -135,37 +156,40 @@ fn duplicates(survey: &Survey) -> Vec<Disagreement> {
 }
 
 /// The first line, if a reader takes the byte order mark for a part of it.
-fn byte_order_mark(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
-    let first = survey.lines.first().filter(|_| file.has_byte_order_mark())?;
+fn byte_order_mark(file: &EnvFile, survey: &Survey<'_>) -> Option<Disagreement> {
+    let first = survey.file.lines().next().filter(|_| file.has_byte_order_mark())?;
     let text = Text::new(&[b"\xEF\xBB\xBF", first.raw()].concat());
     file_level(survey, first, Class::ByteOrderMark, Reader::takes_byte_order_mark, &text)
 }
 
 /// The first line for which bash reads the CR of CRLF, too.
-fn crlf(file: &EnvFile, survey: &Survey) -> Option<Disagreement> {
-    let mut lines = file.lines().zip(&survey.lines).filter(|(line, _)| line.ending() == b"\r\n");
+fn crlf(file: &EnvFile, survey: &Survey<'_>, readers: &[Reader]) -> Option<Disagreement> {
+    if !readers.iter().any(|reader| reader.takes_carriage_return()) {
+        return None;
+    }
+    let mut lines = file.lines().zip(survey.file.lines()).filter(|(line, _)| line.ending() == "\r\n");
     lines.find_map(|(raw, line)| {
-        // The line alone, at its place in the file.
-        let above = "\n".repeat(line.number() - 1);
-        let text = Text::new(&[above.as_bytes(), raw.raw()].concat());
-        file_level(survey, line, Class::Crlf, Reader::takes_carriage_return, &text)
+        file_level(survey, line, Class::Crlf, Reader::takes_carriage_return, &Text::new(raw.raw()))
     })
 }
 
-/// Makes a disagreement on `line` from the readings of the affected readers in `text`.
+/// Makes a disagreement on `line` from the readings of the affected readers in `text`, which stands in its place.
 fn file_level(
-    survey: &Survey,
-    line: &Line,
+    survey: &Survey<'_>,
+    line: Line<'_>,
     class: Class,
     is_affected: fn(Reader) -> bool,
     text: &Text,
 ) -> Option<Disagreement> {
-    let key = line.name().map(str::to_owned);
-    let before = survey.readings(line, key.as_deref());
+    let key = line.name();
+    let before = owned(survey.readings(line, key));
     let mut readings = before.clone();
     for (reader, found) in readings.iter_mut().filter(|(reader, _)| is_affected(*reader)) {
-        *found = reading(&dialect::read(*reader, text), line, key.as_deref());
+        let statements = dialect::read_at(*reader, text, line.number());
+        let count = statements.partition_point(|statement| statement.lines.0 <= line.last_number());
+        *found = reading(&statements[..count], key).clone();
     }
+    let key = key.map(str::to_owned);
     (readings != before).then(|| Disagreement { line: line.number(), key, class, readings, rewritten: None })
 }
 

@@ -1,10 +1,11 @@
 //! Setting a variable: the place of its line, the changes around it, and the verification that all readers see it.
 
+use crate::document::Patch;
 use crate::key::{is_name, is_read_only};
-use crate::line::{Assignment, Line};
+use crate::line::Line;
 use crate::quote::{EXEC_LIMIT, encode};
 use crate::rewrite::{ends_in_escape, moved_comment};
-use crate::survey::Survey;
+use crate::verify::{Verifier, misread};
 use crate::{Change, EnvFile, LineKind, Note, Reader, SetError, ValueError};
 
 /// Returns the document with `key` set to `value`, and the change; `None` if nothing has to change.
@@ -25,9 +26,8 @@ pub(crate) fn set(
         return Err(invalid(ValueError::TooLong(value.len())));
     }
     let assignment = format!("{key}={}", encode(value).map_err(invalid)?);
-    let lines: Vec<&Line> = file.lines().collect();
-    let places: Vec<usize> = (0..lines.len()).filter(|&index| lines[index].name() == Some(key)).collect();
-    if !places.is_empty() && places.iter().all(|&place| is_settled(file, lines[place].number(), key, value)) {
+    let places: Vec<usize> = (0..file.lines().len()).filter(|&index| file.line(index).name() == Some(key)).collect();
+    if !places.is_empty() && is_settled(file, &places, key, value) {
         return Ok(None);
     }
     let mut edit = Edit::new(file);
@@ -42,24 +42,26 @@ pub(crate) fn set(
     Ok((edited != *file).then_some((edited, change)))
 }
 
-/// Whether all readers read `value` on the line with this number.
-fn is_settled(file: &EnvFile, number: usize, key: &str, value: &str) -> bool {
-    let survey = Survey::new(file, Reader::QUOTING);
-    let line = survey.lines.iter().find(|line| line.number() == number && line.key() == Some(key));
-    line.is_some_and(|line| {
-        let readings = survey.readings(line, Some(key));
-        readings.len() == Reader::QUOTING.len() && readings.iter().all(|(_, reading)| reading.is(value))
+/// Whether all readers read `value` on each of these lines.
+fn is_settled(file: &EnvFile, places: &[usize], key: &str, value: &str) -> bool {
+    // Most lines that are to change have another value.
+    if !places.iter().all(|&place| file.line(place).value().is_some_and(|present| present == value)) {
+        return false;
+    }
+    let plain = file.without_carriage_returns();
+    let mut verifier = Verifier::new(&plain, Reader::QUOTING);
+    places.iter().all(|&place| {
+        let line = plain.line_at(file.line(place).number(), key);
+        line.is_some_and(|line| verifier.swallowed(line).is_none() && verifier.misread(line, key, value).is_none())
     })
 }
 
 /// A document being edited.
 struct Edit<'a> {
-    lines: Vec<&'a Line>,
-    /// The bytes of the lines, in order.
-    raw: Vec<Vec<u8>>,
-    has_byte_order_mark: bool,
-    /// The index in `raw` of the new assignment.
-    place: usize,
+    file: &'a EnvFile,
+    patches: Vec<Patch>,
+    /// The physical line of the new assignment.
+    number: usize,
     before: Vec<String>,
     after: Vec<String>,
     notes: Vec<Note>,
@@ -67,143 +69,121 @@ struct Edit<'a> {
 
 impl<'a> Edit<'a> {
     fn new(file: &'a EnvFile) -> Edit<'a> {
-        Edit {
-            lines: file.lines().collect(),
-            raw: file.lines().map(|line| line.raw().to_vec()).collect(),
-            has_byte_order_mark: file.has_byte_order_mark(),
-            place: 0,
-            before: vec![],
-            after: vec![],
-            notes: vec![],
-        }
+        Edit { file, patches: vec![], number: 0, before: vec![], after: vec![], notes: vec![] }
     }
 
     /// Puts `assignment` on the line at `first`, and removes the lines at `others`.
     fn replace(&mut self, first: usize, others: &[usize], assignment: &str) {
-        let line = self.lines[first];
-        self.before.push(line.text().into_owned());
-        for &other in others.iter().rev() {
-            self.before.insert(1, self.lines[other].text().into_owned());
-            // Without it, the comment above would go on in the line below.
-            let blank = if goes_on(self.lines[other - 1]) { self.lines[other].ending() } else { b"" };
-            self.raw[other] = blank.to_vec();
-        }
+        let line = self.file.line(first);
+        let places = [&[first], others].concat();
+        self.before = places.iter().map(|&place| self.file.line(place).text().to_owned()).collect();
         let comment = moved_comment(line);
-        if let Some(Assignment { has_export, is_spaced, .. }) = line.assignment() {
-            self.note_if(*has_export, Note::ExportDropped);
-            self.note_if(*is_spaced, Note::BlanksRemoved);
+        if let Some(parts) = line.assignment() {
+            self.note_if(parts.has_export, Note::ExportDropped);
+            self.note_if(parts.is_spaced, Note::BlanksRemoved);
+            self.note_if(comment.is_some(), Note::CommentMoved);
+            self.note_if(parts.is_name_quoted, Note::NameUnquoted);
         }
-        self.note_if(comment.is_some(), Note::CommentMoved);
-        self.note_if(line.has_quoted_name(), Note::NameUnquoted);
         self.note_if(!others.is_empty(), Note::OthersRemoved(others.len()));
 
         let mut new: Vec<Vec<u8>> = comment.into_iter().collect();
-        if new.is_empty() && first > 0 && goes_on(self.lines[first - 1]) {
+        if new.is_empty() && self.above(first).is_some_and(goes_on) {
             new.push(vec![]);
             self.notes.push(Note::BlankLineAdded);
         }
-        new.push([line.indent(), assignment.as_bytes()].concat());
-        self.raw.remove(first);
-        let ending = line.ending();
-        self.put(first, new, ending);
+        new.push([line.indent(), assignment].concat().into_bytes());
+        self.put(first..first + 1, vec![], &new, [self.ending_near(first), line.ending()]);
+        for &other in others {
+            // Without it, the comment above would go on in the line below.
+            let is_joined = self.above(other).is_some_and(goes_on);
+            let blank = if is_joined { self.file.line(other).ending() } else { "" };
+            self.patches.push((other..other + 1, blank.as_bytes().to_vec()));
+        }
     }
 
     /// Puts `assignment` below its commented-out line, or at the end with the comment that `sample` has above it.
     fn insert(&mut self, key: &str, assignment: &str, sample: Option<&EnvFile>) {
-        let commented_out = self.lines.iter().rposition(|line| is_commented_out(line, key));
-        let place = commented_out.map_or(self.lines.len(), |above| above + 1);
-        let above = place.checked_sub(1).map(|above| self.lines[above]);
+        let commented_out = self.file.lines().rposition(|line| is_commented_out(line, key));
+        let place = commented_out.map_or(self.file.lines().len(), |above| above + 1);
+        let block = if commented_out.is_none() { copied_comment_block(sample, key) } else { vec![] };
+        let ending = self.ending_near(place);
         let mut new = Vec::new();
-        if let Some(above) = above {
-            let block = if commented_out.is_none() { copied_comment_block(sample, key) } else { vec![] };
+        let mut lines = place..place;
+        let mut kept = Vec::new();
+        if let Some(above) = self.above(place) {
             let is_apart = block.is_empty() || above.kind() == LineKind::Blank;
             if !is_apart || goes_on(above) {
                 new.push(vec![]);
             }
             self.note_if(goes_on(above), Note::BlankLineAdded);
             if above.ending().is_empty() {
-                let ending = self.ending_near(place);
-                self.raw[place - 1].extend_from_slice(&ending);
+                lines.start -= 1;
+                kept = [above.raw(), ending.as_bytes()].concat();
                 self.notes.push(Note::LineBreakAdded);
             }
-            new.extend(block);
-        } else {
-            new.extend(copied_comment_block(sample, key));
         }
+        new.extend(block);
         new.push(assignment.as_bytes().to_vec());
-        let ending = self.ending_near(place);
-        self.put(place, new, &ending);
+        self.put(lines, kept, &new, [ending, ending]);
     }
 
-    /// Puts new lines, of which the last is the assignment and gets `ending`.
-    fn put(&mut self, place: usize, new: Vec<Vec<u8>>, ending: &[u8]) {
+    /// Replaces `lines` by `kept` and new lines, of which the last is the assignment. Line endings are those of the others
+    /// and its own.
+    fn put(&mut self, lines: std::ops::Range<usize>, mut kept: Vec<u8>, new: &[Vec<u8>], endings: [&str; 2]) {
         self.after = new.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-        self.place = place + new.len() - 1;
-        let between = self.ending_near(place);
+        let first = self.file.number_at(lines.start);
         let last = new.len() - 1;
-        let with_endings = new.into_iter().enumerate().map(|(index, mut line)| {
-            line.extend_from_slice(if index == last { ending } else { &between });
-            line
-        });
-        self.raw.splice(place..place, with_endings.collect::<Vec<_>>());
+        for (index, line) in new.iter().enumerate() {
+            if index == last {
+                self.number = first + kept.split(|&byte| byte == b'\n').count() - 1;
+            }
+            kept.extend_from_slice(line);
+            kept.extend_from_slice(endings[usize::from(index == last)].as_bytes());
+        }
+        self.patches.push((lines, kept));
+    }
+
+    fn above(&self, place: usize) -> Option<Line<'a>> {
+        place.checked_sub(1).map(|above| self.file.line(above))
     }
 
     /// The line ending of the first line before `place` that has one, else of any line, else LF.
-    fn ending_near(&self, place: usize) -> Vec<u8> {
-        let (before, after) = self.lines.split_at(place.min(self.lines.len()));
-        let mut near = before.iter().rev().chain(after).map(|line| line.ending());
-        near.find(|ending| ending.ends_with(b"\n")).unwrap_or(b"\n").to_vec()
+    fn ending_near(&self, place: usize) -> &'a str {
+        let lines = |range: std::ops::Range<usize>| range.map(|index| self.file.line(index).ending());
+        let mut near = lines(0..place).rev().chain(lines(place..self.file.lines().len()));
+        near.find(|ending| ending.ends_with('\n')).unwrap_or("\n")
     }
 
     fn note_if(&mut self, condition: bool, note: Note) {
         self.notes.extend(condition.then_some(note));
     }
 
-    /// Parses the result, and verifies that each relevant reader parses exactly `value` on the line.
+    /// Applies the changes, and verifies that each relevant reader parses exactly `value` on the line.
     fn finish(self, key: &str, value: &str) -> Result<(EnvFile, Change), SetError> {
-        let mut bytes = crate::cursor::byte_order_mark(self.has_byte_order_mark).to_vec();
-        bytes.extend(self.raw.concat());
-        let file = EnvFile::parse(&bytes);
-        let line_feeds = self.raw[..self.place].iter().flatten().filter(|&&byte| byte == b'\n').count();
-        let number = line_feeds + 1;
+        let Edit { file, patches, number, before, after, notes } = self;
+        let file = file.patched(&patches);
         if let Some((line, reader)) = misread(&file, number, key, value) {
             return Err(SetError::Swallowed { key: key.to_owned(), line, reader });
         }
-        let Edit { before, after, notes, .. } = self;
         Ok((file, Change { key: key.to_owned(), line: number, before, after, notes }))
     }
 }
 
-/// A reader that does not read `value` on the line with this number, and the line that is to blame.
-fn misread(file: &EnvFile, number: usize, key: &str, value: &str) -> Option<(usize, Reader)> {
-    let survey = Survey::new(file, Reader::SERVICE);
-    let Some(line) = survey.lines.iter().find(|line| line.number() == number && line.key() == Some(key)) else {
-        let around = survey.lines.iter().rfind(|line| line.number() <= number);
-        return Some((around.map_or(number, Line::number), Reader::PythonDotenv));
-    };
-    if let Some((reader, line)) = survey.swallowed(line) {
-        return Some((line, reader));
-    }
-    let readings = survey.readings(line, Some(key));
-    let (reader, _) = readings.iter().find(|(_, reading)| !reading.is(value))?;
-    Some((number, *reader))
-}
-
 /// The comment lines directly above `key`, which may be commented out itself.
-pub(crate) fn comment_block<'a>(file: &'a EnvFile, key: &str) -> Vec<&'a Line> {
-    let lines: Vec<&Line> = file.lines().collect();
-    let by_name = lines.iter().position(|line| line.key() == Some(key));
-    let Some(place) = by_name.or_else(|| lines.iter().position(|line| is_commented_out(line, key))) else {
+pub(crate) fn comment_block<'a>(file: &'a EnvFile, key: &str) -> Vec<Line<'a>> {
+    let by_name = file.lines().position(|line| line.key() == Some(key));
+    let Some(place) = by_name.or_else(|| file.lines().position(|line| is_commented_out(line, key))) else {
         return vec![];
     };
-    let start = lines[..place].iter().rposition(|line| line.kind() != LineKind::Comment).map_or(0, |above| above + 1);
-    lines[start..place].to_vec()
+    let is_comment = |&index: &usize| file.line(index).kind() == LineKind::Comment;
+    let start = (0..place).rev().take_while(is_comment).last().unwrap_or(place);
+    (start..place).map(|index| file.line(index)).collect()
 }
 
 /// The same, as bytes that no reader joins with the next line.
 fn copied_comment_block(sample: Option<&EnvFile>, key: &str) -> Vec<Vec<u8>> {
     let lines = sample.map(|sample| comment_block(sample, key)).unwrap_or_default();
-    let mut block: Vec<Vec<u8>> = lines.into_iter().map(|line| line.with_ending(b"")).collect();
+    let mut block: Vec<Vec<u8>> = lines.into_iter().map(|line| line.raw_text().to_vec()).collect();
     for line in block.iter_mut().filter(|line| ends_in_escape(line)) {
         line.push(b' ');
     }
@@ -211,17 +191,18 @@ fn copied_comment_block(sample: Option<&EnvFile>, key: &str) -> Vec<Vec<u8>> {
 }
 
 /// Whether `line` is `# KEY=…`.
-fn is_commented_out(line: &Line, key: &str) -> bool {
-    let text = line.text();
-    let text = text.trim_start().trim_start_matches('#').trim_start();
+fn is_commented_out(line: Line<'_>, key: &str) -> bool {
+    if line.kind() != LineKind::Comment || !line.text().contains('=') {
+        return false;
+    }
+    let text = line.text().trim_start().trim_start_matches('#').trim_start();
     let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
-    let is_key = text.strip_prefix(key).is_some_and(|after| after.trim_start().starts_with('='));
-    line.kind() == LineKind::Comment && is_key
+    text.strip_prefix(key).is_some_and(|after| after.trim_start().starts_with('='))
 }
 
 /// Whether systemd before 254 takes the line after this comment for a part of it.
-fn goes_on(line: &Line) -> bool {
-    line.kind() == LineKind::Comment && line.ending() != b"\r\n" && ends_in_escape(&line.with_ending(b""))
+fn goes_on(line: Line<'_>) -> bool {
+    line.kind() == LineKind::Comment && line.ending() != "\r\n" && ends_in_escape(line.text().as_bytes())
 }
 
 #[cfg(test)]

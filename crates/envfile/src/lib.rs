@@ -52,6 +52,7 @@ mod reading;
 mod rewrite;
 mod save;
 mod survey;
+mod verify;
 
 pub use change::{Change, Note};
 pub use class::{Class, UnknownClass};

@@ -2,11 +2,15 @@
 //!
 //! Every byte of a document belongs to exactly one line.
 
+mod parse;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
 
-use crate::cursor::{Cursor, Text};
+pub(crate) use parse::{Position, Span, next, split};
+
+use crate::cursor::{Text, line_feeds};
+use parse::{Content, Parts, is_space};
 
 /// The kind of a [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,360 +33,223 @@ impl LineKind {
 }
 
 /// A line of a document. A quoted value that spans several physical lines is one line.
-#[derive(Clone, PartialEq)]
-pub struct Line {
-    number: usize,
-    raw: Vec<u8>,
-    content: Content,
-}
-
-#[derive(Clone, PartialEq)]
-pub(crate) enum Content {
-    Assignment(Assignment),
-    /// A name alone. For python-dotenv, the variable is there and has no value.
-    Name(String),
-    Comment,
-    Blank,
-    Unreadable,
+#[derive(Clone, Copy)]
+pub struct Line<'a> {
+    text: &'a Text,
+    span: Span,
 }
 
 /// The parts of `KEY=value`.
-#[derive(Clone, PartialEq)]
-pub(crate) struct Assignment {
-    pub(crate) key: String,
+pub(crate) struct Assignment<'a> {
+    pub(crate) key: &'a str,
     /// The value with its escapes resolved, before interpolation.
-    pub(crate) value: String,
-    /// Where the key is in the bytes of the line, its quotes included.
-    key_range: Range<usize>,
+    pub(crate) value: Cow<'a, str>,
     pub(crate) has_export: bool,
     pub(crate) is_spaced: bool,
-    /// Where the inline comment is in the bytes of the line, from its `#` on.
-    comment: Option<Range<usize>>,
+    /// Whether the name stands in quotes.
+    pub(crate) is_name_quoted: bool,
+    /// All that follows the `=`, without the line ending.
+    pub(crate) value_text: &'a str,
+    /// The inline comment, from its `#` to the end of the line.
+    pub(crate) comment: Option<&'a str>,
 }
 
-impl Line {
+impl<'a> Line<'a> {
+    pub(crate) fn new(text: &'a Text, span: Span) -> Line<'a> {
+        Line { text, span }
+    }
+
     /// The number of the physical line on which it starts, from 1.
     #[must_use]
     pub fn number(&self) -> usize {
-        self.number
+        self.span.number
     }
 
     /// Returns the kind of the line.
     #[must_use]
     pub fn kind(&self) -> LineKind {
-        match self.content {
-            Content::Assignment(_) => LineKind::Assignment,
+        match self.span.content {
+            Content::Assignment => LineKind::Assignment,
             Content::Comment => LineKind::Comment,
             Content::Blank => LineKind::Blank,
-            Content::Name(_) | Content::Unreadable => LineKind::Unreadable,
+            Content::Name | Content::Unreadable => LineKind::Unreadable,
         }
     }
 
     /// The variable that the line assigns, if it is an assignment.
     #[must_use]
-    pub fn key(&self) -> Option<&str> {
-        self.assignment().map(|assignment| assignment.key.as_str())
+    pub fn key(&self) -> Option<&'a str> {
+        (self.span.content == Content::Assignment).then(|| &self.text.as_str()[self.span.key()])
     }
 
     /// The bytes of the line, with its line ending.
     #[must_use]
-    pub fn raw(&self) -> &[u8] {
-        &self.raw
+    pub fn raw(&self) -> &'a [u8] {
+        self.text.raw(self.span.range())
     }
 
-    /// The text of the line without its line ending; invalid UTF-8 is shown as U+FFFD.
+    /// The text of the line without its line ending; each byte that is no UTF-8 is shown as U+FFFD.
     #[must_use]
-    pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.raw[..self.raw.len() - self.ending().len()])
-    }
-
-    pub(crate) fn content(&self) -> &Content {
-        &self.content
-    }
-
-    pub(crate) fn assignment(&self) -> Option<&Assignment> {
-        match &self.content {
-            Content::Assignment(assignment) => Some(assignment),
-            _ => None,
-        }
+    pub fn text(&self) -> &'a str {
+        let full = self.full_text();
+        &full[..full.len() - ending(full).len()]
     }
 
     /// The variable of an assignment or of a name that stands alone.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match &self.content {
-            Content::Assignment(Assignment { key, .. }) | Content::Name(key) => Some(key),
-            _ => None,
-        }
+    pub(crate) fn name(&self) -> Option<&'a str> {
+        let is_named = matches!(self.span.content, Content::Assignment | Content::Name);
+        is_named.then(|| &self.text.as_str()[self.span.key()])
+    }
+
+    /// The text of the line with its line ending.
+    pub(crate) fn full_text(&self) -> &'a str {
+        &self.text.as_str()[self.span.range()]
+    }
+
+    /// Where the line starts.
+    pub(crate) fn position(&self) -> Position {
+        self.span.position()
+    }
+
+    /// The physical line on which it ends.
+    pub(crate) fn last_number(&self) -> usize {
+        self.number() + line_feeds(self.text())
+    }
+
+    /// Where the line starts in the text of its document.
+    pub(crate) fn start(&self) -> usize {
+        self.span.range().start
+    }
+
+    /// Where the line ends in the text of its document.
+    pub(crate) fn end(&self) -> usize {
+        self.span.range().end
+    }
+
+    /// Whether each byte of the line is UTF-8.
+    pub(crate) fn is_valid(&self) -> bool {
+        !self.text.has_invalid(self.span.range())
     }
 
     /// The line break at the end: `\r\n`, `\n`, `\r`, or nothing.
-    pub(crate) fn ending(&self) -> &[u8] {
-        let len = match self.raw.as_slice() {
-            [.., b'\r', b'\n'] => 2,
-            [.., b'\r' | b'\n'] => 1,
-            _ => 0,
-        };
-        &self.raw[self.raw.len() - len..]
+    pub(crate) fn ending(&self) -> &'a str {
+        ending(self.full_text())
+    }
+
+    /// The bytes of the line without its ending.
+    pub(crate) fn raw_text(&self) -> &'a [u8] {
+        let raw = self.raw();
+        &raw[..raw.len() - self.ending().len()]
     }
 
     /// The blanks before the first word.
-    pub(crate) fn indent(&self) -> &[u8] {
-        let len = self.raw.iter().take_while(|&byte| matches!(byte, b' ' | b'\t')).count();
-        &self.raw[..len]
+    pub(crate) fn indent(&self) -> &'a str {
+        let text = self.full_text();
+        &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
     }
 
     /// The inline comment of an assignment, from its `#` on.
-    pub(crate) fn inline_comment(&self) -> Option<&[u8]> {
-        let range = self.assignment()?.comment.clone()?;
-        Some(self.raw[range].trim_ascii_end())
+    pub(crate) fn inline_comment(&self) -> Option<&'a [u8]> {
+        let comment = self.assignment()?.comment?;
+        let end = self.end() - self.ending().len();
+        Some(self.text.raw(end - comment.len()..end).trim_ascii_end())
     }
 
-    /// Whether the name of an assignment stands in quotes.
-    pub(crate) fn has_quoted_name(&self) -> bool {
-        self.assignment().is_some_and(|assignment| assignment.key_range.len() != assignment.key.len())
+    /// Returns the parts of an assignment. They are parsed anew: few lines are asked for more than their name.
+    pub(crate) fn assignment(&self) -> Option<Assignment<'a>> {
+        let key = self.key()?;
+        let text = self.full_text();
+        let Parts { has_export, key: key_range, equals, value, quote, comment } = parse::parts(text)?;
+        let (value, comment) = match quote {
+            Some(quote) => (quote.unescape(&text[value]), comment.map(|comment| &text[comment])),
+            None if comment.is_some() => (Cow::Borrowed(""), comment.map(|comment| &text[comment])),
+            None => split_comment(&text[value]),
+        };
+        let after_equals = &self.text()[equals + 1..];
+        Some(Assignment {
+            key,
+            value,
+            has_export,
+            is_spaced: key_range.end != equals || after_equals.starts_with(parse::is_blank),
+            is_name_quoted: key_range.len() != key.len(),
+            value_text: after_equals,
+            comment,
+        })
     }
 
-    /// The bytes after the `=` of an assignment, without the line ending.
-    pub(crate) fn value_text(&self) -> Option<String> {
-        let start = self.assignment()?.key_range.end;
-        let text = String::from_utf8_lossy(&self.raw[start..self.raw.len() - self.ending().len()]);
-        text.split_once('=').map(|(_, value)| value.to_owned())
-    }
-
-    /// A line with the bytes of its ending changed.
-    pub(crate) fn with_ending(&self, ending: &[u8]) -> Vec<u8> {
-        let mut raw = self.raw[..self.raw.len() - self.ending().len()].to_vec();
-        raw.extend_from_slice(ending);
-        raw
+    /// Returns the value of an assignment, with its escapes resolved, before interpolation.
+    pub(crate) fn value(&self) -> Option<Cow<'a, str>> {
+        self.assignment().map(|assignment| assignment.value)
     }
 }
 
-impl fmt::Debug for Line {
+/// An unquoted value, and its comment.
+fn split_comment(text: &str) -> (Cow<'_, str>, Option<&str>) {
+    let is_start = |&(at, _): &(usize, &str)| text[..at].ends_with(is_space);
+    let comment = text.match_indices('#').find(is_start).map(|(at, _)| at);
+    let value = &text[..comment.unwrap_or(text.len())];
+    (Cow::Borrowed(value.trim_end_matches(is_space)), comment.map(|at| &text[at..]))
+}
+
+fn ending(text: &str) -> &str {
+    let len = match text.as_bytes() {
+        [.., b'\r', b'\n'] => 2,
+        [.., b'\r' | b'\n'] => 1,
+        _ => 0,
+    };
+    &text[text.len() - len..]
+}
+
+impl PartialEq for Line<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number() == other.number() && self.raw() == other.raw()
+    }
+}
+
+impl fmt::Debug for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line")
-            .field("number", &self.number)
+            .field("number", &self.number())
             .field("kind", &self.kind())
             .field("key", &self.name())
             .finish_non_exhaustive()
     }
 }
 
-/// Splits `bytes`, which have no byte order mark, into lines.
-pub(crate) fn split(bytes: &[u8]) -> Vec<Line> {
-    let text = Text::new(bytes);
-    let mut cursor = Cursor::new(&text);
-    let mut lines = Vec::new();
-    while !cursor.is_at_end() {
-        let start = cursor.pos;
-        let content = content(&mut cursor);
-        let (from, to) = (text.offset(start), text.offset(cursor.pos));
-        lines.push(Line { number: text.line_at(start), raw: bytes[from..to].to_vec(), content });
-    }
-    lines
-}
-
-/// Reads one line with its ending.
-fn content(cursor: &mut Cursor<'_>) -> Content {
-    let start = cursor.pos;
-    cursor.take_while(is_blank);
-    if eat_line_break(cursor) || cursor.is_at_end() {
-        return Content::Blank;
-    }
-    statement(cursor, start).unwrap_or_else(|| {
-        // From where reading failed: a quote that is opened and closed has taken further physical lines with it.
-        cursor.take_while(|c| !is_line_break(c));
-        eat_line_break(cursor);
-        Content::Unreadable
-    })
-}
-
-fn statement(cursor: &mut Cursor<'_>, start: usize) -> Option<Content> {
-    let text = cursor.text;
-    let has_export = eat_export(cursor);
-    if cursor.peek() == Some('#') {
-        end_of_line(cursor)?;
-        return Some(Content::Comment);
-    }
-    let key_start = cursor.pos;
-    let key = key(cursor)?;
-    let byte = |pos: usize| text.offset(pos) - text.offset(start);
-    let key_range = byte(key_start)..byte(cursor.pos);
-    let blanks_before = cursor.take_while(is_blank);
-    if !cursor.eat('=') {
-        end_of_line(cursor)?;
-        return Some(Content::Name(key));
-    }
-    let blanks_after = cursor.take_while(is_blank);
-    let (value, quoted_comment) = match cursor.peek() {
-        // `K= # text`, as opposed to `K=#text`.
-        Some('#') if !blanks_after.is_empty() => (String::new(), end_of_line(cursor)?),
-        Some(quote @ ('\'' | '"')) => (quoted(cursor, quote)?, end_of_line(cursor)?),
-        _ => unquoted(cursor),
-    };
-    Some(Content::Assignment(Assignment {
-        key,
-        value,
-        key_range,
-        has_export,
-        is_spaced: !blanks_before.is_empty() || !blanks_after.is_empty(),
-        comment: quoted_comment.map(|comment| byte(comment.start)..byte(comment.end)),
-    }))
-}
-
-fn eat_export(cursor: &mut Cursor<'_>) -> bool {
-    let start = cursor.pos;
-    if cursor.eat_str("export") && !cursor.take_while(is_blank).is_empty() {
-        return true;
-    }
-    cursor.pos = start;
-    false
-}
-
-fn key(cursor: &mut Cursor<'_>) -> Option<String> {
-    let start = cursor.pos;
-    if cursor.eat('\'') {
-        let key = cursor.take_while(|c| c != '\'');
-        if key.is_empty() || !cursor.eat('\'') {
-            cursor.pos = start;
-            return None;
-        }
-        return Some(cursor.text.string(key));
-    }
-    let key = cursor.take_while(|c| c != '=' && c != '#' && !is_space(c));
-    (!key.is_empty()).then(|| cursor.text.string(key))
-}
-
-/// A value in quotes, with its escapes resolved; nothing is consumed if the closing quote is missing.
-fn quoted(cursor: &mut Cursor<'_>, quote: char) -> Option<String> {
-    let start = cursor.pos;
-    cursor.bump();
-    let mut value = String::new();
-    while let Some(c) = cursor.bump() {
-        if c == quote {
-            return Some(value);
-        }
-        let escaped = if c == '\\' { cursor.peek().and_then(|next| unescape(quote, next)) } else { None };
-        match escaped {
-            Some(c) => {
-                cursor.bump();
-                value.push(c);
-            }
-            None => push_line_break_as_lf(&mut value, c, cursor),
-        }
-    }
-    cursor.pos = start;
-    None
-}
-
-/// Returns the character that `\c` stands for in quotes, if it is an escape sequence there.
-fn unescape(quote: char, c: char) -> Option<char> {
-    match (quote, c) {
-        (_, '\\' | '\'') | ('"', '"') => Some(c),
-        ('"', 'a') => Some('\u{7}'),
-        ('"', 'b') => Some('\u{8}'),
-        ('"', 'f') => Some('\u{C}'),
-        ('"', 'n') => Some('\n'),
-        ('"', 'r') => Some('\r'),
-        ('"', 't') => Some('\t'),
-        ('"', 'v') => Some('\u{B}'),
-        _ => None,
-    }
-}
-
-/// Python opens the file as text, which turns `\r\n` and `\r` into `\n`.
-fn push_line_break_as_lf(value: &mut String, c: char, cursor: &mut Cursor<'_>) {
-    if c == '\r' {
-        cursor.eat('\n');
-    }
-    value.push(if c == '\r' { '\n' } else { c });
-}
-
-/// An unquoted value with the rest of its line, and where its comment is.
-fn unquoted(cursor: &mut Cursor<'_>) -> (String, Option<Range<usize>>) {
-    let line = cursor.take_while(|c| !is_line_break(c));
-    let text = cursor.text.string(line.clone());
-    eat_line_break(cursor);
-    let mut previous = None;
-    let comment = text.chars().position(|c| {
-        let starts = c == '#' && previous.is_some_and(is_space);
-        previous = Some(c);
-        starts
-    });
-    let value: String = text.chars().take(comment.unwrap_or(usize::MAX)).collect();
-    (value.trim_end_matches(is_space).to_owned(), comment.map(|at| line.start + at..line.end))
-}
-
-/// Blanks, a comment, a line ending; `None` if there is something else. The inner option is where the comment is.
-#[expect(clippy::option_option, reason = "no line ending and no comment are two things")]
-fn end_of_line(cursor: &mut Cursor<'_>) -> Option<Option<Range<usize>>> {
-    cursor.take_while(is_blank);
-    let comment = (cursor.peek() == Some('#')).then(|| cursor.take_while(|c| !is_line_break(c)));
-    (eat_line_break(cursor) || cursor.is_at_end()).then_some(comment)
-}
-
-fn eat_line_break(cursor: &mut Cursor<'_>) -> bool {
-    let has_return = cursor.eat('\r');
-    cursor.eat('\n') || has_return
-}
-
-fn is_line_break(c: char) -> bool {
-    matches!(c, '\r' | '\n')
-}
-
-fn is_blank(c: char) -> bool {
-    is_space(c) && !is_line_break(c)
-}
-
-/// Returns whether Python's `\s` matches: Unicode's white space, and the separators U+001C to U+001F.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{1C}'..='\u{1F}')
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    /// The kinds, numbers and keys of the lines of `text`, as in `3 Assignment K`.
-    #[track_caller]
-    fn check(text: &str, expected: &[&str]) {
-        let lines = split(text.as_bytes());
-        let shown = lines.iter().map(|line| format!("{} {:?} {}", line.number, line.kind(), line.name().unwrap_or("")));
-        assert_eq!(shown.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>(), expected, "{text:?}");
-    }
-
-    #[test]
-    fn lines() {
-        check("", &[]);
-        check("# a\n\n \t\nK=v", &["1 Comment", "2 Blank", "3 Blank", "4 Assignment K"]);
-        check("K='a\nb'\r\nexport Z = 1\r\n", &["1 Assignment K", "3 Assignment Z"]);
-        check("K\nexport K # why\n'a b'=1\n", &["1 Unreadable K", "2 Unreadable K", "3 Assignment a b"]);
-        check("K=1\rZ=2\r\n", &["1 Assignment K", "1 Assignment Z"]);
-        check("export=1\nexport # K=1\n", &["1 Assignment export", "2 Comment"]);
-    }
-
-    #[test]
-    fn unreadable() {
-        check("foo bar\nK=1\n", &["1 Unreadable", "2 Assignment K"]);
-        check("K=\"open\nZ=1\n", &["1 Unreadable", "2 Assignment Z"]);
-        check("K='a\\'\nZ='z'\nA=1\n", &["1 Unreadable", "3 Assignment A"]);
-        check("'open\nK=1\n=v\n", &["1 Unreadable", "2 Assignment K", "3 Unreadable"]);
-    }
+    use crate::EnvFile;
 
     #[test]
     fn parts_of_an_assignment() {
-        let lines = split(b"  export 'K' = \"a\\tb\" # why \r\n");
-        let assignment = lines[0].assignment().expect("an assignment");
-        assert_eq!((assignment.key.as_str(), assignment.value.as_str()), ("K", "a\tb"));
-        assert!(assignment.has_export && assignment.is_spaced && lines[0].has_quoted_name());
-        assert_eq!(lines[0].indent(), b"  ");
-        assert_eq!(lines[0].inline_comment(), Some(&b"# why"[..]));
-        assert_eq!(lines[0].ending(), b"\r\n");
-        assert_eq!(lines[0].text(), "  export 'K' = \"a\\tb\" # why ");
-        assert_eq!(lines[0].value_text().as_deref(), Some(" \"a\\tb\" # why "));
+        let file = EnvFile::parse(b"  export 'K' = \"a\\tb\" # why \r\n");
+        let line = file.lines().next().expect("a line");
+        let assignment = line.assignment().expect("an assignment");
+        assert_eq!((assignment.key, &*assignment.value), ("K", "a\tb"));
+        assert!(assignment.has_export && assignment.is_spaced && assignment.is_name_quoted);
+        assert_eq!(line.inline_comment(), Some(&b"# why"[..]));
+        assert_eq!(assignment.value_text, " \"a\\tb\" # why ");
+        assert_eq!((line.indent(), line.ending()), ("  ", "\r\n"));
+        assert_eq!(line.text(), "  export 'K' = \"a\\tb\" # why ");
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8() {
+        let file = EnvFile::parse(b"A\xFF=\xFE\nB=1\xE2\x82\n");
+        let lines: Vec<_> = file.lines().map(|line| (line.raw(), line.text(), line.is_valid())).collect();
+        assert_eq!(
+            lines,
+            [
+                (&b"A\xFF=\xFE\n"[..], "A\u{FFFD}=\u{FFFD}", false),
+                (&b"B=1\xE2\x82\n"[..], "B=1\u{FFFD}\u{FFFD}", false)
+            ]
+        );
     }
 
     #[test]
     fn debug_shows_no_value() {
-        assert_eq!(format!("{:?}", split(b"K=secret")), "[Line { number: 1, kind: Assignment, key: Some(\"K\"), .. }]");
+        let file = EnvFile::parse(b"K=secret");
+        let shown = format!("{:?}", file.lines().collect::<Vec<_>>());
+        assert_eq!(shown, "[Line { number: 1, kind: Assignment, key: Some(\"K\"), .. }]");
     }
 }

@@ -114,7 +114,9 @@ pub(crate) enum Piece<'a> {
 pub(crate) fn pieces(value: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let (mut text_start, mut search) = (0, 0);
-    while let Some(found) = value[search..].find("${") {
+    // Behind the last `}` there is nothing to find.
+    let end = value.rfind('}').unwrap_or_default();
+    while let Some(found) = value[search..].find("${").filter(|found| search + found < end) {
         let start = search + found;
         match variable(&value[start + 2..]) {
             Some((piece, len)) => {
@@ -150,7 +152,7 @@ fn variable(text: &str) -> Option<(Piece<'_>, usize)> {
 
 /// Whether python-dotenv would replace a part of `value`, however it is quoted.
 pub(crate) fn has_interpolation(value: &str) -> bool {
-    pieces(value).iter().any(|piece| matches!(piece, Piece::Variable { .. }))
+    value.contains("${") && pieces(value).iter().any(|piece| matches!(piece, Piece::Variable { .. }))
 }
 
 #[cfg(test)]

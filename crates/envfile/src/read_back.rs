@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{EnvFile, Line};
+use crate::EnvFile;
 
 /// The part that is not parsed as intended.
 #[derive(Debug, PartialEq)]
@@ -26,9 +26,8 @@ pub(crate) fn check(before: &EnvFile, after: &EnvFile) -> Result<(), Misread> {
         return Err(Misread::Document);
     }
     // Without their endings: a last line that only got its missing line break is the operator's as it was.
-    let content = |line: &Line| line.with_ending(b"");
-    let known: HashSet<Vec<u8>> = before.lines().map(content).collect();
-    for line in after.lines().filter(|line| !known.contains(&content(line))) {
+    let known: HashSet<&[u8]> = before.lines().map(|line| line.raw_text()).collect();
+    for line in after.lines().filter(|line| !known.contains(line.raw_text())) {
         let Some(key) = line.key() else { continue };
         let expected = after.get(key).map(|entry| entry.value);
         let alone = (!all.is_complete).then(|| values(line.raw()));

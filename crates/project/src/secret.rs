@@ -177,13 +177,13 @@ const SHORTEST_LINE: usize = 8;
 
 /// Returns the raw text of a line that may be a secret: the value of a secret variable, or a line that is no
 /// assignment, such as one of a multi-line key without quotes.
-fn raw_secret(line: &Line) -> Option<String> {
+fn raw_secret(line: Line<'_>) -> Option<String> {
     let text = line.text();
     // A name alone is inherited by some, and is no secret.
     let is_name = text.trim().bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     let raw = match text.split_once('=') {
         Some((name, value)) if is_secret(name.trim().trim_start_matches("export ").trim()) => value,
-        _ if line.kind() == LineKind::Unreadable && !is_name && text.trim().len() >= SHORTEST_LINE => &text,
+        _ if line.kind() == LineKind::Unreadable && !is_name && text.trim().len() >= SHORTEST_LINE => text,
         _ => return None,
     };
     let raw = raw.trim().trim_matches(['\'', '"']).trim();

@@ -4,9 +4,9 @@
 //! The grammar of executed commands is modelled as far as one line of operators and words goes: at a syntax error bash stops,
 //! and the rest of the file is lost. Errors in compound commands are not found.
 
-use super::{Statement, Variables, statement};
+use super::{Statements, Variables};
 use crate::Reading;
-use crate::cursor::{Cursor, Text};
+use crate::cursor::Cursor;
 use crate::key::{is_name, is_name_char, is_read_only};
 use crate::quote::EXEC_LIMIT;
 
@@ -16,27 +16,23 @@ mod word;
 use operator::Operators;
 use word::Word;
 
-pub(super) fn read(text: &Text) -> Vec<Statement> {
-    let mut cursor = Cursor::new(text);
-    let mut variables = Variables::default();
-    let mut statements = Vec::new();
-    loop {
-        cursor.take_while(|c| matches!(c, ' ' | '\t' | '\n'));
-        let start = cursor.clone();
-        match cursor.peek() {
-            None => return statements,
-            Some('#') => _ = cursor.take_line(),
-            Some(_) => {
-                let words = command(&mut cursor, &mut variables);
-                statements.extend(words.into_iter().map(|(key, reading)| statement(&start, &cursor, key, reading)));
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, statements: &mut Statements<'a>) {
+    cursor.take_while(|c| matches!(c, ' ' | '\t' | '\n'));
+    let start = cursor.pos;
+    match cursor.peek() {
+        None => {}
+        Some('#') => _ = cursor.take_line(),
+        Some(_) => {
+            for (key, reading) in command(cursor, &mut statements.variables) {
+                statements.push(start..cursor.pos, key, reading);
             }
         }
     }
 }
 
 /// Parses one command, up to the end of its line, and returns its effect on each variable.
-fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<String>, Reading)> {
-    let mut assigned: Vec<(Option<String>, Reading)> = Vec::new();
+fn command<'a>(cursor: &mut Cursor<'a>, variables: &mut Variables<'a>) -> Vec<(Option<&'a str>, Reading)> {
+    let mut assigned: Vec<(Option<&str>, Reading)> = Vec::new();
     let mut is_exporting = false;
     let mut runs = false;
     let mut operators = Operators::default();
@@ -59,13 +55,10 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
                 runs = true;
                 continue;
             }
-            Some('\\') if cursor.peek_nth(1) == Some('\n') => {
-                cursor.pos += 2;
-                continue;
-            }
+            Some('\\') if cursor.eat_str("\\\n") => continue,
             Some(_) => {}
         }
-        let start = cursor.clone();
+        let start = cursor.pos;
         let target = target(cursor);
         let Ok(word) = word::read(cursor, variables, target.is_some()) else {
             // The quote stays open to the end of the file, nothing of which bash executes.
@@ -75,11 +68,11 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
         match target {
             Some(target) => {
                 let reading = target.reading(&word, variables);
-                variables.insert(&target.key, &reading);
+                variables.insert(target.key, &reading);
                 assigned.push((Some(target.key), reading));
             }
-            None if assigned.is_empty() && cursor.text.string(start.pos..cursor.pos) == "export" => is_exporting = true,
-            None if is_exporting && is_name(&cursor.text.string(start.pos..cursor.pos)) => {
+            None if assigned.is_empty() && cursor.since(start) == "export" => is_exporting = true,
+            None if is_exporting && is_name(cursor.since(start)) => {
                 assigned.push((None, Reading::Unset));
             }
             None => runs = true,
@@ -87,47 +80,46 @@ fn command(cursor: &mut Cursor<'_>, variables: &mut Variables) -> Vec<(Option<St
     }
     if runs {
         let keys = assigned.into_iter().filter_map(|(key, _)| key).map(Some);
-        let keys: Vec<Option<String>> = keys.chain([None]).collect();
+        let keys: Vec<Option<&str>> = keys.chain([None]).collect();
         return keys.into_iter().map(|key| (key, Reading::Runs)).collect();
     }
     assigned
 }
 
 /// A syntax error: nothing from this line on is executed.
-fn refused(cursor: &mut Cursor<'_>, key: Option<String>) -> Vec<(Option<String>, Reading)> {
-    cursor.take_while(|_| true);
+fn refused<'a>(cursor: &mut Cursor<'a>, key: Option<&'a str>) -> Vec<(Option<&'a str>, Reading)> {
+    cursor.pos = cursor.text.len();
     vec![(key, Reading::Refused)]
 }
 
 /// The left side of an assignment.
-struct Target {
-    key: String,
+struct Target<'a> {
+    key: &'a str,
     is_appended: bool,
 }
 
 /// Takes `KEY=` or `KEY+=`, if that is next.
-fn target(cursor: &mut Cursor<'_>) -> Option<Target> {
+fn target<'a>(cursor: &mut Cursor<'a>) -> Option<Target<'a>> {
     let start = cursor.pos;
     let key = cursor.take_while(is_name_char);
-    let key = cursor.text.string(key);
     let is_appended = cursor.eat('+');
-    if is_name(&key) && cursor.eat('=') {
+    if is_name(key) && cursor.eat('=') {
         return Some(Target { key, is_appended });
     }
     cursor.pos = start;
     None
 }
 
-impl Target {
-    fn reading(&self, word: &Word, variables: &Variables) -> Reading {
+impl Target<'_> {
+    fn reading(&self, word: &Word, variables: &Variables<'_>) -> Reading {
         if word.runs {
             return Reading::Runs;
         }
-        if is_read_only(&self.key) {
+        if is_read_only(self.key) {
             return Reading::Unset;
         }
         let mut value = String::new();
-        if !word.is_known || self.is_appended && variables.append(&self.key, &mut value).is_none() {
+        if !word.is_known || self.is_appended && variables.append(self.key, &mut value).is_none() {
             return Reading::Unknown;
         }
         value.push_str(&word.value);

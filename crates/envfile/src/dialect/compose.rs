@@ -1,33 +1,28 @@
 //! Docker Compose 2.26, `env_file:`. Text after a closing quote is a statement of its own.
 
-use super::{Statement, Variables, statement};
+use super::{Statements, Variables};
 use crate::Reading;
-use crate::cursor::{Cursor, Text};
+use crate::cursor::Cursor;
 use crate::key::{is_name, is_name_char};
 use crate::quote::EXEC_LIMIT;
 
-pub(super) fn read(text: &Text) -> Vec<Statement> {
-    let mut cursor = Cursor::new(text);
-    let mut variables = Variables::default();
-    let mut statements = Vec::new();
-    loop {
-        cursor.take_while(char::is_whitespace);
-        let start = cursor.clone();
-        match cursor.peek() {
-            None => return statements,
-            Some('#') => _ = cursor.take_line(),
-            Some(_) => {
-                let (key, reading) = assignment(&mut cursor, &variables);
-                if let Some(key) = &key {
-                    variables.insert(key, &reading);
-                }
-                statements.push(statement(&start, &cursor, key, reading));
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, statements: &mut Statements<'a>) {
+    cursor.take_while(char::is_whitespace);
+    let start = cursor.pos;
+    match cursor.peek() {
+        None => {}
+        Some('#') => _ = cursor.take_line(),
+        Some(_) => {
+            let (key, reading) = assignment(cursor, &statements.variables);
+            if let Some(key) = key {
+                statements.variables.insert(key, &reading);
             }
+            statements.push(start..cursor.pos, key, reading);
         }
     }
 }
 
-fn assignment(cursor: &mut Cursor<'_>, variables: &Variables) -> (Option<String>, Reading) {
+fn assignment<'a>(cursor: &mut Cursor<'a>, variables: &Variables<'a>) -> (Option<&'a str>, Reading) {
     let start = cursor.pos;
     if cursor.eat_str("export") && cursor.peek().is_some_and(char::is_whitespace) {
         cursor.take_while(is_blank);
@@ -37,8 +32,7 @@ fn assignment(cursor: &mut Cursor<'_>, variables: &Variables) -> (Option<String>
     if cursor.is_at_end() {
         return (None, Reading::Refused);
     }
-    let key = cursor.take_while(|c| is_key_char(c) || is_blank(c));
-    let key = cursor.text.string(key).trim_end().to_owned();
+    let key = cursor.take_while(|c| is_key_char(c) || is_blank(c)).trim_end();
     if key.contains(' ') {
         cursor.take_line();
         return (None, Reading::Refused);
@@ -65,7 +59,7 @@ fn assignment(cursor: &mut Cursor<'_>, variables: &Variables) -> (Option<String>
     (Some(key), reading)
 }
 
-fn value(cursor: &mut Cursor<'_>, variables: &Variables) -> Reading {
+fn value(cursor: &mut Cursor<'_>, variables: &Variables<'_>) -> Reading {
     if cursor.eat('\'') {
         return quoted(cursor, '\'').map_or(Reading::Refused, Reading::Value);
     }
@@ -73,8 +67,7 @@ fn value(cursor: &mut Cursor<'_>, variables: &Variables) -> Reading {
         return quoted(cursor, '"').map_or(Reading::Refused, |value| expand(&unescape(&value), variables));
     }
     let line = cursor.take_line();
-    let line = cursor.text.string(line);
-    let value = line.split_once(" #").map_or(line.as_str(), |(value, _)| value);
+    let value = line.split_once(" #").map_or(line, |(value, _)| value);
     expand(value.trim_end(), variables)
 }
 
@@ -137,7 +130,7 @@ fn escape(after: &str) -> (Option<char>, usize) {
 }
 
 /// Expands `$NAME`, `${NAME}` and `${NAME:-default}`. Another `${` is an error, another `$` is one.
-fn expand(text: &str, variables: &Variables) -> Reading {
+fn expand(text: &str, variables: &Variables<'_>) -> Reading {
     let mut value = String::new();
     let mut is_known = true;
     let mut rest = text;
@@ -177,7 +170,7 @@ fn is_operator(text: &str) -> bool {
 }
 
 /// Whether `operator` gives a plain default, and `name` needs none.
-fn is_default_of_set(operator: &str, name: &str, variables: &Variables) -> bool {
+fn is_default_of_set(operator: &str, name: &str, variables: &Variables<'_>) -> bool {
     let is_plain = operator.starts_with(":-") && !operator.contains(['$', '{']);
     let mut value = String::new();
     is_plain && variables.append(name, &mut value).is_some() && !value.is_empty()

@@ -1,31 +1,25 @@
 //! `docker run --env-file` 28: the text after `=` is the value, quotes and all; a line is at most 64 KiB.
 
-use super::{Statement, statement};
+use super::Statements;
 use crate::Reading;
-use crate::cursor::{Cursor, Text};
+use crate::cursor::Cursor;
 use crate::quote::EXEC_LIMIT;
 
 /// The longest line that its scanner takes, without the line feed.
 const LINE_LIMIT: usize = 65_535;
 
-pub(super) fn read(text: &Text) -> Vec<Statement> {
-    let mut cursor = Cursor::new(text);
-    let mut statements = Vec::new();
-    while !cursor.is_at_end() {
-        let start = cursor.clone();
-        let line = cursor.take_line();
-        let len = text.offset(line.end) - text.offset(line.start);
-        let is_refused = len > LINE_LIMIT || text.has_invalid(line.clone());
-        let line = text.string(line);
-        let line = line.strip_suffix('\r').unwrap_or(&line).trim_start();
-        if is_refused {
-            statements.push(statement(&start, &cursor, None, Reading::Refused));
-        } else if !line.is_empty() && !line.starts_with('#') {
-            let (key, reading) = assignment(line);
-            statements.push(statement(&start, &cursor, Some(key.to_owned()), reading));
-        }
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, statements: &mut Statements<'a>) {
+    let start = cursor.pos;
+    let line = cursor.take_line();
+    let range = start..start + line.len();
+    let is_refused = statements.text.has_invalid(range) || line.len() > LINE_LIMIT;
+    let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
+    if is_refused {
+        statements.push(start..cursor.pos, None, Reading::Refused);
+    } else if !line.is_empty() && !line.starts_with('#') {
+        let (key, reading) = assignment(line);
+        statements.push(start..cursor.pos, Some(key), reading);
     }
-    statements
 }
 
 fn assignment(line: &str) -> (&str, Reading) {

@@ -1,34 +1,23 @@
 //! dotenvy 0.15.7. It first cuts the file into statements, by one idea of quotes, and then reads each by another.
 
-use std::ops::Range;
-
-use super::{Statement, Variables, statement, value_or_unknown};
+use super::{Statements, Variables, value_or_unknown};
 use crate::Reading;
-use crate::cursor::{Cursor, Text};
+use crate::cursor::Cursor;
 
-pub(super) fn read(text: &Text) -> Vec<Statement> {
-    let mut cursor = Cursor::new(text);
-    let mut variables = Variables::default();
-    let mut statements = Vec::new();
-    while !cursor.is_at_end() {
-        let start = cursor.clone();
-        let cut = cut(&mut cursor).filter(|_| !text.has_invalid(start.pos..cursor.pos));
-        let Some(cut) = cut else {
-            statements.push(statement(&start, &cursor, None, Reading::Refused));
-            continue;
-        };
-        let cut = text.string(cut);
-        let cut = cut.trim();
-        if cut.is_empty() || cut.starts_with('#') {
-            continue;
-        }
-        let (key, reading) = assignment(cut, &variables);
-        if let (Some(key), Reading::Value(_) | Reading::Unknown) = (&key, &reading) {
-            variables.insert(key, &reading);
-        }
-        statements.push(statement(&start, &cursor, key, reading));
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, statements: &mut Statements<'a>) {
+    let start = cursor.pos;
+    let cut = cut(cursor).filter(|_| !statements.text.has_invalid(start..cursor.pos));
+    let Some(cut) = cut.map(str::trim) else {
+        return statements.push(start..cursor.pos, None, Reading::Refused);
+    };
+    if cut.is_empty() || cut.starts_with('#') {
+        return;
     }
-    statements
+    let (key, reading) = assignment(cut, &statements.variables);
+    if let (Some(key), Reading::Value(_) | Reading::Unknown) = (key, &reading) {
+        statements.variables.insert(key, &reading);
+    }
+    statements.push(start..cursor.pos, key, reading);
 }
 
 /// The construct that the cut is inside of.
@@ -43,7 +32,7 @@ enum Inside {
 }
 
 /// Takes one statement, which ends with a line outside quotes; `None` if the file ends within quotes or with a blank.
-fn cut(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
+fn cut<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
     let start = cursor.pos;
     cursor.take_while(|c| c.is_whitespace() && c != '\n');
     let is_comment = cursor.peek() == Some('#');
@@ -55,9 +44,9 @@ fn cut(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
     while let Some(c) = cursor.bump() {
         inside = match (inside, c) {
             (Inside::Blank, '#') => {
-                let end = cursor.pos - 1;
+                let cut = &cursor.text[start..cursor.pos - 1];
                 cursor.take_line();
-                return Some(start..end);
+                return Some(cut);
             }
             (Inside::Plain | Inside::Blank, '\\') => Inside::Escape,
             (Inside::Plain | Inside::Blank, '"' | '\'') => Inside::Quotes(c),
@@ -68,13 +57,13 @@ fn cut(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
             (Inside::Quotes(quote) | Inside::QuotedEscape(quote), _) => Inside::Quotes(quote),
         };
         if inside == Inside::Plain && c == '\n' {
-            return Some(start..cursor.pos - 1);
+            return Some(&cursor.text[start..cursor.pos - 1]);
         }
     }
-    (inside == Inside::Plain).then_some(start..cursor.pos)
+    (inside == Inside::Plain).then(|| cursor.since(start))
 }
 
-fn assignment(cut: &str, variables: &Variables) -> (Option<String>, Reading) {
+fn assignment<'a>(cut: &'a str, variables: &Variables<'_>) -> (Option<&'a str>, Reading) {
     let Some((mut key, mut rest)) = key(cut) else { return (None, Reading::Refused) };
     if key == "export" && !rest.starts_with('=') {
         match self::key(rest) {
@@ -86,7 +75,7 @@ fn assignment(cut: &str, variables: &Variables) -> (Option<String>, Reading) {
         Some(value) => self::value(value.trim_start(), variables),
         None => Reading::Refused,
     };
-    (Some(key.to_owned()), reading)
+    (Some(key), reading)
 }
 
 /// Parses a key, and returns the rest of the line after blanks.
@@ -104,7 +93,7 @@ struct Reference {
     name: String,
 }
 
-fn value(text: &str, variables: &Variables) -> Reading {
+fn value(text: &str, variables: &Variables<'_>) -> Reading {
     if text.starts_with('#') {
         return Reading::Value(String::new());
     }
@@ -167,6 +156,6 @@ fn value(text: &str, variables: &Variables) -> Reading {
 }
 
 /// Appends the value of `name`, and returns whether it is known. An empty name has an empty value.
-fn append(variables: &Variables, name: &str, value: &mut String) -> bool {
+fn append(variables: &Variables<'_>, name: &str, value: &mut String) -> bool {
     name.is_empty() || variables.append(name, value).is_some()
 }

@@ -1,35 +1,26 @@
 //! python-dotenv 1.2.4. It skips a line that it cannot read with a warning, and refuses a file that is not UTF-8.
 
-use super::{Statement, Variables, value_or_unknown};
+use super::{Statements, Variables, value_or_unknown};
 use crate::Reading;
-use crate::cursor::Text;
-use crate::line::{self, Content, Line};
+use crate::cursor::Cursor;
+use crate::line::{self, Line};
 use crate::quote::{Piece, pieces};
 
-pub(super) fn read(text: &Text) -> Vec<Statement> {
-    let mut variables = Variables::default();
-    let mut statements = Vec::new();
-    for line in line::split(text.bytes()) {
-        let reading = reading(&line, &variables);
-        if let Some(name) = line.name() {
-            variables.insert(name, &reading);
-        }
-        let is_not_utf8 = std::str::from_utf8(line.raw()).is_err();
-        match line.content() {
-            _ if is_not_utf8 => statements.push(statement(&line, Reading::Refused)),
-            Content::Comment | Content::Blank => {}
-            _ => statements.push(statement(&line, reading)),
-        }
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, statements: &mut Statements<'a>) {
+    let mut number = statements.line_at(cursor.pos);
+    let line = Line::new(statements.text, line::next(cursor, &mut number));
+    let reading = reading(line, &statements.variables);
+    if let Some(name) = line.name() {
+        statements.variables.insert(name, &reading);
     }
-    statements
+    if !line.is_valid() {
+        statements.push(line.start()..line.end(), line.name(), Reading::Refused);
+    } else if !line.kind().has_no_content() {
+        statements.push(line.start()..line.end(), line.name(), reading);
+    }
 }
 
-fn statement(line: &Line, reading: Reading) -> Statement {
-    let line_feeds = line.text().matches('\n').count();
-    Statement { lines: (line.number(), line.number() + line_feeds), key: line.name().map(str::to_owned), reading }
-}
-
-fn reading(line: &Line, variables: &Variables) -> Reading {
+fn reading(line: Line<'_>, variables: &Variables<'_>) -> Reading {
     let Some(assignment) = line.assignment() else { return Reading::Unset };
     if assignment.key.contains('\0') || assignment.value.contains('\0') {
         return Reading::Refused;

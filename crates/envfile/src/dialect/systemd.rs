@@ -2,30 +2,26 @@
 //!
 //! A comment that ends in a backslash goes on in the next line (until systemd 254).
 
-use super::{Statement, statement};
+use super::Statements;
 use crate::Reading;
-use crate::cursor::{Cursor, Text};
+use crate::cursor::Cursor;
 use crate::key::is_name;
 use crate::quote::{EXEC_LIMIT, is_noncharacter};
 
-pub(super) fn read(text: &Text) -> Vec<Statement> {
-    let mut cursor = Cursor::new(text);
-    let mut statements = Vec::new();
-    loop {
-        cursor.take_while(is_white_space);
-        let start = cursor.clone();
-        let Some(c) = cursor.peek() else { return statements };
-        let (key, reading) = if matches!(c, '#' | ';') {
-            comment(&mut cursor);
-            (None, Reading::Unset)
-        } else {
-            assignment(&mut cursor)
-        };
-        let taken = text.string(start.pos..cursor.pos);
-        let is_malformed = text.has_invalid(start.pos..cursor.pos) || taken.contains(is_noncharacter);
-        let is_refused = taken.contains('\0') || key.is_some() && is_malformed;
-        statements.push(statement(&start, &cursor, key, if is_refused { Reading::Refused } else { reading }));
-    }
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, statements: &mut Statements<'a>) {
+    cursor.take_while(is_white_space);
+    let start = cursor.pos;
+    let Some(c) = cursor.peek() else { return };
+    let (key, reading) = if matches!(c, '#' | ';') {
+        comment(cursor);
+        (None, Reading::Unset)
+    } else {
+        assignment(cursor)
+    };
+    let taken = cursor.since(start);
+    let is_malformed = || statements.text.has_invalid(start..cursor.pos) || taken.contains(is_noncharacter);
+    let is_refused = !taken.is_ascii() && key.is_some() && is_malformed() || taken.contains('\0');
+    statements.push(start..cursor.pos, key, if is_refused { Reading::Refused } else { reading });
 }
 
 fn comment(cursor: &mut Cursor<'_>) {
@@ -39,18 +35,18 @@ fn comment(cursor: &mut Cursor<'_>) {
 }
 
 /// Parses an assignment: the key and its reading. A line without `=` has no key.
-fn assignment(cursor: &mut Cursor<'_>) -> (Option<String>, Reading) {
+fn assignment<'a>(cursor: &mut Cursor<'a>) -> (Option<&'a str>, Reading) {
     let start = cursor.pos;
     // Its first character belongs to the key, even if it is `=`.
     cursor.bump();
     cursor.take_while(|c| !matches!(c, '=' | '\n' | '\r'));
-    let key = cursor.text.string(start..cursor.pos).trim_end_matches(is_white_space).to_owned();
+    let key = cursor.since(start).trim_end_matches(is_white_space);
     if !cursor.eat('=') {
         cursor.bump();
         return (None, Reading::Unset);
     }
     let value = value(cursor);
-    let reading = if !is_name(&key) {
+    let reading = if !is_name(key) {
         Reading::Unset
     } else if key.len() + value.len() + 2 > EXEC_LIMIT {
         Reading::Refused
@@ -110,8 +106,7 @@ fn escaped(cursor: &mut Cursor<'_>, value: &mut String) {
 }
 
 fn single_quoted(cursor: &mut Cursor<'_>, value: &mut String) {
-    let text = cursor.take_while(|c| c != '\'');
-    value.push_str(&cursor.text.string(text));
+    value.push_str(cursor.take_until([b'\'']));
     cursor.bump();
 }
 

@@ -42,6 +42,8 @@ proptest! {
         let before = file.clone();
         if let Ok(Some(_)) = file.set("K", &value, Some(&before)) {
             prop_assert_eq!(file.get("K").map(|entry| entry.value), Some(value));
+            // Lines that were not parsed again are as if they were.
+            prop_assert!(EnvFile::parse(&file.to_bytes()).lines().eq(file.lines()));
         } else {
             prop_assert_eq!(file, before);
         }
@@ -79,11 +81,12 @@ proptest! {
         if changed.is_err() {
             return Ok(());
         }
+        prop_assert!(EnvFile::parse(&file.to_bytes()).lines().eq(file.lines()));
         for reader in Reader::QUOTING {
             prop_assert!(file.reading(*reader, &key) == Reading::Value(value.clone()), "{reader}");
         }
         let others = |file: &EnvFile| -> Vec<Vec<u8>> {
-            let is_other = |line: &&envfile::Line| line.kind() != LineKind::Blank && line.key() != Some(&key);
+            let is_other = |line: &envfile::Line<'_>| line.kind() != LineKind::Blank && line.key() != Some(&key);
             file.lines().filter(is_other).map(|line| line.raw().to_vec()).collect()
         };
         prop_assert_eq!(others(&before), others(&file));

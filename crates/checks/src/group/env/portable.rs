@@ -1,5 +1,7 @@
 //! `env.portable`: lines of `.env` that the programs which read it here read differently.
 
+use std::collections::BTreeSet;
+
 use detect::{DeployMethod, ENV_FILE};
 use envfile::{Class, Disagreement, EnvFile, Reader, Reading, ValueError};
 use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
@@ -40,24 +42,27 @@ fn readers(method: DeployMethod, is_unit_installed: bool) -> Vec<Reader> {
 /// a difference of bash alone is a warning.
 fn findings(file: &EnvFile, readers: &[Reader], secrets: &Secrets) -> Vec<Finding> {
     let with_bash = [readers, &[Reader::Bash]].concat();
-    let among_readers = file.disagreements(readers);
+    let place = |disagreement: &Disagreement| (disagreement.line, disagreement.class);
+    let among_readers: BTreeSet<_> = file.disagreements(readers).iter().map(place).collect();
+    let assignments: BTreeSet<_> =
+        file.lines().filter(|line| line.text().contains('=')).map(|line| line.number()).collect();
+    let variables: Vec<_> = file.lines().filter(|line| line.key().is_some()).map(|line| line.number()).collect();
     let found = file.disagreements(&with_bash);
     found
         .iter()
         .map(|disagreement| {
-            let is_same = |other: &&Disagreement| other.line == disagreement.line && other.class == disagreement.class;
             let is_missed =
                 |(reader, reading): &(Reader, Reading)| readers.contains(reader) && *reading == Reading::Unset;
-            let is_assignment =
-                file.lines().any(|line| line.number() == disagreement.line && line.text().contains('='));
-            let is_err = among_readers.iter().any(|other| is_same(&other))
-                || (is_assignment && disagreement.readings.iter().any(is_missed));
-            finding(file, disagreement, if is_err { Status::Err } else { Status::Warn }, secrets)
+            let is_err = among_readers.contains(&place(disagreement))
+                || (assignments.contains(&disagreement.line) && disagreement.readings.iter().any(is_missed));
+            let below = variables.len() - variables.partition_point(|line| *line <= disagreement.line);
+            finding(disagreement, below, if is_err { Status::Err } else { Status::Warn }, secrets)
         })
         .collect()
 }
 
-fn finding(file: &EnvFile, disagreement: &Disagreement, status: Status, secrets: &Secrets) -> Finding {
+/// `below` is the number of variables on the lines below.
+fn finding(disagreement: &Disagreement, below: usize, status: Status, secrets: &Secrets) -> Finding {
     let Disagreement { line, key, class, readings, rewritten, .. } = disagreement;
     let variable = key.as_deref().filter(|key| may_be_shown(key, *class));
     let is_no_variable = variable.is_none();
@@ -67,7 +72,7 @@ fn finding(file: &EnvFile, disagreement: &Disagreement, status: Status, secrets:
     let shown = Shown { key: key.as_deref().unwrap_or_default(), readings, secrets, is_no_variable };
     lines.extend(readings.iter().map(|(reader, reading)| {
         let is_stop = *reader == Reader::Bash && *reading == Reading::Refused && *class != Class::TooLong;
-        let shown = if is_stop { stop(file, *line) } else { shown.reading(reading) };
+        let shown = if is_stop { stop(below) } else { shown.reading(reading) };
         format!("{reader:<width$}  {shown}")
     }));
     if let (None, Some((_, Reading::Value(value)))) = (rewritten, readings.first())
@@ -80,9 +85,8 @@ fn finding(file: &EnvFile, disagreement: &Disagreement, status: Status, secrets:
 }
 
 /// Returns the effect of a syntax error: bash has executed the lines before it, and the others are lost.
-fn stop(file: &EnvFile, line: usize) -> String {
-    let lost = file.lines().filter(|other| other.number() > line && other.key().is_some()).count();
-    match lost {
+fn stop(below: usize) -> String {
+    match below {
         0 => "stops here".to_owned(),
         lost => format!("stops here, and loses the {} below", counted(lost, "variable")),
     }

@@ -27,13 +27,12 @@ impl Operators {
 
     /// Takes the operator that is next.
     pub(super) fn take(&mut self, cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
-        let before = cursor.pos.checked_sub(1).map(|at| cursor.text.string(at..cursor.pos));
+        let is_array = cursor.text[..cursor.pos].ends_with('=');
         let is_at_start = std::mem::replace(&mut self.is_at_start, true);
         match cursor.bump() {
             Some('(') => {
                 self.depth += 1;
                 // An array, a subshell, or a function.
-                let is_array = before.as_deref() == Some("=");
                 expect(is_array || is_at_start || cursor.peek() == Some(')'))
             }
             Some(')') => {

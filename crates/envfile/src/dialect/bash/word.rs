@@ -17,7 +17,7 @@ pub(super) struct Word {
 pub(super) struct Broken;
 
 /// Reads a word up to the next blank, line feed or operator.
-pub(super) fn read(cursor: &mut Cursor<'_>, variables: &Variables, is_assigned: bool) -> Result<Word, Broken> {
+pub(super) fn read(cursor: &mut Cursor<'_>, variables: &Variables<'_>, is_assigned: bool) -> Result<Word, Broken> {
     let mut word = Word { value: String::new(), is_known: true, runs: false };
     // `~` is a home folder at the start of a value and after each `:` or `=` in it.
     let mut tilde_may_follow = is_assigned;
@@ -50,12 +50,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>, variables: &Variables, is_assigned: 
 }
 
 fn single_quoted(cursor: &mut Cursor<'_>, value: &mut String) -> Result<(), Broken> {
-    let text = cursor.take_while(|c| c != '\'');
-    value.extend(cursor.text.string(text).chars().filter(|&c| c != '\0'));
+    value.extend(cursor.take_until([b'\'']).chars().filter(|&c| c != '\0'));
     close(cursor, '\'')
 }
 
-fn double_quoted(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Result<(), Broken> {
+fn double_quoted(cursor: &mut Cursor<'_>, variables: &Variables<'_>, word: &mut Word) -> Result<(), Broken> {
     loop {
         match cursor.bump().ok_or(Broken)? {
             '"' => return Ok(()),
@@ -91,7 +90,7 @@ fn ansi_quoted(cursor: &mut Cursor<'_>, word: &mut Word) -> Result<(), Broken> {
 }
 
 /// Parses an expansion, after its `$`.
-fn dollar(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Result<(), Broken> {
+fn dollar(cursor: &mut Cursor<'_>, variables: &Variables<'_>, word: &mut Word) -> Result<(), Broken> {
     match cursor.peek() {
         Some('(') => {
             word.runs = true;
@@ -103,7 +102,7 @@ fn dollar(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Re
         }
         Some('{') => {
             let content = bracketed(cursor, '{', '}')?;
-            let (name, default) = content.split_once(":-").unwrap_or((&content, ""));
+            let (name, default) = content.split_once(":-").unwrap_or((content, ""));
             let known = if is_name(name) { variables.append(name, &mut word.value) } else { None };
             // A default that is used, or could be, is not modelled.
             word.is_known &= known.is_some() && default.is_empty();
@@ -112,7 +111,7 @@ fn dollar(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Re
         }
         Some(c) if is_name_char(c) && !c.is_ascii_digit() => {
             let name = cursor.take_while(is_name_char);
-            word.is_known &= variables.append(&cursor.text.string(name), &mut word.value).is_some();
+            word.is_known &= variables.append(name, &mut word.value).is_some();
             Ok(())
         }
         Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
@@ -128,7 +127,7 @@ fn dollar(cursor: &mut Cursor<'_>, variables: &Variables, word: &mut Word) -> Re
 }
 
 /// The text between brackets, which may hold brackets and quotes of its own.
-fn bracketed(cursor: &mut Cursor<'_>, open: char, close: char) -> Result<String, Broken> {
+fn bracketed<'a>(cursor: &mut Cursor<'a>, open: char, close: char) -> Result<&'a str, Broken> {
     let start = cursor.pos + 1;
     let mut depth = 0_usize;
     loop {
@@ -140,7 +139,7 @@ fn bracketed(cursor: &mut Cursor<'_>, open: char, close: char) -> Result<String,
             _ => {}
         }
         if depth == 0 {
-            return Ok(cursor.text.string(start..cursor.pos - 1));
+            return Ok(&cursor.text[start..cursor.pos - 1]);
         }
     }
 }
