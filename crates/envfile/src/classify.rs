@@ -18,7 +18,10 @@ pub(crate) fn classify(line: Line<'_>) -> Class {
         return Class::TooLong;
     }
     match line.assignment() {
-        Some(assignment) => of_assignment(&assignment),
+        Some(assignment) => match of_assignment(&assignment) {
+            Class::Other if !line.indent().is_empty() => Class::Indented,
+            class => class,
+        },
         None => of_unreadable(text),
     }
 }
@@ -66,7 +69,7 @@ fn of_single_quoted(text: &str) -> Class {
         _ if after.trim_start().starts_with('#') || text.contains('\'') && text.contains('#') => {
             Class::CommentAfterQuotes
         }
-        _ if has_interpolation(text) => Class::DollarInSingleQuotes,
+        _ if has_interpolation(text) || text.starts_with('$') => Class::DollarInSingleQuotes,
         _ if text.contains("\\\\") || text.contains("\\'") => Class::EscapeInSingleQuotes,
         _ => Class::Quotes,
     }

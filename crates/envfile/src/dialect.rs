@@ -5,8 +5,10 @@
 
 mod bash;
 mod compose;
+mod django_environ;
 mod docker_run;
 mod dotenvy;
+mod python_decouple;
 mod python_dotenv;
 mod systemd;
 
@@ -35,6 +37,8 @@ type Model = for<'a> fn(&mut Cursor<'a>, &mut Statements<'a>);
 fn model(reader: Reader) -> Model {
     match reader {
         Reader::PythonDotenv => python_dotenv::read,
+        Reader::DjangoEnviron => django_environ::read,
+        Reader::PythonDecouple => python_decouple::read,
         Reader::Compose => compose::read,
         Reader::Systemd => systemd::read,
         Reader::Bash => bash::read,
@@ -56,6 +60,9 @@ pub(crate) fn read_at(reader: Reader, text: &Text, number: usize) -> Vec<Stateme
     statements.found.reserve(text.as_str().len() / 32);
     while !cursor.is_at_end() {
         model(reader)(&mut cursor, &mut statements);
+    }
+    if reader == Reader::DjangoEnviron {
+        django_environ::resolve(&mut statements.found);
     }
     statements.found
 }

@@ -103,22 +103,26 @@ fn on_bytes(survey: &Survey<'_>, line: Line<'_>) -> Option<Disagreement> {
 
 /// The line that all `readers` read as python-dotenv reads `line`.
 fn rewritten(line: Line<'_>, readers: &[Reader]) -> Option<String> {
-    let rewritten = rewrite::rewritten(line)?;
-    if rewritten.lines().count() == 1 && rewritten.len() < LONG_LINE {
+    // django-environ sees no indented variable.
+    let indent = if readers.contains(&Reader::DjangoEnviron) { "" } else { line.indent() };
+    let candidates = rewrite::rewritten(line, indent)?;
+    let [preferred, _] = &candidates;
+    if preferred.lines().count() == 1 && preferred.len() < LONG_LINE {
         // The rule of `encode`, which the tests hold against the models.
-        let is_quoted = rewritten.ends_with(['\'', '"']);
-        if readers.iter().all(|reader| !is_quoted && *reader == Reader::DockerRun || Reader::QUOTING.contains(reader)) {
-            return Some(rewritten);
+        let is_bare = indent.is_empty() && !preferred.ends_with(['\'', '"']);
+        if is_bare || readers.iter().all(|reader| Reader::QUOTING.contains(reader)) {
+            return candidates.into_iter().next();
         }
-        if is_quoted && readers.len() > 1 && readers.contains(&Reader::DockerRun) {
+        if indent.is_empty() && readers.len() > 1 && readers.contains(&Reader::DockerRun) {
             return None;
         }
     }
-    let file = EnvFile::parse(rewritten.as_bytes());
-    let plain = file.without_carriage_returns();
-    let survey = Survey::new(&plain, readers);
-    let is_agreed = |line: Line<'_>| is_agreed(survey.readings(line, line.key()));
-    plain.lines().all(is_agreed).then_some(rewritten)
+    candidates.into_iter().find(|candidate| {
+        let file = EnvFile::parse(candidate.as_bytes());
+        let plain = file.without_carriage_returns();
+        let survey = Survey::new(&plain, readers);
+        plain.lines().all(|line| is_agreed(survey.readings(line, line.key())))
+    })
 }
 
 /// Variables that are assigned several times, where dotenvy keeps the first value and the others the last.
@@ -261,6 +265,31 @@ mod tests {
         check("# note\r\nK=1\r\nA=1\r\n", &[("2 K crlf", None)]);
         check("K=1 ", &[("1 K trailing-blank", Some("K=1"))]);
         check("# \0\nK=1\n", &[("1 - bytes", None)]);
+    }
+
+    #[test]
+    fn django_environ() {
+        let check = |text: &str, expected: &[(&str, Option<&str>)]| {
+            check_for(&[Reader::PythonDotenv, Reader::DjangoEnviron], text, expected);
+        };
+        check("A=1\nB='a b'\nC=\"it's\"\nD=\"a\\\\b\"\n", &[]);
+        check("K='$A'\nA=1\n", &[("1 K dollar-in-single-quotes", None)]);
+        check("K='\"a\"'\n", &[("1 K quotes", Some("K=\"\\\"a\\\"\""))]);
+        check("K='a\nb'\n", &[("1 K quotes", None)]);
+        check("  K=v\n", &[("1 K indented", Some("K=v"))]);
+        check("K=v # why\n", &[("1 K inline-comment", Some("# why\nK=v"))]);
+    }
+
+    #[test]
+    fn python_decouple() {
+        let check = |text: &str, expected: &[(&str, Option<&str>)]| {
+            check_for(&[Reader::PythonDotenv, Reader::PythonDecouple], text, expected);
+        };
+        check("A=1\n  B='$A'\nC=\"it's\"\n", &[]);
+        check("K=\"a\\\\b\"\n", &[("1 K quotes", Some("K='a\\b'"))]);
+        check("K=\"it's \\\"a\\\"\"\n", &[("1 K quotes", None)]);
+        check("K='a\nb'\n", &[("1 K quotes", None)]);
+        check("export K=v\n", &[("1 K export", Some("K=v"))]);
     }
 
     #[test]

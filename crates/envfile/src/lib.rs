@@ -1,8 +1,8 @@
 //! A `.env` file as a lossless document: parse it, look a variable up, change it, write it back.
 //!
 //! Several programs read the same `.env` file, and their grammars differ: python-dotenv, Docker Compose, systemd, bash,
-//! dotenvy, `docker run`. This crate reads like python-dotenv 1.2.4, writes only values that the first five parse alike
-//! ([`encode`]), and finds the lines on which they differ ([`EnvFile::disagreements`]).
+//! dotenvy, `docker run`, django-environ, python-decouple. This crate reads like python-dotenv 1.2.4, writes only values
+//! that the first five parse alike ([`encode`]), and finds the lines on which they differ ([`EnvFile::disagreements`]).
 //!
 //! ```
 //! use envfile::EnvFile;

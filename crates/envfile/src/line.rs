@@ -7,10 +7,10 @@ mod parse;
 use std::borrow::Cow;
 use std::fmt;
 
-pub(crate) use parse::{Position, Span, next, split};
+pub(crate) use parse::{Position, Span, is_space, next, split};
 
 use crate::cursor::{Text, line_feeds};
-use parse::{Content, Parts, is_space};
+use parse::{Content, Parts};
 
 /// The kind of a [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

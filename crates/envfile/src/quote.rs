@@ -1,6 +1,9 @@
 //! Quoting: the form of a value that python-dotenv, Compose, systemd, bash and dotenvy all read back exactly.
 //!
-//! `docker run --env-file` takes quotes as part of the value, so that it reads only the bare form.
+//! `docker run --env-file` takes quotes as part of the value, so that it reads only the bare form. Of the quoted forms,
+//! django-environ and python-decouple read one line only; django-environ takes `$` at the start for a reference and removes
+//! double quotes within single ones, python-decouple resolves no escapes. [`EnvFile::disagreements`](crate::EnvFile) finds
+//! these.
 
 use crate::error::ValueError;
 
@@ -66,7 +69,7 @@ fn is_refused_by_systemd(c: char) -> bool {
     c == '\0' || is_noncharacter(c)
 }
 
-fn in_double_quotes(value: &str) -> String {
+pub(crate) fn in_double_quotes(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

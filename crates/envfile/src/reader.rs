@@ -8,6 +8,10 @@ use std::str::FromStr;
 pub enum Reader {
     /// python-dotenv 1.2.4, which Django projects load.
     PythonDotenv,
+    /// django-environ 0.14.0, which Django projects load; without `parse_comments`.
+    DjangoEnviron,
+    /// python-decouple 3.8, which Django projects load.
+    PythonDecouple,
     /// Docker Compose 2.26, `env_file:`.
     Compose,
     /// systemd 252, `EnvironmentFile=`.
@@ -36,12 +40,14 @@ struct Facts {
 
 #[rustfmt::skip]
 const TABLE: &[(Reader, Facts)] = &[
-    (Reader::PythonDotenv, facts("python-dotenv", [false, false, false, false])),
-    (Reader::Compose,      facts("compose",       [false, false, false, false])),
-    (Reader::Systemd,      facts("systemd",       [true,  false, false, false])),
-    (Reader::Bash,         facts("bash",          [true,  true,  true,  false])),
-    (Reader::Dotenvy,      facts("dotenvy",       [false, false, true,  true])),
-    (Reader::DockerRun,    facts("docker run",    [false, false, false, false])),
+    (Reader::PythonDotenv,   facts("python-dotenv",   [false, false, false, false])),
+    (Reader::DjangoEnviron,  facts("django-environ",  [true,  false, false, false])),
+    (Reader::PythonDecouple, facts("python-decouple", [true,  false, false, false])),
+    (Reader::Compose,        facts("compose",         [false, false, false, false])),
+    (Reader::Systemd,        facts("systemd",         [true,  false, false, false])),
+    (Reader::Bash,           facts("bash",            [true,  true,  true,  false])),
+    (Reader::Dotenvy,        facts("dotenvy",         [false, false, true,  true])),
+    (Reader::DockerRun,      facts("docker run",      [false, false, false, false])),
 ];
 
 const fn facts(name: &'static str, columns: [bool; 4]) -> Facts {
@@ -51,10 +57,19 @@ const fn facts(name: &'static str, columns: [bool; 4]) -> Facts {
 
 impl Reader {
     /// All readers, in the order of reports.
-    pub const ALL: &'static [Reader] =
-        &[Self::PythonDotenv, Self::Compose, Self::Systemd, Self::Bash, Self::Dotenvy, Self::DockerRun];
+    pub const ALL: &'static [Reader] = &[
+        Self::PythonDotenv,
+        Self::DjangoEnviron,
+        Self::PythonDecouple,
+        Self::Compose,
+        Self::Systemd,
+        Self::Bash,
+        Self::Dotenvy,
+        Self::DockerRun,
+    ];
 
-    /// The readers that [`encode`](crate::encode) writes for: all except `docker run`, which takes quotes literally.
+    /// The readers that [`encode`](crate::encode) writes every value for. `docker run` takes quotes literally.
+    /// django-environ and python-decouple read the bare form too, and most values in quotes, but no line break.
     pub const QUOTING: &'static [Reader] =
         &[Self::PythonDotenv, Self::Compose, Self::Systemd, Self::Bash, Self::Dotenvy];
 
@@ -127,6 +142,6 @@ mod tests {
             assert_eq!(reader.to_string().parse(), Ok(*reader));
         }
         let error = "zsh".parse::<Reader>().unwrap_err().to_string();
-        assert!(error.starts_with("unknown reader, expected one of `python-dotenv`, `compose`"), "{error}");
+        assert!(error.starts_with("unknown reader, expected one of `python-dotenv`, `django-environ`"), "{error}");
     }
 }

@@ -2,18 +2,19 @@
 
 use crate::key::{is_name, is_read_only};
 use crate::line::{Assignment, Line};
-use crate::quote::{encode, has_interpolation};
+use crate::quote::{encode, has_interpolation, in_double_quotes};
 
-/// The text of `line` as [`EnvFile::set`](crate::EnvFile::set) would write it with the value that it has, if it can.
-pub(crate) fn rewritten(line: Line<'_>) -> Option<String> {
+/// The text of `line` as [`EnvFile::set`](crate::EnvFile::set) would write it with the value that it has, if it can; and
+/// the same in double quotes, which django-environ needs for a value that has some itself. `indent` stands before it.
+pub(crate) fn rewritten(line: Line<'_>, indent: &str) -> Option<[String; 2]> {
     let Assignment { key, value, .. } = line.assignment()?;
     if !is_name(key) || is_read_only(key) || has_interpolation(&value) {
         return None;
     }
-    let assignment = format!("{key}={}", encode(&value).ok()?);
-    let mut lines: Vec<Vec<u8>> = moved_comment(line).into_iter().collect();
-    lines.push([line.indent(), assignment.as_str()].concat().into_bytes());
-    String::from_utf8(lines.join(&b'\n')).ok()
+    let encoded = encode(&value).ok()?;
+    let comment = moved_comment(line).map(|comment| String::from_utf8(comment).map(|comment| comment + "\n"));
+    let comment = comment.transpose().ok()?.unwrap_or_default();
+    Some([encoded, in_double_quotes(&value)].map(|encoded| format!("{comment}{indent}{key}={encoded}")))
 }
 
 /// The inline comment of `line` as a line of its own.

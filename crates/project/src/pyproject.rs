@@ -1,6 +1,6 @@
 //! The requirements of the service, from its `pyproject.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::fs;
@@ -22,14 +22,14 @@ pub struct Pyproject {
     pub requires_python: VersionSpecifiers,
     extras: Vec<String>,
     groups: Vec<String>,
+    /// The names of the packages that it requires, in the spelling of package indexes.
+    packages: BTreeSet<String>,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case")]
+#[serde(default, rename_all = "kebab-case")]
 struct Document {
-    #[serde(default)]
     project: ProjectTable,
-    #[serde(default)]
     dependency_groups: BTreeMap<String, toml::Value>,
 }
 
@@ -37,6 +37,7 @@ struct Document {
 #[serde(default, rename_all = "kebab-case")]
 struct ProjectTable {
     requires_python: Option<String>,
+    dependencies: Option<toml::Value>,
     optional_dependencies: BTreeMap<String, toml::Value>,
 }
 
@@ -62,7 +63,12 @@ impl Pyproject {
         let document: Document =
             toml::from_str(text).map_err(|error| (Some(line_of(text, error.span())), error.message().to_owned()))?;
         let requires = document.project.requires_python.as_deref().unwrap_or(DEFAULT_PYTHON);
+        let lists = [document.project.dependencies.as_ref()].into_iter().flatten();
+        let lists =
+            lists.chain(document.project.optional_dependencies.values()).chain(document.dependency_groups.values());
+        let requirements = lists.filter_map(toml::Value::as_array).flatten().filter_map(toml::Value::as_str);
         Ok(Pyproject {
+            packages: requirements.map(package).collect(),
             requires_python: requires
                 .parse()
                 .map_err(|_| (None, format!("`requires-python` is no version specifier: {requires}")))?,
@@ -71,23 +77,31 @@ impl Pyproject {
         })
     }
 
+    /// Whether the project requires this package, also for an extra or in a dependency group.
+    #[must_use]
+    pub fn requires(&self, name: &str) -> bool {
+        self.packages.contains(&package(name))
+    }
+
     /// Whether the project has this extra (`[project.optional-dependencies]`).
     #[must_use]
     pub fn has_extra(&self, name: &str) -> bool {
-        is_in(&self.extras, name)
+        self.extras.iter().any(|known| package(known) == package(name))
     }
 
     /// Whether the project has this dependency group (`[dependency-groups]`).
     #[must_use]
     pub fn has_group(&self, name: &str) -> bool {
-        is_in(&self.groups, name)
+        self.groups.iter().any(|known| package(known) == package(name))
     }
 }
 
-/// Compares names as PEP 503 normalizes them.
-fn is_in(names: &[String], name: &str) -> bool {
-    let normalized = |name: &str| name.to_lowercase().replace(['_', '.'], "-");
-    names.iter().any(|known| normalized(known) == normalized(name))
+/// Returns the name of the package in a requirement, such as `django-environ` of `Django_Environ[x]>=0.11`.
+fn package(requirement: &str) -> String {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name = requirement.trim().split(|c| !is_name(c)).next().unwrap_or_default();
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// A `pyproject.toml` that cannot be used.
@@ -139,6 +153,18 @@ mod tests {
         assert_eq!(pyproject.requires_python.to_string(), ">=3.11, <4");
         assert!(pyproject.has_extra("prod"));
         assert!(!pyproject.has_extra("dev"));
+    }
+
+    #[test]
+    fn required_packages() {
+        let text = "[project]\ndependencies = ['Django_Environ[x]>=0.11; python_version > \"3\"', 'django']\n\
+                    [project.optional-dependencies]\nprod = ['gunicorn~=23.0']\n\
+                    [dependency-groups]\ndev = ['pytest', {include-group = 'lint'}]\nlint = ['ruff']\n";
+        let pyproject = Pyproject::parse(text).expect("valid");
+        for name in ["django-environ", "django", "gunicorn", "pytest", "ruff"] {
+            assert!(pyproject.requires(name), "{name}");
+        }
+        assert!(!pyproject.requires("environ") && !pyproject.requires("python-decouple"));
     }
 
     #[test]

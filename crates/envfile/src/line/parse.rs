@@ -301,7 +301,7 @@ pub(super) fn is_blank(c: char) -> bool {
 }
 
 /// Returns whether Python's `\s` matches: Unicode's white space, and the separators U+001C to U+001F.
-pub(super) fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1C}'..='\u{1F}')
 }
 

@@ -146,7 +146,7 @@ fn disagreements_are_found_where_the_readers_differ() {
             let found = document.disagreements(readers);
             assert_eq!(found.is_empty(), is_alike, "row {}: {found:?}", row.number);
         }
-        let expected = row.cells.iter().all(|(_, cell)| *cell == row.cells[0].1);
+        let expected = row.cells[..6].iter().all(|(_, cell)| *cell == row.cells[0].1);
         assert_eq!(row.mark == "=6", expected, "row {}: its mark", row.number);
     }
 }

@@ -69,6 +69,13 @@ proptest! {
                 prop_assert!(reading == Reading::Value(value.clone()), "{reader}: {encoded}");
             }
             prop_assert_eq!(file.disagreements(Reader::QUOTING), vec![]);
+            // The others read it, or the difference is found.
+            for reader in [Reader::DjangoEnviron, Reader::PythonDecouple] {
+                let is_read = file.reading(reader, "K") == Reading::Value(value.clone());
+                let is_found = !file.disagreements(&[Reader::PythonDotenv, reader]).is_empty();
+                prop_assert!(is_read != is_found, "{reader}: {encoded}");
+                prop_assert!(is_read || encoded.starts_with(['\'', '"']), "{reader}: {encoded}");
+            }
         }
     }
 

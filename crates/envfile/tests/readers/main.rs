@@ -6,7 +6,7 @@
 mod bash;
 mod compose;
 mod dotenvy;
-mod python_dotenv;
+mod python;
 mod root;
 #[path = "../strategies/mod.rs"]
 mod strategies;
@@ -41,7 +41,9 @@ enum NoAnswer {
 }
 
 const READERS: &[(Reader, Ask)] = &[
-    (Reader::PythonDotenv, python_dotenv::ask),
+    (Reader::PythonDotenv, python::dotenv),
+    (Reader::DjangoEnviron, python::environ),
+    (Reader::PythonDecouple, python::decouple),
     (Reader::Compose, compose::ask),
     (Reader::Systemd, systemd::ask),
     (Reader::Bash, bash::ask),
@@ -74,14 +76,19 @@ fn completion(result: Result<(), NoAnswer>) -> Result<Completion, Failed> {
 
 fn values(reader: Reader, ask: Ask) -> Result<(), NoAnswer> {
     let values = some(strategies::value()).filter(|value| encode(value).is_ok());
-    let values: Vec<String> = values.take(COUNT).collect();
     let file = |value: &String| {
         let mut file = EnvFile::default();
         file.set("K", value, None).expect("it can be encoded");
         assert!(file.get("K").is_some_and(|entry| entry.value == *value));
         file
     };
-    let files: Vec<EnvFile> = values.iter().map(file).collect();
+    // Where one of the others does not read what is written, a disagreement is found.
+    let is_read = |(value, file): &(String, EnvFile)| {
+        Reader::QUOTING.contains(&reader) || file.reading(reader, "K") == Reading::Value(value.clone())
+    };
+    let tried = values.take(COUNT).map(|value| (value.clone(), file(&value)));
+    let (values, files): (Vec<String>, Vec<EnvFile>) = tried.filter(is_read).unzip();
+    assert!(values.len() > COUNT * 3 / 4, "only {} values", values.len());
     let reals = ask_about(reader, ask, &files)?;
     let is_wrong = |(real, value): &(&Real, &String)| **real != Real::Value((*value).clone());
     report(reals.iter().zip(&values).filter(is_wrong).map(|(real, value)| format!("{value:?} reads as {}", show(real))))
@@ -164,6 +171,12 @@ fn program(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(name);
     command.env_clear().current_dir(folder).stdin(Stdio::null());
     command
+}
+
+/// A program with the environment of this one.
+#[expect(clippy::disallowed_methods, reason = "pip is configured in the environment")]
+fn inheriting(name: &str) -> Command {
+    Command::new(name)
 }
 
 /// The path of a program: the children's own environment is empty.

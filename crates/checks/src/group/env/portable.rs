@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use detect::{DeployMethod, ENV_FILE};
 use envfile::{Class, Disagreement, EnvFile, Reader, Reading, ValueError};
+use project::Pyproject;
 use project::secret::{self, MASK, Secrets, is_secret, url_passwords};
 use project::text::counted;
 
@@ -11,7 +12,10 @@ use crate::outcome::{Finding, Outcome, Status};
 use crate::{CheckName, Target};
 
 pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome {
-    let readers = readers(target.deploy_method.value, target.is_unit_installed);
+    // Where it cannot be read, another check says so.
+    let pyproject = Pyproject::read(target.project.service_dir()).ok();
+    let requires = |package: &str| pyproject.as_ref().is_some_and(|pyproject| pyproject.requires(package));
+    let readers = readers(target.deploy_method.value, target.is_unit_installed, requires);
     let findings = findings(file, &readers, &target.secrets);
     let lines = match findings.len() {
         0 => {
@@ -29,13 +33,18 @@ pub(super) fn check(name: CheckName, file: &EnvFile, target: &Target) -> Outcome
     Outcome::err(name, format!("{lines} {message}")).findings(findings)
 }
 
+/// The packages with which a project may read `.env`, beside python-dotenv.
+const PACKAGES: [(&str, Reader); 2] =
+    [("django-environ", Reader::DjangoEnviron), ("python-decouple", Reader::PythonDecouple)];
+
 /// Who reads `.env` here, beside bash, for which a person may source it.
-fn readers(method: DeployMethod, is_unit_installed: bool) -> Vec<Reader> {
+fn readers(method: DeployMethod, is_unit_installed: bool, requires: impl Fn(&str) -> bool) -> Vec<Reader> {
+    let packages = PACKAGES.into_iter().filter(|(package, _)| requires(package)).map(|(_, reader)| reader);
     let other = match method {
         DeployMethod::Docker => Some(Reader::Compose),
         DeployMethod::Bare => is_unit_installed.then_some(Reader::Systemd),
     };
-    [Reader::PythonDotenv].into_iter().chain(other).collect()
+    [Reader::PythonDotenv].into_iter().chain(packages).chain(other).collect()
 }
 
 /// Returns the findings. Different values of the readers are an error, and so is an assignment that one of them misses;
@@ -75,10 +84,8 @@ fn finding(disagreement: &Disagreement, below: usize, status: Status, secrets: &
         let shown = if is_stop { stop(below) } else { shown.reading(reading) };
         format!("{reader:<width$}  {shown}")
     }));
-    if let (None, Some((_, Reading::Value(value)))) = (rewritten, readings.first())
-        && matches!(envfile::encode(value), Err(ValueError::NoForm(_)))
-    {
-        lines.push(without_form(value).to_owned());
+    if let (None, Some((_, Reading::Value(value)))) = (rewritten, readings.first()) {
+        lines.extend(without_form(value, readings));
     }
     let hint = rewritten.as_ref().map(|rewritten| shown.rewritten(rewritten)).or_else(|| remedy(*class));
     Finding { status, line: Some(*line), message: lines.join("\n"), hint }
@@ -99,12 +106,31 @@ fn may_be_shown(key: &str, class: Class) -> bool {
 }
 
 /// Returns the advice for a value that all readers read alike in no form.
-fn without_form(value: &str) -> &'static str {
-    if value.contains("://") {
-        "no form is read alike by all: percent-encode the quote in the URL, `'` as `%27`, and `$` as `%24`"
-    } else {
-        "no form is read alike by all: choose a value without quotes or without `$`"
-    }
+fn without_form(value: &str, readings: &[(Reader, Reading)]) -> Option<String> {
+    let advice = match envfile::encode(value) {
+        Err(ValueError::NoForm(_)) if value.contains("://") => {
+            "percent-encode the quote in the URL, `'` as `%27`, and `$` as `%24`".to_owned()
+        }
+        Err(ValueError::NoForm(_)) => "choose a value without quotes or without `$`".to_owned(),
+        Err(_) => return None,
+        Ok(_) => {
+            let is_other = |reader: &Reader| PACKAGES.iter().any(|(_, known)| known == reader);
+            let other = readings.iter().map(|(reader, _)| reader).find(|reader| is_other(reader))?;
+            match other {
+                _ if value.contains('\n') => format!(
+                    "{other} reads one line only, so keep the value in a file of its own, and the path of that in `{ENV_FILE}`"
+                ),
+                Reader::DjangoEnviron if value.starts_with('$') => {
+                    format!("{other} takes `$` at the start for a reference, so choose another value")
+                }
+                Reader::PythonDecouple if value.contains('\'') => {
+                    format!("{other} resolves no escapes, so choose a value without `'` or without `\"` and `\\`")
+                }
+                _ => return None,
+            }
+        }
+    };
+    Some(format!("no form is read alike by all: {advice}"))
 }
 
 /// Returns the command that fixes all lines of a class in the file.
@@ -212,9 +238,11 @@ mod tests {
 
     #[test]
     fn who_reads_it_here() {
-        assert_eq!(readers(DeployMethod::Bare, false), DJANGO);
-        assert_eq!(readers(DeployMethod::Bare, true), SYSTEMD);
-        assert_eq!(readers(DeployMethod::Docker, true), COMPOSE);
+        assert_eq!(readers(DeployMethod::Bare, false, |_| false), DJANGO);
+        assert_eq!(readers(DeployMethod::Bare, true, |_| false), SYSTEMD);
+        assert_eq!(readers(DeployMethod::Docker, true, |_| false), COMPOSE);
+        let with_environ = [Reader::PythonDotenv, Reader::DjangoEnviron, Reader::Systemd];
+        assert_eq!(readers(DeployMethod::Bare, true, |package| package == "django-environ"), with_environ);
     }
 
     #[test]
@@ -272,6 +300,30 @@ mod tests {
             &["err `.env` line 1: `URL`: inline-comment\npython-dotenv  ********\n\
                systemd        redis://:********@db/0\nbash           ******** -> # …\nURL=********"],
         );
+    }
+
+    #[test]
+    fn packages_that_read_a_value_in_no_form() {
+        let check_with = |reader: Reader, text: &str, advice: &str, hint: &str| {
+            let file = EnvFile::parse(text.as_bytes());
+            let found = findings(&file, &[Reader::PythonDotenv, reader], &Secrets::default());
+            let [Finding { status: Status::Err, message, hint: found, .. }] = &*found else {
+                panic!("{text}: {found:?}")
+            };
+            let last = message.lines().last().filter(|line| line.starts_with("no form"));
+            assert_eq!((last.unwrap_or("-"), found.as_deref().unwrap_or("-")), (advice, hint), "{text}");
+        };
+        let one_line = "reads one line only, so keep the value in a file of its own, and the path of that in `.env`";
+        let (environ, decouple) = (Reader::DjangoEnviron, Reader::PythonDecouple);
+        let advice = |reader: Reader, advice: &str| format!("no form is read alike by all: {reader} {advice}");
+        check_with(environ, "K='a\nb'\n", &advice(environ, one_line), "-");
+        check_with(decouple, "K='a\nb'\n", &advice(decouple, one_line), "-");
+        let reference = "takes `$` at the start for a reference, so choose another value";
+        check_with(environ, "K='$5'\n", &advice(environ, reference), "-");
+        let escapes = "resolves no escapes, so choose a value without `'` or without `\"` and `\\`";
+        check_with(decouple, "K=\"it's \\\"\"\n", &advice(decouple, escapes), "-");
+        check_with(decouple, "K=\"a\\\"b\"\n", "-", "K='a\"b'");
+        check_with(environ, "K='\"a\"'\n", "-", "K=\"\\\"a\\\"\"");
     }
 
     #[test]
