@@ -4,7 +4,8 @@ use std::path::Path;
 
 use checks::report::{BOLD, DIM};
 use detect::{ENV_FILE, Environment};
-use project::{Variable, secret, value};
+use envfile::EnvFile;
+use project::{UV_PROJECT_ENVIRONMENT, Variable, secret, value};
 use subprocess::quoted;
 
 use super::axes::Axes;
@@ -49,7 +50,7 @@ pub(super) fn print(summary: &Summary<'_>, context: &Context<'_>) {
     }
     if let (Some(done), Environment::Dev) = (done, axes.environment) {
         ui.result(colors.style(BOLD, "Start it:"));
-        for line in start_commands(done, context) {
+        for line in start_commands(done, &preview.after, context) {
             ui.result(format_args!("  {line}"));
         }
         let path = context.project.settings.health_path.as_deref().unwrap_or("/");
@@ -70,14 +71,17 @@ pub(super) fn print(summary: &Summary<'_>, context: &Context<'_>) {
 }
 
 /// How to start the development server from the root folder.
-fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
+fn start_commands(done: &Done, env_file: &EnvFile, context: &Context<'_>) -> Vec<String> {
     let project = &context.project;
     let service = project.relative(project.service_dir());
     let manage = project.manage_dir().join("manage.py");
     let manage = quoted(&project.relative(&manage).to_string_lossy());
     let uv = quoted(&project.relative(Path::new(&done.uv.program)).to_string_lossy());
+    // uv does not read it there.
+    let venv = env_file.get(UV_PROJECT_ENVIRONMENT).map(|entry| quoted(&entry.value));
+    let uv = venv.map_or_else(|| uv.clone(), |venv| format!("{UV_PROJECT_ENVIRONMENT}={venv} {uv}"));
     // The environment that was verified, also if another program than the service reads the file.
-    let env_file = match done.env_reader {
+    let option = match done.env_reader {
         EnvReader::Service => "",
         EnvReader::Uv => "--env-file .env ",
         EnvReader::PythonDotenv => "--with 'python-dotenv[cli]' dotenv --file .env run -- python ",
@@ -85,10 +89,10 @@ fn start_commands(done: &Done, context: &Context<'_>) -> Vec<String> {
     let is_here = context.host.current_dir.as_ref().is_ok_and(|dir| *dir == project.root);
     let cd = (!is_here).then(|| format!("cd {}", quoted(&project.root.to_string_lossy())));
     let run = if service == Path::new("") || service == project.root {
-        format!("{uv} run {env_file}{manage} runserver")
+        format!("{uv} run {option}{manage} runserver")
     } else {
         let project = quoted(&service.to_string_lossy());
-        format!("{uv} run --project {project} {env_file}{manage} runserver")
+        format!("{uv} run --project {project} {option}{manage} runserver")
     };
     cd.into_iter().chain([run]).collect()
 }

@@ -311,6 +311,9 @@ django
 "#]],
         str![],
     );
+    let output = sandbox.xtask("install --yes").output().expect("it runs");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("\n  UV_PROJECT_ENVIRONMENT=venvs/shop uv run manage.py runserver\n"), "{printed}");
     sandbox.check(
         "install --yes --dry-run",
         0,
