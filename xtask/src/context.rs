@@ -66,7 +66,7 @@ impl<'a> Context<'a> {
 
     /// The virtual environment of the service, where uv makes it with this `.env`.
     pub(crate) fn venv(&self, env_file: &EnvFile) -> PathBuf {
-        self.host.facts.venv(&self.project, env_file)
+        self.host.facts.uv.with(env_file).venv_of(&self.project)
     }
 
     /// Whether the operator is there and wants to be asked.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use checks::HostFacts;
 use project::ComposeVariables;
+use project::UvSettings;
 use project::secret::in_variable;
 
 /// The facts of this machine and this call.
@@ -66,8 +67,7 @@ impl Host {
             },
             facts: HostFacts {
                 has_systemd: Path::new("/run/systemd/system").is_dir() && is_on_path("systemctl"),
-                venv: env::var_os("UV_PROJECT_ENVIRONMENT").filter(|venv| !venv.is_empty()).map(PathBuf::from),
-                python_downloads: env::var("UV_PYTHON_DOWNLOADS").ok(),
+                uv: UvSettings::of(|name| env::var(name).ok()),
                 secrets: secrets(),
             },
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use detect::{DeployMethod, Detected, Environment, Mode, Source, deploy_method, environment, mode};
 use envfile::EnvFile;
 use project::secret::Secrets;
-use project::{Project, Variable, may_download_python, variables, venv_of};
+use project::{Project, UvSettings, Variable, variables};
 
 use crate::ServiceContext;
 use crate::catalogue::{Group, Selection};
@@ -20,10 +20,8 @@ use crate::probes::SystemProbes;
 pub struct HostFacts {
     /// Whether systemd is this machine's service manager (see `sd_booted(3)`).
     pub has_systemd: bool,
-    /// The virtual environment that the caller has set with `UV_PROJECT_ENVIRONMENT`.
-    pub venv: Option<PathBuf>,
-    /// The value of `UV_PYTHON_DOWNLOADS` in the caller's environment.
-    pub python_downloads: Option<String>,
+    /// The variables of uv in the caller's environment.
+    pub uv: UvSettings,
     /// Secrets of the caller's environment, which programs inherit and may print.
     pub secrets: Vec<String>,
 }
@@ -31,16 +29,8 @@ pub struct HostFacts {
 /// Shows no secret.
 impl fmt::Debug for HostFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HostFacts { has_systemd, venv, .. } = self;
-        f.debug_struct("HostFacts").field("has_systemd", has_systemd).field("venv", venv).finish_non_exhaustive()
-    }
-}
-
-impl HostFacts {
-    /// The virtual environment of a project's service.
-    #[must_use]
-    pub fn venv(&self, project: &Project, env_file: &EnvFile) -> PathBuf {
-        venv_of(project, env_file, self.venv.as_deref())
+        let HostFacts { has_systemd, uv, .. } = self;
+        f.debug_struct("HostFacts").field("has_systemd", has_systemd).field("uv", uv).finish_non_exhaustive()
     }
 }
 
@@ -62,8 +52,8 @@ pub struct Target {
     pub is_unit_installed: bool,
     /// The virtual environment of the service.
     pub venv: PathBuf,
-    /// Whether uv downloads a Python that is missing. A health check never does.
-    pub may_download_python: bool,
+    /// The variables of uv, with those of `.env`.
+    pub uv: UvSettings,
     /// The secrets that are redacted in the output of programs.
     pub secrets: Secrets,
     /// The checks that are selected.
@@ -99,8 +89,8 @@ impl Target {
         };
         // On its way to the mode it has asked systemd. One that does not answer is worth a closer look, too.
         let is_unit_installed = matches!(mode.source, Source::InstalledUnit(_)) || mode.unanswered.is_some();
-        let venv = machine.venv(&project, file);
-        let may_download_python = may_download_python(&project, file, machine.python_downloads.as_deref());
+        let uv = machine.uv.with(file);
+        let venv = uv.venv_of(&project);
         let secrets = Secrets::of([file]).and(machine.secrets.iter().cloned());
         let variables = variables(file);
         Target {
@@ -112,7 +102,7 @@ impl Target {
             mode,
             is_unit_installed,
             venv,
-            may_download_python,
+            uv,
             secrets,
             selection,
             variables,

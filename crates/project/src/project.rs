@@ -125,14 +125,6 @@ impl Project {
         self.workspace_root().join("uv.lock")
     }
 
-    /// Returns the virtual environment where uv makes it: `chosen` is the value of `UV_PROJECT_ENVIRONMENT`, relative to
-    /// the root of the workspace; `.venv` otherwise.
-    #[must_use]
-    pub fn venv(&self, chosen: Option<&Path>) -> PathBuf {
-        let chosen = chosen.filter(|path| !path.as_os_str().is_empty());
-        self.workspace_root().join(chosen.unwrap_or(".venv".as_ref()))
-    }
-
     /// The folder of `manage.py`.
     #[must_use]
     pub fn manage_dir(&self) -> &Path {

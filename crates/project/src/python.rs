@@ -71,6 +71,12 @@ pub fn find_system_python(wanted: &WantedPython, deadline: &Deadline) -> Result<
     Err(PythonError { wanted: wanted.to_string(), unfit })
 }
 
+/// Returns the version of the interpreter in a virtual environment, if that starts.
+#[must_use]
+pub fn version_in(venv: &Path, deadline: &Deadline) -> Option<Version> {
+    version_of(&venv.join("bin/python").to_string_lossy(), Path::new("/"), deadline).ok()?
+}
+
 /// Finds an interpreter that can install uv, whatever the service asks for.
 ///
 /// # Errors

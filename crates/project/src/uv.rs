@@ -3,9 +3,8 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use envfile::EnvFile;
 use pep440_rs::Version;
 use subprocess::{Command, Deadline};
 
@@ -43,24 +42,6 @@ impl Project {
 
 /// The oldest uv that is used: the first whose `uv sync --check` takes the arguments of this tool.
 pub const OLDEST_UV: &str = "0.6.10";
-
-/// Returns the variables of `.env` that uv is started with. The others are for the service: a `PATH` or a proxy that it
-/// needs must not decide which uv runs, or where that downloads from.
-pub fn uv_variables(variables: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
-    let of_uv = variables.iter().filter(|(name, _)| name.starts_with("UV_"));
-    of_uv.map(|(name, value)| (name.as_str(), value.as_str()))
-}
-
-/// The variable by which uv is told where the virtual environment is.
-pub const UV_PROJECT_ENVIRONMENT: &str = "UV_PROJECT_ENVIRONMENT";
-
-/// Returns the virtual environment of the service: where `.env` says, else the caller's environment (`inherited`), else
-/// `.venv`.
-#[must_use]
-pub fn venv_of(project: &Project, env_file: &EnvFile, inherited: Option<&Path>) -> PathBuf {
-    let in_file = env_file.get(UV_PROJECT_ENVIRONMENT).map(|entry| PathBuf::from(entry.value));
-    project.venv(in_file.as_deref().or(inherited))
-}
 
 /// The uv on PATH, else the one in the project's tool folder. One that does not respond or is older than [`OLDEST_UV`]
 /// is passed over.
@@ -110,23 +91,6 @@ impl Error for UvError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Settings;
-
-    #[test]
-    fn the_virtual_environment_is_where_the_file_says() {
-        let project = Project::with("/srv/shop".into(), Settings::default()).expect("a project");
-        for (file, inherited, expected) in [
-            ("", None, "/srv/shop/.venv"),
-            ("", Some("/venvs/a"), "/venvs/a"),
-            ("UV_PROJECT_ENVIRONMENT=venv\n", Some("/venvs/a"), "/srv/shop/venv"),
-            ("UV_PROJECT_ENVIRONMENT=/venvs/b\n", None, "/venvs/b"),
-            // As for uv, to which the empty value is passed on.
-            ("UV_PROJECT_ENVIRONMENT=\n", Some("/venvs/a"), "/srv/shop/.venv"),
-        ] {
-            let found = venv_of(&project, &EnvFile::parse(file.as_bytes()), inherited.map(Path::new));
-            assert_eq!(found, Path::new(expected), "{file} {inherited:?}");
-        }
-    }
 
     #[test]
     fn an_old_uv_is_not_used() {
@@ -142,12 +106,5 @@ mod tests {
         ] {
             assert_eq!(is_new_enough(printed), expected, "{printed}");
         }
-    }
-
-    #[test]
-    fn a_path_or_a_proxy_of_the_service_does_not_reach_uv() {
-        let names = ["PATH", "HTTPS_PROXY", "UV_INDEX_URL", "UVX", "SSL_CERT_FILE"];
-        let variables = names.map(|name| (name.to_owned(), "x".to_owned()));
-        assert_eq!(uv_variables(&variables).collect::<Vec<_>>(), [("UV_INDEX_URL", "x")]);
     }
 }

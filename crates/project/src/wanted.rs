@@ -6,10 +6,12 @@ use std::path::Path;
 
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 
-use crate::Project;
+use crate::{Project, UvSettings};
 
 /// The file that pins a version of Python, as uv and pyenv read it.
 const PIN_FILE: &str = ".python-version";
+/// The file as the source of a request.
+const FROM_FILE: &str = "`.python-version`";
 
 /// The Python that a service asks for.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct WantedPython {
 /// The request of a `.python-version`.
 #[derive(Debug, Clone)]
 struct Pin {
+    /// The file or the variable, in backticks.
+    source: &'static str,
     /// As it is in the file, such as `3.13` or `cpython@3.13`.
     request: String,
     /// The versions that it allows; `None` for a name, a path or another implementation, which only uv can find.
@@ -28,10 +32,13 @@ struct Pin {
 }
 
 impl WantedPython {
-    /// A Python that `requires-python` allows, of the version that is pinned in the service folder or above it, up to the
-    /// root of the workspace. A pin that contradicts `requires-python` does not count.
+    /// A Python that `requires-python` allows, of the version in `UV_PYTHON`, or else of the one that is pinned in the service
+    /// folder or above it, up to the root of the workspace. A pin that contradicts `requires-python` does not count.
     #[must_use]
-    pub fn of(project: &Project, requires: &VersionSpecifiers) -> Self {
+    pub fn of(project: &Project, requires: &VersionSpecifiers, uv_settings: &UvSettings) -> Self {
+        if let Some(request) = &uv_settings.python {
+            return WantedPython::new(requires, Some(Pin::of("`UV_PYTHON`", request)));
+        }
         let (service_dir, root) = (project.service_dir(), project.workspace_root());
         let dirs = service_dir.ancestors().take_while(|dir| dir.starts_with(&root));
         let pin = dirs.map(pin_in).find(Option::is_some).flatten();
@@ -46,6 +53,16 @@ impl WantedPython {
     fn new(requires: &VersionSpecifiers, pin: Option<Pin>) -> Self {
         let pin = pin.filter(|pin| !pin.contradicts(requires));
         WantedPython { requires: requires.clone(), pin }
+    }
+
+    /// Returns the request with the minor version of an interpreter, such as 3.13, where none is pinned.
+    #[must_use]
+    pub fn like(&self, version: &Version) -> Self {
+        if self.pin.is_some() {
+            return self.clone();
+        }
+        let minor: Vec<_> = version.release().iter().take(2).map(ToString::to_string).collect();
+        WantedPython::new(&self.requires, Some(Pin::of("`.venv`", &minor.join("."))))
     }
 
     /// Whether this version will do.
@@ -86,7 +103,7 @@ impl WantedPython {
 impl fmt::Display for WantedPython {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.pin {
-            Some(pin) => write!(f, "{} (`{PIN_FILE}`)", pin.request),
+            Some(pin) => write!(f, "{} ({})", pin.request, pin.source),
             None => self.requires.fmt(f),
         }
     }
@@ -95,9 +112,7 @@ impl fmt::Display for WantedPython {
 fn pin_in(dir: &Path) -> Option<Pin> {
     let text = fs::read_to_string(dir.join(PIN_FILE)).ok()?;
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let request = lines.next()?.to_owned();
-    let versions = versions(&request);
-    Some(Pin { request, versions })
+    Some(Pin::of(FROM_FILE, lines.next()?))
 }
 
 /// Parses a request for versions of `CPython`: `3.13`, `cpython@3.13.1`, `python3.13`, `313` or `>=3.12,<3.14`.
@@ -120,6 +135,10 @@ fn versions(request: &str) -> Option<VersionSpecifiers> {
 }
 
 impl Pin {
+    fn of(source: &'static str, request: &str) -> Self {
+        Pin { source, request: request.to_owned(), versions: versions(request) }
+    }
+
     /// Whether no version satisfies both; judged for a pin of one version.
     fn contradicts(&self, requires: &VersionSpecifiers) -> bool {
         let Some([pinned]) = self.versions.as_deref() else { return false };
@@ -139,7 +158,7 @@ mod tests {
     use crate::Settings;
 
     fn wanted(requires: &str, pin: &str) -> WantedPython {
-        let pin = (!pin.is_empty()).then(|| Pin { request: pin.to_owned(), versions: versions(pin) });
+        let pin = (!pin.is_empty()).then(|| Pin::of(FROM_FILE, pin));
         WantedPython::new(&requires.parse().expect("a specifier"), pin)
     }
 
@@ -172,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn the_minor_version_of_an_interpreter_is_wanted() {
+        let like = |version: &str| wanted(">=3.11", "").like(&version.parse().expect("a version"));
+        assert!(like("3.13.2").allows(&Version::new([3, 13, 9])));
+        assert!(!like("3.13.2").allows(&Version::new([3, 12, 2])));
+        let pinned = wanted(">=3.11", "3.12").like(&Version::new([3, 13, 2]));
+        assert!(!pinned.allows(&Version::new([3, 13, 2])));
+        // An old environment is of no account.
+        assert!(like("3.10.1").allows(&Version::new([3, 12, 2])));
+    }
+
+    #[test]
     fn a_version_to_install_is_named() {
         for (requires, pin, expected) in [
             (">=3.13", "", "3.13"),
@@ -198,13 +228,16 @@ mod tests {
         write("web/pyproject.toml", "");
         write("other/pyproject.toml", "");
         write(".python-version", "# the team's\n\n3.13\n");
-        let wanted = |service_dir: &str| {
+        let wanted_with = |service_dir: &str, uv_settings: &UvSettings| {
             let settings = Settings { service_dir: Some(service_dir.into()), ..Settings::default() };
             let project = Project::with(dir.path().to_owned(), settings).expect("a project");
-            WantedPython::of(&project, &">=3.11".parse().expect("a specifier")).to_string()
+            WantedPython::of(&project, &">=3.11".parse().expect("a specifier"), uv_settings).to_string()
         };
+        let wanted = |service_dir: &str| wanted_with(service_dir, &UvSettings::default());
         assert_eq!([wanted("web"), wanted("other")], ["3.13 (`.python-version`)", ">=3.11"]);
         write("web/.python-version", "3.12\n");
         assert_eq!(wanted("web"), "3.12 (`.python-version`)");
+        let by_variable = UvSettings { python: Some("3.14".into()), ..UvSettings::default() };
+        assert_eq!(wanted_with("web", &by_variable), "3.14 (`UV_PYTHON`)");
     }
 }

@@ -9,7 +9,7 @@ use detect::{DeployMethod, Environment};
 use docker::EngineError;
 use envfile::EnvFile;
 use project::{
-    InGit, Pyproject, Python, Uv, UvError, WantedPython, find_any_python, find_python, find_uv, in_git,
+    InGit, Pyproject, Python, Uv, UvError, UvSettings, WantedPython, find_any_python, find_python, find_uv, in_git,
     may_download_python,
 };
 use subprocess::{Command, Deadline};
@@ -64,10 +64,9 @@ fn soon(stop: &Arc<AtomicBool>) -> Deadline {
 pub(super) fn run(axes: Axes, args: &cli::Install, env_file: &EnvFile, context: &Context<'_>) -> anyhow::Result<Found> {
     let mut problems = Vec::new();
     let stop = Arc::default();
-    let inherited = context.host.facts.python_downloads.as_deref();
-    let may_download = may_download_python(&context.project, env_file, inherited);
+    let uv_settings = context.host.facts.uv.with(env_file);
     let tools = match axes.method {
-        DeployMethod::Bare => tools(axes.environment, may_download, context, &stop, &mut problems),
+        DeployMethod::Bare => tools(axes.environment, &uv_settings, context, &stop, &mut problems),
         DeployMethod::Docker => None,
     };
     let is_private = is_private(axes.environment, context, &stop, &mut problems);
@@ -148,7 +147,7 @@ fn is_private(
 
 fn tools(
     environment: Environment,
-    may_download: bool,
+    uv_settings: &UvSettings,
     context: &Context<'_>,
     stop: &Arc<AtomicBool>,
     problems: &mut Vec<Problem>,
@@ -167,10 +166,10 @@ fn tools(
             return None;
         }
     };
-    let wanted = WantedPython::of(&context.project, &pyproject.requires_python);
+    let wanted = WantedPython::of(&context.project, &pyproject.requires_python, uv_settings);
     let python = match find_python(&context.project, &wanted, uv.as_ref().ok(), &soon(stop)) {
         Ok(python) => Some(python),
-        Err(_) if may_download => None,
+        Err(_) if may_download_python(&context.project, uv_settings) => None,
         Err(error) => {
             let hint = install_python(&wanted, uv.as_ref().ok());
             problems.push(Problem::new(error.to_string()).hint(hint));

@@ -209,7 +209,7 @@ mod tests {
         write("system", "DJANGO_DEBUG=0\nDJANGO_SECRET_KEY= \n");
         let settings = Settings { system_env_file: Some("system".into()), ..Settings::default() };
         let project = Project::with(dir.path().to_owned(), settings).expect("a project");
-        let machine = HostFacts { has_systemd: false, venv: None, python_downloads: None, secrets: Vec::new() };
+        let machine = HostFacts { has_systemd: false, uv: project::UvSettings::default(), secrets: Vec::new() };
         let target = Target::survey(project, &machine, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
         let system = envfile::read(&target.project.system_env_file()).expect("readable");
         for (variable, expected) in [

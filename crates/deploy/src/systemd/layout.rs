@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use project::Project;
+use project::{Project, UvSettings};
 
 /// Where unit files are installed.
 const UNITS: &str = "/etc/systemd/system";
@@ -40,7 +40,7 @@ impl Layout {
             env_file: project.system_env_file(),
             service_dir: from_root(project.service_dir()),
             manage_dir: from_root(project.manage_dir()),
-            venv: from_root(&project.venv(None)),
+            venv: from_root(&UvSettings::default().venv_of(project)),
             unit_dir: project.settings.unit_dir.clone(),
             system_units: UNITS.into(),
             runtime_units: RUNTIME.into(),

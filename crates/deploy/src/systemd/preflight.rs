@@ -92,7 +92,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         check_production_environment(env, &layout, context, &mut problems);
     }
     let group = group_of(context.project, interrupt, &mut problems);
-    let tools = tools::find(context, interrupt, &mut problems);
+    let tools = tools::find(&target_of_checks.uv, context, interrupt, &mut problems);
     let source = keep(Source::of(context.project, &interrupt.flag()), &mut problems)?;
     let units = units(&layout, context, &mut problems)?;
     let names = &context.project.names;

@@ -2,7 +2,7 @@
 
 use checks::group::core::sync_args;
 use detect::Environment;
-use project::{Pyproject, Python, Uv, WantedPython, find_system_python, find_uv};
+use project::{Pyproject, Python, Uv, UvSettings, WantedPython, find_system_python, find_uv, version_in};
 use subprocess::quoted;
 
 use super::preflight::probe_deadline;
@@ -19,7 +19,12 @@ pub(super) struct Tools {
 }
 
 /// Finds the tools, or adds every problem.
-pub(super) fn find(context: &Context<'_>, interrupt: &Interrupt, problems: &mut Vec<Problem>) -> Option<Tools> {
+pub(super) fn find(
+    uv_settings: &UvSettings,
+    context: &Context<'_>,
+    interrupt: &Interrupt,
+    problems: &mut Vec<Problem>,
+) -> Option<Tools> {
     let service = context.project.service_dir();
     let uv = find_uv(context.project, &probe_deadline(interrupt)).map_err(|error| {
         let hint = "cargo xtask install --env prod --method bare --no-deploy, which installs it";
@@ -49,8 +54,13 @@ pub(super) fn find(context: &Context<'_>, interrupt: &Interrupt, problems: &mut 
     });
     let pyproject = pyproject.ok()?;
     let sync_args = sync_args(&pyproject, &context.project.settings, Environment::Prod);
-    let wanted = WantedPython::of(context.project, &pyproject.requires_python);
-    let python = find_system_python(&wanted, &probe_deadline(interrupt)).map_err(|error| {
+    let wanted = WantedPython::of(context.project, &pyproject.requires_python, uv_settings);
+    // The minor version that `install` has verified, where all users have it.
+    let installed = version_in(&uv_settings.venv_of(context.project), &probe_deadline(interrupt));
+    let like_installed =
+        installed.and_then(|installed| find_system_python(&wanted.like(&installed), &probe_deadline(interrupt)).ok());
+    let python = like_installed.map_or_else(|| find_system_python(&wanted, &probe_deadline(interrupt)), Ok);
+    let python = python.map_err(|error| {
         let message =
             format!("{error}; it must be installed for all users, since the units cannot start one in a home folder");
         problems.push(Problem::new(message).hint(for_all_users(&wanted, uv.as_ref().ok())));

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use project::{Pyproject, PyprojectError, Uv, Version, WantedPython, find_python, find_uv};
+use project::{Pyproject, PyprojectError, Uv, Version, WantedPython, find_python, find_uv, may_download_python};
 use subprocess::{Command, Deadline, quoted};
 
 use super::scripts::{missing_home, moved};
@@ -26,7 +26,7 @@ pub(super) fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
             match find_python(&target.project, wanted, uv.as_ref(), &deadline) {
                 Ok(python) => Outcome::ok(PYTHON, format!("`{}` is {}", python.program, python.version)),
                 Err(error) => {
-                    let hint = hint(wanted, uv.as_ref(), target.may_download_python);
+                    let hint = hint(wanted, uv.as_ref(), may_download_python(&target.project, &target.uv));
                     Outcome::err(PYTHON, error.to_string()).hint(hint)
                 }
             }
@@ -37,7 +37,7 @@ pub(super) fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
 
 fn wanted(target: &Target) -> Result<WantedPython, PyprojectError> {
     let pyproject = Pyproject::read(target.project.service_dir())?;
-    Ok(WantedPython::of(&target.project, &pyproject.requires_python))
+    Ok(WantedPython::of(&target.project, &pyproject.requires_python, &target.uv))
 }
 
 /// Returns the next step where no interpreter is the wanted one: install, if uv may download one then.

@@ -156,7 +156,7 @@ impl Machine {
         self.steps.borrow_mut().clear();
         self.deploys.set(self.deploys.get() + 1);
         let ignore = |_: Event| {};
-        let facts = HostFacts { has_systemd: false, venv: None, python_downloads: None, secrets: Vec::new() };
+        let facts = HostFacts { has_systemd: false, uv: project::UvSettings::default(), secrets: Vec::new() };
         let interrupt = Interrupt::default();
         let context = Context {
             project: &self.project,
