@@ -61,8 +61,7 @@ pub(super) fn find(
     }
     let mut reconfigured = Vec::new();
     for service in &comparable {
-        // One by one: of several, Compose would name those that depend on a changed one as well, and wait for them.
-        reconfigured.extend(self::reconfigured(client, service)?);
+        reconfigured.extend(self::reconfigured(client, stack, service)?);
     }
     let mut changes = Vec::new();
     for service in &stack.services {
@@ -107,9 +106,13 @@ fn is_healthy(container: &Container, role: &Role) -> bool {
 /// Returns the names of the containers that Compose itself would recreate. Compose compares a hash of the service's
 /// configuration, which includes `.env`; how it computes the hash is not documented, and `config --hash` returns
 /// another one where there is an `env_file`.
-fn reconfigured(client: &Client<'_>, service: &str) -> anyhow::Result<Vec<String>> {
-    let up = ["--dry-run", "up", "--detach", "--no-build", "--no-deps", "--pull", "never", service];
-    let parsed = client.compose_output(up, QUICK)?;
+fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str) -> anyhow::Result<Vec<String>> {
+    // The names of the dependencies are a part of the hash. Without containers of theirs, Compose does not name a service
+    // that only depends on a changed one.
+    let scales: Vec<String> = stack.dependencies(service).into_iter().map(|name| format!("{name}=0")).collect();
+    let scales = scales.iter().flat_map(|scale| ["--scale", scale]);
+    let up = ["--dry-run", "up", "--no-start", "--no-build", "--pull", "never"];
+    let parsed = client.compose_output(up.into_iter().chain(scales).chain([service]), QUICK)?;
     if !parsed.contains("Container ") {
         let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
         return Err(Failure::new(Exit::Failed, problem).into());

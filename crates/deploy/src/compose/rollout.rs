@@ -127,10 +127,19 @@ impl<'a> Rollout<'a> {
     /// Creates the new containers of a service through Compose, by the Compose file.
     fn create(&self, change: &Change) -> anyhow::Result<Vec<Container>> {
         let Change { service, old, .. } = change;
-        let scale = format!("{}={}", service.name, old.len() + service.scale);
+        let present = self.client.containers(self.stack.name())?;
+        // Without its dependencies a container would have another hash, and be replaced by the next `docker compose up`.
+        // They stay as many as they are.
+        let dependencies = self.stack.dependencies(&service.name).into_iter().map(|name| {
+            let count = present.iter().filter(|it| it.service == name).count();
+            format!("{name}={count}")
+        });
+        let own = format!("{}={}", service.name, old.len() + service.scale);
+        let scales: Vec<String> = dependencies.chain([own]).collect();
+        let scales = scales.iter().flat_map(|scale| ["--scale", scale]);
         // The images are here, and those that were looked at: another pull could bring others.
-        let how = ["--no-start", "--no-build", "--pull", "never", "--no-recreate", "--no-deps"];
-        self.client.compose(&[], ["up"].into_iter().chain(how).chain(["--scale", &scale, &service.name]), QUICK)?;
+        let how = ["--no-start", "--no-build", "--pull", "never", "--no-recreate"];
+        self.client.compose(&[], ["up"].into_iter().chain(how).chain(scales).chain([&*service.name]), QUICK)?;
         let mut containers = self.client.containers(self.stack.name())?;
         containers.retain(|it| it.service == service.name && !old.iter().any(|old| old.id == it.id));
         check_images(&containers, change)?;

@@ -131,6 +131,13 @@ impl Stack {
         self.services.iter().find(|service| service.name == name)
     }
 
+    /// Returns the services that a service depends on, directly or not.
+    pub(super) fn dependencies(&self, service: &str) -> BTreeSet<String> {
+        let mut found = dependencies(&self.config, service);
+        found.retain(|name| self.config.services.contains_key(name));
+        found
+    }
+
     pub(super) fn declared(&self, service: &Service) -> &Declared {
         &self.config.services[&service.name]
     }
