@@ -107,12 +107,22 @@ fn is_healthy(container: &Container, role: &Role) -> bool {
 /// configuration, which includes `.env`; how it computes the hash is not documented, and `config --hash` returns
 /// another one where there is an `env_file`.
 fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str) -> anyhow::Result<Vec<String>> {
-    // The names of the dependencies are a part of the hash. Without containers of theirs, Compose does not name a service
-    // that only depends on a changed one.
+    // Without containers of the dependencies, Compose does not name a service that only depends on a changed one.
     let scales: Vec<String> = stack.dependencies(service).into_iter().map(|name| format!("{name}=0")).collect();
-    let scales = scales.iter().flat_map(|scale| ["--scale", scale]);
+    let scales: Vec<&str> = scales.iter().flat_map(|scale| ["--scale", scale]).collect();
+    let mut names = recreated_with(client, service, &scales)?;
+    if !names.is_empty() && !scales.is_empty() {
+        // The hash includes the dependencies, except for a container that was created with `--no-deps`.
+        let without = recreated_with(client, service, &["--no-deps"])?;
+        names.retain(|name| without.contains(name));
+    }
+    Ok(names)
+}
+
+fn recreated_with(client: &Client<'_>, service: &str, options: &[&str]) -> anyhow::Result<Vec<String>> {
     let up = ["--dry-run", "up", "--no-start", "--no-build", "--pull", "never"];
-    let parsed = client.compose_output(up.into_iter().chain(scales).chain([service]), QUICK)?;
+    let words = up.iter().chain(options).copied().chain([service]);
+    let parsed = client.compose_output(words, QUICK)?;
     if !parsed.contains("Container ") {
         let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
         return Err(Failure::new(Exit::Failed, problem).into());

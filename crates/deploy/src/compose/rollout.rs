@@ -67,9 +67,12 @@ impl<'a> Rollout<'a> {
     /// Asks the way that users come, where a new web container or a new proxy could have closed it.
     pub(super) fn check_through_proxy(&self, started: &[(&Service, Container)]) -> anyhow::Result<()> {
         let is_concerned = started.iter().any(|(it, _)| matches!(it.role, Role::Web(_) | Role::Proxy));
-        let web = self.stack.web().filter(|web| is_concerned && web.role.is_rolling());
-        let proxy = self.stack.proxy();
-        let (Some(web), Some(proxy)) = (web, proxy) else { return Ok(()) };
+        let web = self.stack.web().filter(|_| is_concerned);
+        let (Some(web), Some(proxy)) = (web, self.stack.proxy()) else { return Ok(()) };
+        if !web.role.is_rolling() {
+            self.events.note(format!("not checked: whether `{}` responds through `{}`", web.name, proxy.name));
+            return Ok(());
+        }
         let containers = self.client.containers(self.stack.name())?;
         let Some(from) = containers.iter().rev().find(|it| it.service == web.name && it.runs()) else { return Ok(()) };
         self.stage("responds through the proxy", || self.readiness().ask_through(proxy, web, from))

@@ -116,7 +116,8 @@ pub(crate) fn faithful() {
     let places: Vec<_> = lines.iter().map(|line| plan.find(line)).collect();
     assert!(places.is_sorted(), "dependencies come first: {plan}");
 
-    stack.deployed("--stability 2s");
+    let output = stack.deployed("--stability 2s");
+    contains_all(&output, &["not checked: whether `django` responds through `web`"]);
     assert_eq!(answer(), "release 1 from live with 7");
     let started = docker(&["exec", &stack.id("django"), "cat", "/srv/media/started"]);
     assert!(started.starts_with("python3 - "), "the migrations, through the entrypoint: {started}");
