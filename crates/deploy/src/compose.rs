@@ -12,6 +12,7 @@ mod images;
 mod lock;
 mod migrations;
 mod mounts;
+mod names;
 mod options;
 mod preflight;
 mod proxy;
@@ -309,21 +310,14 @@ impl Compose<'_> {
         Ok(images)
     }
 
-    /// Leaves out the services whose replacement would lose data or is impossible, with a warning for each.
+    /// Leaves out the services whose replacement would lose data, with a warning for each.
     fn without_irreplaceable(&self, changes: Vec<Change>) -> Vec<Change> {
-        let reason = |change: &Change| {
-            if change.old.iter().any(|it| !it.anonymous_volumes.is_empty()) {
-                return Some("it keeps data in an anonymous volume");
-            }
-            let has_name = self.stack.declared(&change.service).container_name.is_some();
-            (has_name && !change.old.is_empty()).then_some("its `container_name` allows no second container")
-        };
-        let (kept, left): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| reason(change).is_none());
+        let is_replaceable = |change: &Change| change.old.iter().all(|it| it.anonymous_volumes.is_empty());
+        let (kept, left): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_replaceable);
         for change in &left {
             let Change { service, cause, .. } = change;
             let name = &service.name;
-            let reason = reason(change).unwrap_or_default();
-            let message = format!("`{name}` {cause}, and is left as it is: {reason}");
+            let message = format!("`{name}` {cause}, and is left as it is: it keeps data in an anonymous volume");
             let hint = format!("{} up -d --no-deps {name}", self.client.files.command());
             self.context.events.warning(Problem::new(message).hint(hint));
         }

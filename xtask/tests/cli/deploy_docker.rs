@@ -104,8 +104,6 @@ error: Compose 2.20 or later is required, the installed version is 2.19.1
 hint: update the Compose plugin of Docker
 error: port 8000, which `web` publishes, is held by container `other`
 hint: stop it, or choose another port: `WEB_PORT` in `.env` for the stack that is carried here
-error: `web` has the `container_name` `shop`, so that no second container can be created
-hint: take `container_name` out of the Compose file: Compose gives names by itself
 
 "#]],
     );

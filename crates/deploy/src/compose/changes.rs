@@ -7,6 +7,7 @@ use std::fmt;
 use docker::{Container, Health};
 
 use super::client::{Client, QUICK};
+use super::names;
 use super::stack::{Role, Service, Stack};
 use crate::failure::{Exit, Failure, Problem};
 
@@ -110,19 +111,32 @@ fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str) -> anyhow::Re
     // Without containers of the dependencies, Compose does not name a service that only depends on a changed one.
     let scales: Vec<String> = stack.dependencies(service).into_iter().map(|name| format!("{name}=0")).collect();
     let scales: Vec<&str> = scales.iter().flat_map(|scale| ["--scale", scale]).collect();
-    let mut names = recreated_with(client, service, &scales)?;
-    if !names.is_empty() && !scales.is_empty() {
-        // The hash includes the dependencies, except for a container that was created with `--no-deps`.
-        let without = recreated_with(client, service, &["--no-deps"])?;
-        names.retain(|name| without.contains(name));
+    // The hash includes the dependencies, except for a container that was created with `--no-deps`, and the name, except
+    // for one that was created while another container had it.
+    let overlay = names::overlay(stack, [service])?;
+    let more = names::files(overlay.as_ref());
+    let without_dependencies: (&[String], &[&str]) = (&[], &["--no-deps"]);
+    let alternatives = [without_dependencies].into_iter().filter(|_| !scales.is_empty());
+    let alternatives = alternatives.chain([(&*more, &*scales)].into_iter().filter(|_| overlay.is_some()));
+    let mut names = recreated_with(client, service, &[], &scales)?;
+    for (more, options) in alternatives {
+        if !names.is_empty() {
+            let others = recreated_with(client, service, more, options)?;
+            names.retain(|name| others.contains(name));
+        }
     }
     Ok(names)
 }
 
-fn recreated_with(client: &Client<'_>, service: &str, options: &[&str]) -> anyhow::Result<Vec<String>> {
+fn recreated_with(
+    client: &Client<'_>,
+    service: &str,
+    more: &[String],
+    options: &[&str],
+) -> anyhow::Result<Vec<String>> {
     let up = ["--dry-run", "up", "--no-start", "--no-build", "--pull", "never"];
     let words = up.iter().chain(options).copied().chain([service]);
-    let parsed = client.compose_output(words, QUICK)?;
+    let parsed = client.compose_output(more, words, QUICK)?;
     if !parsed.contains("Container ") {
         let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
         return Err(Failure::new(Exit::Failed, problem).into());

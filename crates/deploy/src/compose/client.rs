@@ -67,7 +67,7 @@ impl<'a> Client<'a> {
     /// Runs `docker compose` on the project's Compose file and on additional ones, and returns its output.
     pub(super) fn compose<'b>(
         &self,
-        more: &'b [String],
+        more: &[String],
         args: impl IntoIterator<Item = &'b str>,
         allowed: Duration,
     ) -> anyhow::Result<String> {
@@ -80,10 +80,11 @@ impl<'a> Client<'a> {
     /// Runs `docker compose` like [`compose`](Self::compose), and returns its progress messages as well.
     pub(super) fn compose_output<'b>(
         &self,
+        more: &[String],
         args: impl IntoIterator<Item = &'b str>,
         allowed: Duration,
     ) -> anyhow::Result<String> {
-        let args = self.compose_args(&[], args);
+        let args = self.compose_args(more, args);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let finished = self.ask(&args, b"", allowed)?;
         self.printed(&args, &finished)?;
@@ -106,7 +107,7 @@ impl<'a> Client<'a> {
     }
 
     /// The words behind `docker` for a command of Compose.
-    pub(super) fn compose_args<'b>(&self, more: &'b [String], args: impl IntoIterator<Item = &'b str>) -> Vec<String> {
+    pub(super) fn compose_args<'b>(&self, more: &[String], args: impl IntoIterator<Item = &'b str>) -> Vec<String> {
         let options = self.files.options().into_iter();
         let more = more.iter().flat_map(|file| ["-f".to_owned(), file.clone()]);
         ["compose".to_owned()]

@@ -232,7 +232,7 @@ fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
     ours.iter().any(|it| is_replaced(it) && !it.anonymous_volumes.is_empty())
 }
 
-/// Returns a problem for each service that allows no second container; `again` is the command with all consents.
+/// Returns a problem for each service whose data no new container would find; `again` is the command with all consents.
 fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for service in &stack.services {
@@ -241,14 +241,6 @@ fn irreplaceable(stack: &Stack, ours: &[Container], options: &Options, again: &s
             continue;
         }
         let name = &service.name;
-        if let Some(container) = &stack.declared(service).container_name {
-            problems.push(
-                Problem::new(format!(
-                    "`{name}` has the `container_name` `{container}`, so that no second container can be created"
-                ))
-                .hint("take `container_name` out of the Compose file: Compose gives names by itself"),
-            );
-        }
         for container in ours.iter().filter(|it| it.service == *name && !options.abandon_data) {
             for place in &container.anonymous_volumes {
                 problems.push(
@@ -329,19 +321,5 @@ mod tests {
         let hint = "cargo xtask deploy-docker --timeout 2m; or set a shorter `interval` in the Compose file";
         assert_eq!(refused.hint.as_deref(), Some(hint));
         assert!(problem("24.0.7", 120).is_none() && problem("28.0.0", 60).is_none());
-    }
-
-    #[test]
-    fn a_name_for_one_container_is_refused_for_what_a_release_replaces() {
-        let named = r#""container_name": "one""#;
-        let config = format!(
-            r#"{{"services": {{"web": {{"build": {{}}, {named}}}, "nginx": {{"image": "nginx", {named}}},
-                "db": {{"image": "postgres", {named}}}}}}}"#
-        );
-        let config = serde_json::from_str(&config).expect("JSON");
-        let stack = Stack::of(config, &Settings::default()).expect("a stack");
-        let problems = irreplaceable(&stack, &[], &Options::default(), "again");
-        let messages: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
-        assert_eq!(messages, ["`web` has the `container_name` `one`, so that no second container can be created"]);
     }
 }

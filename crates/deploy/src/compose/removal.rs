@@ -55,7 +55,7 @@ impl<'a> Rollout<'a> {
                 containers.iter().try_for_each(|container| self.end(container, Urgency::Patient))
             })?;
         }
-        Ok(())
+        self.give_names()
     }
 
     /// Takes a container out of the rotation, stops and removes it.

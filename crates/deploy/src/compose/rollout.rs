@@ -8,6 +8,7 @@ use docker::Container;
 use super::changes::Change;
 use super::client::{Client, QUICK};
 use super::images::tagged;
+use super::names;
 use super::proxy::Proxy;
 use super::readiness::Readiness;
 use super::stack::{Role, Service, Stack};
@@ -135,14 +136,20 @@ impl<'a> Rollout<'a> {
         // They stay as many as they are.
         let dependencies = self.stack.dependencies(&service.name).into_iter().map(|name| {
             let count = present.iter().filter(|it| it.service == name).count();
-            format!("{name}={count}")
+            (name, count)
         });
+        let dependencies: Vec<(String, usize)> = dependencies.collect();
+        let doubled = dependencies.iter().filter(|(_, count)| *count > 1).map(|(name, _)| name);
+        let doubled = doubled.chain(Some(&service.name).filter(|_| !old.is_empty())).map(String::as_str);
+        let overlay = names::overlay(self.stack, doubled)?;
+        let dependencies = dependencies.iter().map(|(name, count)| format!("{name}={count}"));
         let own = format!("{}={}", service.name, old.len() + service.scale);
         let scales: Vec<String> = dependencies.chain([own]).collect();
         let scales = scales.iter().flat_map(|scale| ["--scale", scale]);
         // The images are here, and those that were looked at: another pull could bring others.
         let how = ["--no-start", "--no-build", "--pull", "never", "--no-recreate"];
-        self.client.compose(&[], ["up"].into_iter().chain(how).chain(scales).chain([&*service.name]), QUICK)?;
+        let more = names::files(overlay.as_ref());
+        self.client.compose(&more, ["up"].into_iter().chain(how).chain(scales).chain([&*service.name]), QUICK)?;
         let mut containers = self.client.containers(self.stack.name())?;
         containers.retain(|it| it.service == service.name && !old.iter().any(|old| old.id == it.id));
         check_images(&containers, change)?;

@@ -87,7 +87,7 @@ impl Role {
 }
 
 impl Service {
-    /// Returns whether it runs a program of others, which stays as it is if no second container can be created.
+    /// Returns whether it runs a program of others, which stays as it is if its data would be lost.
     pub(super) fn is_third_party(&self) -> bool {
         self.role == Role::Backing || (self.role == Role::Proxy && !self.is_built)
     }

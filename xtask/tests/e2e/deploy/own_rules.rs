@@ -10,6 +10,7 @@ const BASE: &str = r#"
 services:
   django:
     build: ..
+    container_name: ${COMPOSE_PROJECT_NAME}-one
     init: true
     env_file: ../.env
     depends_on: [cache]
@@ -23,7 +24,7 @@ services:
   cache:
     build: ..
     init: true
-    command: [redis-server, --protected-mode, "no"]
+    command: [redis-server, --protected-mode, "no", --save, ""]
 "#;
 
 const LIVE: &str = r#"
@@ -133,4 +134,14 @@ pub(crate) fn faithful() {
     stack.id("tools");
     assert_eq!(answer(), "release 2 from live with 7");
     assert!(stack.deployed("").contains("nothing has changed"));
+
+    // The new container has the name of the old one, and a rollback leaves it to that.
+    let named = || docker(&["inspect", "--format", "{{.Id}}", &format!("{}-one", stack.name)]).trim().to_owned();
+    let second = stack.id("django");
+    assert_eq!(named(), second);
+    stack.checkout.write("server.py", "raise RuntimeError('no way')\n");
+    let (output, code) = stack.deploy("--stability 2s --timeout 10s");
+    assert_eq!(code, 4, "{output}");
+    assert_eq!((named(), stack.id("django")), (second.clone(), second), "{output}");
+    assert_eq!(answer(), "release 2 from live with 7");
 }
