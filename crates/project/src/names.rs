@@ -85,8 +85,10 @@ pub enum NameSource {
     },
     /// The project does not depend on Celery, by this file.
     NoCelery(PathBuf),
-    /// Nothing shows another name.
+    /// There are no settings that could show another name.
     Default,
+    /// The settings show no name at all.
+    Unread,
 }
 
 impl fmt::Display for NameSource {
@@ -98,6 +100,7 @@ impl fmt::Display for NameSource {
             }
             NameSource::NoCelery(file) => write!(f, "no Celery in {}", file.display()),
             NameSource::Default => f.write_str("default"),
+            NameSource::Unread => f.write_str("default, which the settings do not seem to read"),
         }
     }
 }

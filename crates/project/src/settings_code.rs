@@ -19,7 +19,7 @@ pub(crate) struct SettingsCode {
 }
 
 /// A name in the settings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Found<'a> {
     /// The name of the variable.
     pub(crate) name: &'a str,
@@ -27,8 +27,8 @@ pub(crate) struct Found<'a> {
     pub(crate) file: &'a Path,
     /// The line on which the statement begins, counted from 1.
     pub(crate) line: usize,
-    /// The statement, without comments.
-    pub(crate) statement: &'a str,
+    /// The statement, without comments; a name that it uses is replaced by the value that was assigned to it.
+    pub(crate) statement: String,
 }
 
 impl SettingsCode {
@@ -43,24 +43,65 @@ impl SettingsCode {
         SettingsCode { statements: all }
     }
 
+    /// Returns whether there are any settings.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// Returns whether names are read with a prefix that the code adds: they are not those of the literals.
+    pub(crate) fn has_prefix(&self) -> bool {
+        let signs = [".prefixed(", ".prefix =", "env_prefix"];
+        self.statements.iter().any(|(_, statement)| signs.iter().any(|sign| statement.text.contains(sign)))
+    }
+
     /// Returns the variables of the environment that the values of these settings are read from, such as those of
-    /// `SECRET_KEY = os.environ["APP_KEY"]`.
-    pub(crate) fn assigned<'a>(&'a self, settings: &'a [&str]) -> impl Iterator<Item = Found<'a>> {
-        self.found(move |statement| settings.iter().any(|setting| statement.assigns(setting)))
+    /// `SECRET_KEY = os.environ["APP_KEY"]`; also in two steps, through another name.
+    pub(crate) fn assigned(&self, settings: &[&str]) -> Vec<Found<'_>> {
+        let is_wanted = |statement: &Statement| settings.iter().any(|setting| statement.assigns(setting));
+        let mut all = Vec::new();
+        for (file, statement) in self.statements.iter().filter(|(_, statement)| is_wanted(statement)) {
+            let direct = found(file, statement);
+            if direct.is_empty() {
+                all.extend(self.through_a_name(statement));
+            }
+            all.extend(direct);
+        }
+        all
+    }
+
+    /// Returns the variables that a statement uses by a name that was assigned before.
+    fn through_a_name(&self, statement: &Statement) -> Vec<Found<'_>> {
+        let mut all = Vec::new();
+        for (file, assigned) in &self.statements {
+            let Some((name, value)) = assigned.assignment().filter(|_| assigned != statement) else { continue };
+            let replaced = text::with_value(&statement.text, name, value);
+            if replaced != statement.text {
+                let of_value = found(file, assigned).into_iter();
+                all.extend(of_value.map(|found| Found { statement: replaced.clone(), ..found }));
+            }
+        }
+        all
     }
 
     /// Returns all variables of the environment that are read anywhere.
     pub(crate) fn all(&self) -> impl Iterator<Item = Found<'_>> {
-        self.found(|_| true)
+        self.statements.iter().flat_map(|(file, statement)| found(file, statement))
     }
 
-    fn found<'a>(&'a self, is_wanted: impl Fn(&Statement) -> bool + 'a) -> impl Iterator<Item = Found<'a>> {
-        let wanted = self.statements.iter().filter(move |(_, statement)| is_wanted(statement));
-        wanted.flat_map(|(file, statement)| {
-            let Statement { line, text } = statement;
-            text::variables(text).into_iter().map(|name| Found { name, file, line: *line, statement: text })
-        })
+    /// Returns the values that a function of the settings returns, as text; `None` if the function is not there.
+    pub(crate) fn returned(&self, function: &str) -> Option<String> {
+        let begin = format!("def {function}(");
+        let at = self.statements.iter().position(|(_, statement)| statement.text.starts_with(&begin))?;
+        let body = self.statements[at + 1..].iter().map(|(_, statement)| statement.text.as_str());
+        let body = body.take_while(|text| !["def ", "class ", "@"].iter().any(|begin| text.starts_with(begin)));
+        Some(body.filter(|text| text.starts_with("return ")).collect::<Vec<_>>().join("; "))
     }
+}
+
+fn found<'a>(file: &'a Path, statement: &'a Statement) -> Vec<Found<'a>> {
+    let Statement { line, text } = statement;
+    let names = text::variables(text).into_iter();
+    names.map(|name| Found { name, file, line: *line, statement: text.clone() }).collect()
 }
 
 #[cfg(test)]
@@ -78,7 +119,7 @@ mod tests {
             fs::write(path, text).expect("written");
         }
         let code = SettingsCode::read(root.path(), root.path());
-        let found = code.assigned(&["SECRET_KEY"]);
+        let found = code.assigned(&["SECRET_KEY"]).into_iter();
         found.map(|found| format!("{} {}:{}", found.name, found.file.display(), found.line)).collect()
     }
 
@@ -112,5 +153,32 @@ mod tests {
             ["APP_KEY shop/common.py:2"]
         );
         assert_eq!(names(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn settings_in_other_shapes_are_found() {
+        let key = "import os\nSECRET_KEY = os.environ['APP_KEY']\n";
+        let check = |files: &[(&str, &str)], expected: &str| assert_eq!(names(files), [expected], "{files:?}");
+        let manage = "# DJANGO_SETTINGS_MODULE\nprint('no DJANGO_SETTINGS_MODULE')\nif 'DJANGO_SETTINGS_MODULE' not in os.environ:\n    \
+                      os.environ['DJANGO_SETTINGS_MODULE'] = os.getenv('SETTINGS', 'shop.settings')\n";
+        check(&[("manage.py", manage), ("shop/settings.py", key)], "APP_KEY shop/settings.py:2");
+        let manage = "module = 'shop.settings'\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', module)\n";
+        check(&[("manage.py", manage), ("shop/settings.py", key)], "APP_KEY shop/settings.py:2");
+        let manage = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config.django.base')\n";
+        check(
+            &[("manage.py", manage), ("config/django/base.py", ""), ("config/django/production.py", key)],
+            "APP_KEY config/django/production.py:2",
+        );
+        check(
+            &[("manage.py", MANAGE), ("shop/settings.py", "include('parts/*.py')\n"), ("shop/parts/key.py", key)],
+            "APP_KEY shop/parts/key.py:2",
+        );
+        let plain = "from shop import env\nSECRET_KEY = env.KEY\n";
+        let env = "KEY = os.environ['APP_KEY']\n";
+        assert_eq!(names(&[("manage.py", MANAGE), ("shop/settings.py", plain), ("shop/env.py", env)]), [""; 0]);
+        let steps = "_key = os.environ['APP_KEY']\nSECRET_KEY = _key.strip()\n";
+        check(&[("manage.py", MANAGE), ("shop/settings.py", steps)], "APP_KEY shop/settings.py:1");
+        let steps = "from shop.env import KEY\nSECRET_KEY = KEY\n";
+        check(&[("manage.py", MANAGE), ("shop/settings.py", steps), ("shop/env.py", env)], "APP_KEY shop/env.py:1");
     }
 }

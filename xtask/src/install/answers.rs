@@ -19,6 +19,8 @@ use crate::typed;
 #[derive(Clone)]
 pub(super) struct Answer {
     pub(super) value: String,
+    /// The value as it was given.
+    pub(super) raw: String,
     origin: Origin,
 }
 
@@ -84,7 +86,7 @@ pub(super) fn collect(args: &cli::Install, names: &Names) -> anyhow::Result<Answ
     let env = args.env.map(|env| (DJANGO_ENV, "--env", env.as_str()));
     let method = args.method.map(|method| (DEPLOY_METHOD, "--method", method.as_str()));
     for (variable, flag, word) in [env, method].into_iter().flatten() {
-        let answer = Answer { value: word.to_owned(), origin: Origin::Flag(flag) };
+        let answer = Answer { value: word.to_owned(), raw: word.to_owned(), origin: Origin::Flag(flag) };
         if let Some(other) = answers.insert(variable.to_owned(), answer)
             && !other.value.trim().eq_ignore_ascii_case(word)
         {
@@ -118,7 +120,7 @@ fn from_set(assignment: &str, args: &cli::Install, names: &Names) -> Result<(Str
         ))
         .hint(format!("echo \"{variable}=$VALUE\" | {}", on_stdin(args))));
     }
-    Ok((variable.to_owned(), Answer { value: value.to_owned(), origin: Origin::Set }))
+    Ok((variable.to_owned(), Answer { value: value.to_owned(), raw: value.to_owned(), origin: Origin::Set }))
 }
 
 /// This run, with answers from standard input.
@@ -152,7 +154,7 @@ fn from_file(path: &Path) -> anyhow::Result<Answers> {
     let answers = file.keys().filter_map(|key| {
         let entry = file.get(key)?;
         let origin = Origin::File { name: name.clone(), line: entry.line };
-        Some((key.to_owned(), Answer { value: entry.value, origin }))
+        Some((key.to_owned(), Answer { raw: entry.value.clone(), value: entry.value, origin }))
     });
     Ok(answers.collect())
 }

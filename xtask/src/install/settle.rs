@@ -8,7 +8,7 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
 use project::matrix::{self, Row, rows, unsafe_reason};
 use project::value::unusable_reason;
-use project::{Names, Variable, secret};
+use project::{NameSource, Names, Variable, secret};
 
 use super::answers::Answers;
 use super::axes::Axes;
@@ -135,13 +135,17 @@ pub(super) fn run(
         match cell::settle(row, given.get(name), axes, files, context)? {
             Settled::As(value, origin) => {
                 // The line stays as it is where the new combination has the same value.
-                let before = files.value(variable).filter(|_| origin == Origin::Default);
+                let before = files.value(variable).filter(|_| matches!(origin, Origin::Default | Origin::Forced));
                 let is_same = |before: &String| value.as_ref().is_some_and(|it| matrix::is_same(variable, it, before));
                 let is_kept = origin == Origin::Kept || before.is_some_and(|before| is_same(&before));
-                let spelled = |value: String| files.names.named(variable).format.spelled(variable, &value);
+                let format = &files.names.named(variable).format;
                 let (value, origin) = match files.raw(name).filter(|_| is_kept) {
-                    Some(raw) => (Some(raw), Origin::Kept),
-                    None => (value.map(spelled), origin),
+                    Some(raw) => (Some(raw), if origin == Origin::Forced { origin } else { Origin::Kept }),
+                    None => match given.get(name).filter(|_| variable.is_switch() && !format.has_words()) {
+                        // Nothing shows which words the settings know: the operator's are taken.
+                        Some(answer) => (Some(answer.raw.clone()), origin),
+                        None => (value.map(|value| format.spelled(variable, &value)), origin),
+                    },
                 };
                 settings.push(Setting { variable: name.to_owned(), value, origin });
             }
@@ -251,14 +255,27 @@ fn warn(settings: &[Setting], axes: Axes, args: &cli::Install, files: &Files<'_>
     warn_of_examples(settings, axes, args, files, context);
     for Setting { variable: name, value: spelled, origin } in settings {
         let (Some(spelled), Some(variable)) = (spelled, files.names.variable(name)) else { continue };
+        if files.names.named(variable).source == NameSource::Unread && variable != Variable::AlwaysEager {
+            let problem = format!("the settings of Django do not seem to read `{name}`");
+            let hint = format!(
+                "name the variable that they read in {}, or switch it off: variables = {{ {} = … }}",
+                context.project.settings_file(),
+                variable.key()
+            );
+            context.ui.warning(&Problem::new(problem).hint(hint));
+        }
         let value = files.names.named(variable).format.canonical(variable, spelled);
         let before = files.value(variable).filter(|before| !matrix::is_same(variable, before, &value));
         match (*origin, before, files.was(variable)) {
             (Origin::Forced, Some(before), _) => {
-                context.ui.warning(&Problem::new(format!("`{name}` is always {value} in {axes}: was {before}")));
+                let before = files.raw(name).unwrap_or(before);
+                context.ui.warning(&Problem::new(format!("`{name}` is always {spelled} in {axes}: was {before}")));
             }
             (Origin::Default, Some(_), Some((before, previous))) => {
-                context.ui.warning(&Problem::new(format!("`{name}` is {value} in {axes}: was {before} in {previous}")));
+                let before = files.raw(name).unwrap_or(before);
+                context
+                    .ui
+                    .warning(&Problem::new(format!("`{name}` is {spelled} in {axes}: was {before} in {previous}")));
             }
             _ => {}
         }

@@ -214,3 +214,52 @@ fn extras_and_groups_are_those_of_the_settings() {
     assert_eq!(sync(table, "dev"), "uv sync --no-dev --extra web --extra prod");
     assert_eq!(sync(table, "prod"), "uv sync --frozen --no-dev --extra web --extra prod");
 }
+
+/// The settings of a project with one statement about DEBUG, and the rest as usual.
+fn with_debug(statement: &str) -> Sandbox {
+    project(&format!("{SETTINGS}\n{statement}\n").replace("DEBUG = os.environ.get('DEBUG', 'True') != 'False'", ""), "")
+}
+
+const PROD: &str = "install --yes --env prod --method docker --no-deploy --set HOSTS=shop.example";
+
+#[test]
+fn a_line_that_means_the_forced_value_stays() {
+    let env = "DJANGO_ENV=prod\nDEPLOY_METHOD=bare\nDEBUG=False\nAPP_KEY=k8Jd03nfKq7Lw2ZxVb5Ty6Ru9Po1Mi4Ea-Sd_Gf8Hj3Kl0Qw7Er2Ty\n\
+               HOSTS=shop.example\nREDIS_URL=redis://r\nCELERY_TASK_ALWAYS_EAGER=off\n";
+    for statement in ["DEBUG = only_true_and_false('DEBUG')", "DEBUG = not os.environ.get('DEBUG') == 'False'"] {
+        let project = with_debug(statement).file(".env", env);
+        project.xtask("install --yes --no-deploy").assert().code(0);
+        assert_eq!(project.read(".env"), env, "{statement}");
+        project.xtask("health --only env.matrix").assert().code(0);
+    }
+}
+
+#[test]
+fn an_answer_keeps_its_words_where_the_settings_show_none() {
+    let project = with_debug("DEBUG = only_true_and_false('DEBUG')");
+    project.xtask(&format!("{PROD} --set DEBUG=False")).assert().code(0);
+    assert!(project.read(".env").contains("DEBUG=False\n"), "{}", project.read(".env"));
+}
+
+/// Any text is on for these settings: off is the empty value.
+#[test]
+fn off_is_empty_for_settings_that_take_any_text_for_on() {
+    let project = with_debug("DEBUG = bool(os.environ.get('DEBUG', True))");
+    project.xtask(PROD).assert().code(0);
+    let file = project.read(".env");
+    assert!(file.lines().any(|line| line == "DEBUG=" || line == "DEBUG=''"), "{file}");
+    project.xtask("health --only env.matrix").assert().code(0);
+    project.write(".env", file.replace("DEBUG=", "DEBUG=0"));
+    let output = project.xtask("health --only env.matrix").assert().code(0);
+    let stdout = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(stdout.contains("`DEBUG` shows tracebacks"), "{stdout}");
+}
+
+#[test]
+fn a_name_that_the_settings_do_not_seem_to_read_is_a_warning() {
+    let output = with_debug("DEBUG = False").xtask(PROD).assert().code(0);
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(stderr.contains("warning: the settings of Django do not seem to read `DJANGO_DEBUG`"), "{stderr}");
+    assert!(stderr.contains("pyproject.toml, or switch it off: variables = { debug = … }"), "{stderr}");
+    assert!(!stderr.contains("CELERY_TASK_ALWAYS_EAGER`"), "{stderr}");
+}

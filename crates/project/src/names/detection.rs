@@ -33,6 +33,24 @@ struct Hints {
     words: &'static [&'static str],
 }
 
+/// Parts of the names of variables that belong to something else.
+const OTHERS: [&str; 9] = ["_FILE", "_PATH", "DB_", "DATABASE_", "EMAIL_", "MYSQL_", "PG_", "POSTGRES_", "SENTRY_"];
+/// The ends of names of parts of a URL.
+const PARTS: [&str; 6] = ["_DB", "_HOST", "_PASS", "_PASSWORD", "_PORT", "_USER"];
+
+impl Hints {
+    /// Returns whether a name that a statement reads can be the one of this variable.
+    fn fits(&self, name: &str, statement: &str) -> bool {
+        let is_part = || {
+            let is_joined = ["+", "%", ".format(", "{"].iter().any(|sign| statement.contains(sign));
+            PARTS.iter().any(|end| name.ends_with(end)) || (statement.contains("://") && is_joined)
+        };
+        self.words.iter().any(|word| name.contains(word))
+            && !OTHERS.iter().any(|other| name.contains(other))
+            && !(self.variable == Variable::BrokerUrl && is_part())
+    }
+}
+
 const HINTS: [Hints; 5] = [
     Hints {
         variable: Variable::Debug,
@@ -91,15 +109,18 @@ fn named(hints: &Hints, shown: &Shown<'_>, taken: &[String]) -> Named {
         (None, Some(found)) => {
             (Some(found.name.to_owned()), NameSource::Code { file: found.file.to_owned(), line: found.line })
         }
-        (None, None) => match in_sample(hints, shown, &is_free) {
-            Some((name, source)) => (Some(name), source),
-            None => (Some(variable.default_name().to_owned()), NameSource::Default),
-        },
+        (None, None) => {
+            let source = if shown.code.is_empty() { NameSource::Default } else { NameSource::Unread };
+            let (name, source) =
+                in_sample(hints, shown, &is_free).unwrap_or_else(|| (variable.default_name().to_owned(), source));
+            (Some(name), source)
+        }
     };
     let mut format = Format::default();
     if let Some(name) = name.as_deref() {
-        let statement = shown.code.assigned(hints.settings).find(|found| found.name == name);
-        format = statement.map_or(format, |found| Format::of_statement(variable, found.statement));
+        let statement = shown.code.assigned(hints.settings).into_iter().find(|found| found.name == name);
+        let helper = |function: &str| shown.code.returned(function);
+        format = statement.map_or(format, |found| Format::of_statement(variable, &found.statement, name, helper));
         if let Some(example) = shown.sample.and_then(|(sample, _)| sample.get(name)) {
             format.adopt(variable, &example.value);
         }
@@ -108,13 +129,16 @@ fn named(hints: &Hints, shown: &Shown<'_>, taken: &[String]) -> Named {
 }
 
 /// Returns the name that the settings read: that of an assignment, else a known one anywhere.
-fn in_code<'a>(hints: &'a Hints, code: &'a SettingsCode, is_free: &dyn Fn(&str) -> bool) -> Option<Found<'a>> {
+fn in_code<'a>(hints: &Hints, code: &'a SettingsCode, is_free: &dyn Fn(&str) -> bool) -> Option<Found<'a>> {
+    if code.has_prefix() {
+        return None;
+    }
     let default = hints.variable.default_name();
-    let is_right = |found: &Found<'_>| is_free(found.name) && hints.words.iter().any(|word| found.name.contains(word));
-    let assigned: Vec<_> = code.assigned(hints.settings).filter(is_right).collect();
-    let is_default = |found: &&Found<'_>| found.name == default;
-    if let Some(found) = assigned.iter().find(is_default).or(assigned.first()) {
-        return Some(*found);
+    let is_right = |found: &Found<'_>| is_free(found.name) && hints.fits(found.name, &found.statement);
+    let mut assigned: Vec<_> = code.assigned(hints.settings).into_iter().filter(is_right).collect();
+    let position = assigned.iter().position(|found| found.name == default).unwrap_or(0);
+    if position < assigned.len() {
+        return Some(assigned.swap_remove(position));
     }
     let known = [default].into_iter().chain(hints.names.iter().copied());
     known.filter(|name| is_free(name)).find_map(|name| code.all().find(|found| found.name == name))
@@ -173,7 +197,9 @@ mod tests {
 
     #[track_caller]
     fn check(files: &[(&str, &str)], expected: [&str; 5]) {
-        assert_eq!(names(files, Settings::default()), expected, "{files:?}");
+        let found = names(files, Settings::default());
+        let found = found.iter().map(|name| name.replace("default, which the settings do not seem to read", "default"));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{files:?}");
     }
 
     const DEFAULTS: [&str; 5] = [
@@ -209,6 +235,29 @@ mod tests {
         let found = names(&files, Settings::default());
         assert_eq!(found[1], "DJANGO_SECRET_KEY (shop/settings.py:1)");
         assert_eq!(found[3], "AMQP_URL (shop/celery.py:1)");
+    }
+
+    #[test]
+    fn names_of_something_else_are_left_alone() {
+        for code in [
+            "SECRET_KEY = Path(os.environ['SECRET_KEY_FILE']).read_text()\n",
+            "CELERY_BROKER_URL = 'redis://%s:%s/0' % (os.environ['REDIS_HOST'], os.environ['REDIS_PORT'])\n",
+            "CELERY_BROKER_URL = f\"redis://{os.environ['REDIS_HOST']}/0\"\n",
+            "ALLOWED_HOSTS = ['*'] if os.environ.get('DB_HOST') == 'x' else []\n",
+            "RECAPTCHA = dict(SECRET_KEY=os.environ['RECAPTCHA_SECRET_KEY'])\n",
+            "with env.prefixed('APP_'):\n    DEBUG = env.bool('DEBUG')\n",
+        ] {
+            check(&[("shop/settings.py", code)], DEFAULTS);
+        }
+    }
+
+    #[test]
+    fn names_are_found_in_two_steps() {
+        let code = "DOMAIN_NAME = config('DOMAIN_NAME')\nALLOWED_HOSTS = [DOMAIN_NAME]\n_debug = os.environ['X_DEBUG']\n\
+                    DEBUG = _debug == 'True'\n";
+        let found = names(&[("shop/settings.py", code)], Settings::default());
+        assert_eq!(found[0], "X_DEBUG (shop/settings.py:3)");
+        assert_eq!(found[2], "DOMAIN_NAME (shop/settings.py:1)");
     }
 
     #[test]
@@ -254,6 +303,7 @@ mod tests {
             vec![(Variable::SecretKey, Chosen::Name("DEBUG".into())), (Variable::AllowedHosts, Chosen::Off)];
         let code = "SECRET_KEY = env('APP_KEY')\nDEBUG = env.bool('DEBUG')\n";
         let found = names(&[("shop/settings.py", code)], Settings { variables, ..Settings::default() });
-        assert_eq!(found[..3], [DEFAULTS[0], "DEBUG (setting `variables`)", "off (setting `variables`)"]);
+        let unread = "DJANGO_DEBUG (default, which the settings do not seem to read)";
+        assert_eq!(found[..3], [unread, "DEBUG (setting `variables`)", "off (setting `variables`)"]);
     }
 }

@@ -1,17 +1,23 @@
 //! How the values of switches and lists of hosts are spelled in the `.env` of a project.
 
+mod comparison;
+
+use self::comparison::{Comparison, WORDS};
 use super::Variable;
 use crate::matrix::{parse_switch, switch};
-use crate::settings_code::literals;
 
-/// The separator of a list of hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The form of a list of hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
-    #[default]
-    Commas,
-    Blanks,
-    Semicolons,
+    /// A character between two hosts; a blank stands for any blanks.
+    Separator(char),
     Json,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        List::Separator(',')
+    }
 }
 
 /// How the values of a variable are spelled in `.env`.
@@ -29,49 +35,23 @@ pub struct Format {
     is_known: bool,
 }
 
-/// The words that a statement compares a switch with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Comparison {
-    words: Vec<&'static str>,
-    /// Whether any other value than these words is on.
-    is_negated: bool,
-    ignores_case: bool,
-}
-
-/// Words for on with their counterparts.
-const WORDS: [(&str, &str); 12] = [
-    ("1", "0"),
-    ("true", "false"),
-    ("True", "False"),
-    ("TRUE", "FALSE"),
-    ("yes", "no"),
-    ("Yes", "No"),
-    ("YES", "NO"),
-    ("on", "off"),
-    ("On", "Off"),
-    ("ON", "OFF"),
-    ("t", "f"),
-    ("y", "n"),
-];
-
 impl Format {
     /// Returns the form that a statement of the settings shows, such as `DEBUG = os.environ["DEBUG"] == "True"`;
-    /// comments are cut off.
+    /// comments are cut off. `name` is the variable that it reads, and `returned` has the values that a function of the
+    /// settings returns.
     #[must_use]
-    pub fn of_statement(variable: Variable, statement: &str) -> Self {
+    pub fn of_statement(
+        variable: Variable,
+        statement: &str,
+        name: &str,
+        returned: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         if variable.is_switch() {
-            let comparison = Comparison::of(statement);
+            let comparison = Comparison::of(statement, name, returned);
             let switch = comparison.as_ref().and_then(Comparison::switch);
             return Format { is_known: switch.is_some(), switch, comparison, ..Format::default() };
         }
-        let list = match () {
-            () if statement.contains("json.loads") => Some(List::Json),
-            () if statement.contains(".split()") => Some(List::Blanks),
-            () if is_split_at(statement, " ") => Some(List::Blanks),
-            () if is_split_at(statement, ";") => Some(List::Semicolons),
-            () if is_split_at(statement, ",") => Some(List::Commas),
-            () => None,
-        };
+        let list = list(statement);
         Format { is_known: list.is_some(), list: list.unwrap_or_default(), ..Format::default() }
     }
 
@@ -85,13 +65,19 @@ impl Format {
             self.switch = WORDS.into_iter().find(|(on, off)| [*on, *off].contains(&example));
         } else {
             self.list = match example {
-                _ if example.starts_with('[') && example.contains('"') => List::Json,
-                _ if example.contains(',') => List::Commas,
-                _ if example.contains(';') => List::Semicolons,
-                _ if example.contains(char::is_whitespace) => List::Blanks,
-                _ => List::Commas,
+                _ if example.starts_with('[') && example.contains(['"', '\'']) => List::Json,
+                _ if example.contains(',') => List::default(),
+                _ if example.contains(';') => List::Separator(';'),
+                _ if example.contains(char::is_whitespace) => List::Separator(' '),
+                _ => List::default(),
             };
         }
+    }
+
+    /// Returns whether the words for on and off are known.
+    #[must_use]
+    pub const fn has_words(&self) -> bool {
+        self.switch.is_some()
     }
 
     /// Returns a value of `.env` as the matrix compares it: a switch as `1` or `0`, hosts separated by commas. A value
@@ -100,16 +86,19 @@ impl Format {
     pub fn canonical(&self, variable: Variable, value: &str) -> String {
         match variable {
             _ if variable.is_switch() => match (&self.comparison, self.switch) {
-                (Some(comparison), _) if !value.trim().is_empty() => switch(comparison.is_on(value)).to_owned(),
+                (Some(comparison), _) => comparison.is_on(value).map_or(value, |on| switch(on)).to_owned(),
                 (None, Some((on, _))) if value.trim() == on => "1".to_owned(),
                 (None, Some((_, off))) if value.trim() == off => "0".to_owned(),
                 _ => value.to_owned(),
             },
             Variable::AllowedHosts => match self.list {
-                List::Commas => value.to_owned(),
-                List::Blanks => value.split_whitespace().collect::<Vec<_>>().join(","),
-                List::Semicolons => value.replace(';', ","),
-                List::Json => serde_json::from_str::<Vec<String>>(value).map_or(value.to_owned(), |it| it.join(",")),
+                List::Separator(',') => value.to_owned(),
+                List::Separator(' ') => value.split_whitespace().collect::<Vec<_>>().join(","),
+                List::Separator(separator) => value.replace(separator, ","),
+                List::Json => {
+                    let json = if value.contains('"') { value.to_owned() } else { value.replace('\'', "\"") };
+                    serde_json::from_str::<Vec<String>>(&json).map_or(value.to_owned(), |hosts| hosts.join(","))
+                }
             },
             _ => value.to_owned(),
         }
@@ -124,13 +113,11 @@ impl Format {
                 (Some((_, off)), Some(false)) => off.to_owned(),
                 _ => value.to_owned(),
             },
-            Variable::AllowedHosts if self.list != List::Commas => {
+            Variable::AllowedHosts if self.list != List::default() => {
                 let hosts: Vec<_> = value.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
                 match self.list {
-                    List::Blanks => hosts.join(" "),
-                    List::Semicolons => hosts.join(";"),
+                    List::Separator(separator) => hosts.join(&separator.to_string()),
                     List::Json => serde_json::Value::from(hosts).to_string(),
-                    List::Commas => value.to_owned(),
                 }
             }
             _ => value.to_owned(),
@@ -138,59 +125,52 @@ impl Format {
     }
 }
 
-impl Comparison {
-    /// Returns the comparison in a statement with words that mean on or off.
-    fn of(statement: &str) -> Option<Self> {
-        let ignores_case = [".lower()", ".upper()", ".casefold()"].iter().any(|call| statement.contains(call));
-        for (operator, is_negated) in [("!=", true), (" not in ", true), ("==", false), (" in ", false)] {
-            let Some((before, after)) = statement.split_once(operator) else { continue };
-            let after = after.trim_start();
-            let literals = match after.chars().next() {
-                Some('(' | '[' | '{') => literals(group(after)),
-                Some('"' | '\'') => literals(after).into_iter().take(1).collect(),
-                // `"True" == os.environ[...]`.
-                _ => literals(before).into_iter().next_back().into_iter().collect(),
-            };
-            let known = |literal: &str| WORDS.into_iter().flat_map(|(on, off)| [on, off]).find(|word| *word == literal);
-            let words: Vec<_> = literals.into_iter().filter_map(known).collect();
-            if !words.is_empty() {
-                return Some(Comparison { words, is_negated, ignores_case });
-            }
-        }
-        None
+/// Returns the form of a list that a statement takes apart.
+fn list(statement: &str) -> Option<List> {
+    let is_json = ["loads(", ".json(", "literal_eval(", "eval("].iter().any(|call| statement.contains(call));
+    if is_json {
+        return Some(List::Json);
     }
-
-    /// Returns the words for on and off: the first pair with a word that the statement names, `1` and `0` above all.
-    fn switch(&self) -> Option<(&'static str, &'static str)> {
-        WORDS.into_iter().find(|(on, off)| self.words.contains(if self.is_negated { off } else { on }))
+    if statement.contains(".splitlines(") {
+        return Some(List::Separator(' '));
     }
-
-    fn is_on(&self, value: &str) -> bool {
-        let is_same = |word: &&&str| if self.ignores_case { word.eq_ignore_ascii_case(value) } else { **word == value };
-        self.words.iter().any(|word| is_same(&word)) != self.is_negated
-    }
+    let split = statement.match_indices("split(").filter(|(at, _)| !statement[..*at].ends_with("re."));
+    let arguments = split.map(|(at, call)| &statement[at + call.len()..]);
+    let delimiters = statement.match_indices("delimiter=").map(|(at, key)| &statement[at + key.len()..]);
+    arguments.chain(delimiters).find_map(separator)
 }
 
-/// Returns the text up to the bracket that closes the first one.
-fn group(text: &str) -> &str {
-    let end = text.find([')', ']', '}']).unwrap_or(text.len());
-    &text[..end]
-}
-
-fn is_split_at(statement: &str, separator: &str) -> bool {
-    ["'", "\""].iter().any(|quote| {
-        statement.contains(&format!("split({quote}{separator}{quote}"))
-            || statement.contains(&format!("split(sep={quote}{separator}{quote}"))
-    })
+/// Returns the separator that an argument begins with; `None` and no argument stand for blanks.
+fn separator(argument: &str) -> Option<List> {
+    let argument = argument.trim_start();
+    let argument = argument.strip_prefix("sep=").unwrap_or(argument);
+    if argument.starts_with(')') || argument.starts_with("None") {
+        return Some(List::Separator(' '));
+    }
+    let quote = argument.chars().next().filter(|c| "\"'".contains(*c))?;
+    let literal = argument[1..].split(quote).next()?;
+    // Blanks around a separator do no harm: most settings strip them.
+    let mut characters = if literal.trim().is_empty() { literal } else { literal.trim() }.chars();
+    characters.next().map(List::Separator).filter(|_| characters.next().is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of_statement(variable: Variable, statement: &str) -> Format {
+        let name = if variable.is_switch() { "DEBUG" } else { "HOSTS" };
+        let returned = |function: &str| match function {
+            "is_true" => Some("return value == 'True'".to_owned()),
+            "parsed" => Some("return bool(int(value))".to_owned()),
+            _ => None,
+        };
+        Format::of_statement(variable, statement, name, returned)
+    }
+
     #[track_caller]
     fn check(variable: Variable, statement: &str, value: &str, expected: &str) {
-        let format = Format::of_statement(variable, statement);
+        let format = of_statement(variable, statement);
         assert_eq!(format.spelled(variable, value), expected, "{statement}");
         assert_eq!(format.canonical(variable, expected), value, "{statement}");
     }
@@ -208,6 +188,22 @@ mod tests {
             (r#"DEBUG = os.getenv("DEBUG", "off") != "off""#, "on", "off"),
             (r#"DEBUG = os.environ["DEBUG"] == "YES""#, "YES", "NO"),
             (r#"DEBUG = env.bool("DEBUG")"#, "1", "0"),
+            (r#"DEBUG = not os.environ.get("DEBUG") == "False""#, "True", "False"),
+            (r#"DEBUG = False if os.getenv("DEBUG") == "False" else True"#, "True", "False"),
+            (r#"DEBUG = True if os.getenv("DEBUG") == "yes" else False"#, "yes", "no"),
+            (r#"DEBUG = os.getenv("DEBUG", "0") == "1" and os.getenv("CI") != "true""#, "1", "0"),
+            (r#"DEBUG = os.getenv("DEBUG") == "True" and os.getenv("CI") != "1""#, "True", "False"),
+            (r#"DEBUG = os.getenv("STAGE") == "development" and os.getenv("DEBUG") == "True""#, "True", "False"),
+            (r#"DEBUG = bool(os.environ.get("DEBUG", False))"#, "1", ""),
+            (r#"DEBUG = os.environ.get("DEBUG")"#, "1", ""),
+            (r#"DEBUG = config("DEBUG", default=False)"#, "1", ""),
+            (r#"DEBUG = config("DEBUG", default=False, cast=bool)"#, "1", "0"),
+            (r#"DEBUG = bool(int(os.environ.get("DEBUG", 0)))"#, "1", "0"),
+            (r#"DEBUG = strtobool(os.environ.get("DEBUG", "0"))"#, "1", "0"),
+            (r#"DEBUG = is_true("DEBUG")"#, "True", "False"),
+            (r#"DEBUG = parsed("DEBUG")"#, "1", "0"),
+            (r#"DEBUG = unknown("DEBUG")"#, "1", "0"),
+            (r#"DEBUG = env("DEBUG")"#, "1", "0"),
         ] {
             check(Variable::Debug, statement, "1", on);
             check(Variable::Debug, statement, "0", off);
@@ -222,9 +218,12 @@ mod tests {
             (r#"DEBUG = os.environ.get("DEBUG", "").lower() == "true""#, "True", "1"),
             (r#"DEBUG = os.getenv("DEBUG") in ("1", "yes")"#, "true", "0"),
             (r#"DEBUG = os.environ.get("DEBUG") == "True""#, "", ""),
+            (r#"DEBUG = not os.environ.get("DEBUG") == "False""#, "False", "0"),
+            (r#"DEBUG = bool(os.environ.get("DEBUG"))"#, "0", "1"),
+            (r#"DEBUG = bool(os.environ.get("DEBUG"))"#, "", "0"),
             (r#"DEBUG = os.environ.get("STAGE") == "dev""#, "yes", "yes"),
         ] {
-            assert_eq!(Format::of_statement(Variable::Debug, statement).canonical(Variable::Debug, value), expected);
+            assert_eq!(of_statement(Variable::Debug, statement).canonical(Variable::Debug, value), expected);
         }
     }
 
@@ -237,6 +236,13 @@ mod tests {
             (r#"ALLOWED_HOSTS = os.environ["HOSTS"].split(';')"#, "a;b"),
             (r#"ALLOWED_HOSTS = json.loads(os.environ["HOSTS"])"#, r#"["a","b"]"#),
             (r#"ALLOWED_HOSTS = env.list("HOSTS")"#, "a,b"),
+            (r#"ALLOWED_HOSTS = env.list("HOSTS", delimiter=" ")"#, "a b"),
+            (r#"ALLOWED_HOSTS = os.environ["HOSTS"].split( " " )"#, "a b"),
+            (r#"ALLOWED_HOSTS = os.environ["HOSTS"].split(None)"#, "a b"),
+            (r#"ALLOWED_HOSTS = os.environ["HOSTS"].split(", ")"#, "a,b"),
+            (r#"ALLOWED_HOSTS = os.environ["HOSTS"].split("|")"#, "a|b"),
+            (r#"ALLOWED_HOSTS = env.json("HOSTS")"#, r#"["a","b"]"#),
+            (r#"ALLOWED_HOSTS = ast.literal_eval(os.environ["HOSTS"])"#, r#"["a","b"]"#),
         ] {
             check(Variable::AllowedHosts, statement, "a,b", expected);
         }
@@ -250,6 +256,7 @@ mod tests {
             (Variable::Debug, "", "1", "1"),
             (Variable::AllowedHosts, "a.example b.example", "c,d", "c d"),
             (Variable::AllowedHosts, "[\"a\"]", "c, d", "[\"c\",\"d\"]"),
+            (Variable::AllowedHosts, "['a', 'b']", "c, d", "[\"c\",\"d\"]"),
             (Variable::AllowedHosts, "a;b", "c,d", "c;d"),
             (Variable::AllowedHosts, "a", "c,d", "c,d"),
             (Variable::BrokerUrl, "True", "redis://", "redis://"),
@@ -258,7 +265,7 @@ mod tests {
             format.adopt(variable, example);
             assert_eq!(format.spelled(variable, value), expected, "{example}");
         }
-        let mut format = Format::of_statement(Variable::Debug, "DEBUG = os.environ['DEBUG'] == 'true'");
+        let mut format = of_statement(Variable::Debug, "DEBUG = os.environ['DEBUG'] == 'true'");
         format.adopt(Variable::Debug, "True");
         assert_eq!(format.spelled(Variable::Debug, "1"), "true");
     }

@@ -10,12 +10,11 @@ const LARGEST: u64 = 1024 * 1024;
 /// Settings are made of fewer files.
 const MOST_FILES: usize = 50;
 
-/// Returns the files of the settings with their texts: the module that `manage.py` names, the modules beside it if they
-/// are in a package `settings`, and those of the project that they import with `*`; and the module of Celery.
+/// Returns the files of the settings with their texts: the module that `manage.py` names, the settings beside it, the
+/// modules of the project that these import or include, and the module of Celery.
 pub(super) fn of_settings(manage_dir: &Path) -> Vec<(PathBuf, String)> {
     let Some(manage) = read(&manage_dir.join("manage.py")) else { return Vec::new() };
-    let Some(module) = module_of(&manage) else { return Vec::new() };
-    let mut waiting = of_module(manage_dir, &module);
+    let Some((module, mut waiting)) = settings_module(manage_dir, &manage) else { return Vec::new() };
     if let Some((package, _)) = module.split_once('.') {
         waiting.push(manage_dir.join(package).join("celery.py"));
     }
@@ -33,13 +32,24 @@ pub(super) fn of_settings(manage_dir: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Returns the module of the settings in the text of `manage.py`.
-fn module_of(manage: &str) -> Option<String> {
-    let statement = statements(manage).into_iter().find(|it| it.text.contains("DJANGO_SETTINGS_MODULE"))?;
-    let literals = literals(&statement.text);
-    let position = literals.iter().position(|literal| *literal == "DJANGO_SETTINGS_MODULE")?;
-    literals.get(position + 1).map(|module| (*module).to_owned())
+/// Returns the module of the settings that `manage.py` names, with its files: of the literals next to
+/// `DJANGO_SETTINGS_MODULE`, else of all, the first that is a module of the project.
+fn settings_module(manage_dir: &Path, manage: &str) -> Option<(String, Vec<PathBuf>)> {
+    let statements = statements(manage);
+    let (near, others): (Vec<_>, Vec<_>) = statements
+        .iter()
+        .map(|statement| statement.text.as_str())
+        .partition(|text| text.contains("DJANGO_SETTINGS_MODULE"));
+    let modules = near.into_iter().chain(others).flat_map(literals);
+    modules
+        .filter(|module| !module.is_empty() && module.chars().all(|c| c.is_alphanumeric() || "_.".contains(c)))
+        .map(|module| (module.to_owned(), of_module(manage_dir, module)))
+        .find(|(_, files)| !files.is_empty())
 }
+
+/// The names of modules that have settings, in a folder with others.
+const MODULES: [&str; 9] =
+    ["base", "common", "default", "dev", "development", "local", "prod", "production", "staging"];
 
 /// Returns the files of a module: in a package of settings, also of the modules next to it.
 fn of_module(manage_dir: &Path, module: &str) -> Vec<PathBuf> {
@@ -51,12 +61,19 @@ fn of_module(manage_dir: &Path, module: &str) -> Vec<PathBuf> {
     };
     let first = file_of(&path);
     let is_settings = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("settings"));
-    let package = if path.is_dir() { Some(path.as_path()) } else { path.parent().filter(|parent| is_settings(parent)) };
+    let package = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+    let is_package = package.is_some_and(is_settings);
+    let is_wanted = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_python = path.extension().is_some_and(|extension| extension == "py");
+        let is_of_tests = ["ci", "test"].iter().any(|begin| stem.starts_with(begin));
+        is_python && !is_of_tests && (is_package || MODULES.contains(&&*stem))
+    };
     let mut next_to: Vec<PathBuf> = package
         .and_then(|package| fs::read_dir(package).ok())
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();
-    next_to.retain(|path| path.extension().is_some_and(|extension| extension == "py"));
+    next_to.retain(|path| is_wanted(path));
     next_to.sort();
     first.into_iter().chain(next_to).collect()
 }
@@ -66,14 +83,39 @@ fn file_of(path: &Path) -> Option<PathBuf> {
     [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|path| path.is_file())
 }
 
-/// Returns the files of `from module import *`.
-fn imported(statement: &str, importer: &Path, manage_dir: &Path) -> Option<PathBuf> {
-    let module = statement.strip_prefix("from ")?.strip_suffix("import *")?.trim();
+/// Returns the files that a statement imports from the project (`from module import name`), or includes by their paths as
+/// django-split-settings does.
+fn imported(statement: &str, importer: &Path, manage_dir: &Path) -> Vec<PathBuf> {
+    if statement.contains("include(") {
+        let is_python = |path: &&str| Path::new(path).extension().is_some_and(|extension| extension == "py");
+        return literals(statement).into_iter().filter(is_python).flat_map(|path| included(importer, path)).collect();
+    }
+    let import = statement.strip_prefix("from ").and_then(|rest| rest.split_once(" import "));
+    let Some((module, names)) = import else { return Vec::new() };
+    let module = module.trim();
     let (base, name) = match module.trim_start_matches('.') {
-        name if name.len() == module.len() => (manage_dir.to_owned(), name),
-        name => (importer.ancestors().nth(module.len() - name.len())?.to_owned(), name),
+        name if name.len() == module.len() => (Some(manage_dir), name),
+        name => (importer.ancestors().nth(module.len() - name.len()), name),
     };
-    file_of(&base.join(name.split('.').collect::<PathBuf>()))
+    let Some(path) = base.map(|base| base.join(name.split('.').collect::<PathBuf>())) else { return Vec::new() };
+    let names = names.split([',', '(', ')']).filter_map(|name| name.split_whitespace().next());
+    let modules = names.filter(|name| *name != "*").filter_map(|name| file_of(&path.join(name)));
+    file_of(&path).into_iter().chain(modules).collect()
+}
+
+/// Returns the files of a path that is relative to a file; its last part may have `*`.
+fn included(importer: &Path, path: &str) -> Vec<PathBuf> {
+    let path = importer.parent().unwrap_or(Path::new("")).join(path);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Some((begin, end)) = name.split_once('*') else { return vec![path] };
+    let entries = path.parent().and_then(|dir| fs::read_dir(dir).ok());
+    let mut found: Vec<_> = entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    found.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(begin) && name.ends_with(end)
+    });
+    found.sort();
+    found
 }
 
 fn read(path: &Path) -> Option<String> {

@@ -10,21 +10,30 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// Returns whether this assigns to a setting: `DEBUG = …`, `DEBUG: bool = …`, `app.conf.broker_url = …`; or
-    /// passes it as a keyword of a call, such as `Celery(broker=…)`.
+    /// Returns whether this assigns to a setting: `DEBUG = …`, `DEBUG: bool = …`, `ALLOWED_HOSTS += …`,
+    /// `ALLOWED_HOSTS.append(…)`. A setting of Celery in lower case may be an attribute (`app.conf.broker_url = …`) or a
+    /// keyword (`Celery(broker=…)`).
     pub(super) fn assigns(&self, setting: &str) -> bool {
         let text = self.text.as_str();
+        let may_be_inside = setting.starts_with(|c: char| c.is_ascii_lowercase());
         text.match_indices(setting).any(|(at, _)| {
-            let before = text[..at].chars().next_back();
-            let is_whole = before.is_none_or(|c| !c.is_alphanumeric() && !"_\"'".contains(c));
+            let is_target = at == 0 || (may_be_inside && text[..at].ends_with(['.', '(', ' ']));
             let after = text[at + setting.len()..].trim_start();
             let after = match after.strip_prefix(':').and_then(|annotation| annotation.split_once('=')) {
                 Some((annotation, _)) if annotation.chars().all(|c| c.is_alphanumeric() || "_[]| .".contains(c)) => "=",
                 _ => after,
             };
-            let is_target = at == 0 || before == Some('.') || before == Some('(') || before == Some(' ');
-            is_whole && is_target && after.starts_with('=') && !after.starts_with("==")
+            let is_assigned = after.starts_with('=') && !after.starts_with("==");
+            is_target && (is_assigned || ["+=", ".extend(", ".append("].iter().any(|begin| after.starts_with(begin)))
         })
+    }
+
+    /// Returns the name and the value of a plain assignment, such as `_debug = os.environ["DEBUG"]`.
+    pub(super) fn assignment(&self) -> Option<(&str, &str)> {
+        let (name, value) = self.text.split_once('=')?;
+        let name = name.split(':').next().unwrap_or_default().trim();
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        (is_name && !value.starts_with('=')).then_some((name, value.trim()))
     }
 }
 
@@ -32,6 +41,7 @@ impl Statement {
 pub(super) fn statements(source: &str) -> Vec<Statement> {
     let mut all: Vec<Statement> = Vec::new();
     let (mut text, mut line, mut start) = (String::new(), 1, 1);
+    let mut is_blank = true;
     let mut depth = 0_usize;
     let mut quote: Option<&str> = None;
     let mut rest = source;
@@ -47,8 +57,11 @@ pub(super) fn statements(source: &str) -> Vec<Statement> {
         if c == '\n' {
             line += 1;
         }
-        if text.trim().is_empty() && !c.is_whitespace() {
-            start = line;
+        if text.is_empty() {
+            is_blank = true;
+        }
+        if is_blank && !c.is_whitespace() {
+            (start, is_blank) = (line, false);
         }
         match quote {
             Some(end) if rest.starts_with(end) => {
@@ -101,6 +114,19 @@ pub(super) fn statements(source: &str) -> Vec<Statement> {
     }
     finish(&mut text, start);
     all
+}
+
+/// Replaces a name in a text where it stands alone.
+pub(super) fn with_value(text: &str, name: &str, value: &str) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || "_\"'.".contains(c);
+    let (mut replaced, mut done) = (String::new(), 0);
+    for (at, _) in text.match_indices(name) {
+        let after = &text[at + name.len()..];
+        let is_alone = !text[..at].ends_with(is_part) && !after.starts_with(|c: char| c != '.' && is_part(c));
+        replaced.extend([&text[done..at], if is_alone { value } else { name }]);
+        done = at + name.len();
+    }
+    replaced + &text[done..]
 }
 
 /// Returns the contents of the string literals in a statement, without those that have escapes.
@@ -173,10 +199,19 @@ mod tests {
             ("app.conf.broker_url = x", "broker_url", true),
             ("app = Celery('x', broker=os.environ['X'])", "broker", true),
             ("app = Celery('x', broker_pool=1)", "broker", false),
+            ("stripe.DEBUG = x", "DEBUG", false),
+            ("x = dict(DEBUG=1)", "DEBUG", false),
+            ("ALLOWED_HOSTS += x", "ALLOWED_HOSTS", true),
+            ("ALLOWED_HOSTS.extend(x)", "ALLOWED_HOSTS", true),
         ] {
             let statement = Statement { line: 1, text: text.to_owned() };
             assert_eq!(statement.assigns(setting), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_is_replaced_where_it_stands_alone() {
+        assert_eq!(with_value("a = x.split() + xx + 'x' + y.x", "x", "V"), "a = V.split() + xx + 'x' + y.x");
     }
 
     #[test]
