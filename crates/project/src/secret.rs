@@ -4,6 +4,8 @@ mod shape;
 mod spelling;
 mod url;
 
+use std::collections::{BTreeSet, HashMap};
+
 use envfile::{EnvFile, Line, LineKind};
 
 use spelling::spellings;
@@ -103,7 +105,12 @@ pub fn redacted_line(raw: &str, secrets: &Secrets) -> String {
 
 /// The secrets of a project, to be covered wherever other programs' words are shown.
 #[derive(Clone, Default)]
-pub struct Secrets(Vec<String>);
+pub struct Secrets {
+    /// The longest first, so that a secret within another one does not leave the rest standing.
+    all: Vec<String>,
+    /// Where those are that start with these bytes: there may be thousands, and texts to redact.
+    by_start: HashMap<[u8; SHORTEST], Vec<usize>>,
+}
 
 impl Secrets {
     /// Collects the secrets in these files, also in assignments that a later one overrides, and in lines that
@@ -122,18 +129,29 @@ impl Secrets {
     /// These secrets as well, in all the ways in which programs spell them.
     #[must_use]
     pub fn and(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
-        self.0.extend(secrets.into_iter().flat_map(|secret| spellings(&secret)).filter(|it| it.len() >= SHORTEST));
-        self.0.retain(|secret| !shape::is_common(secret));
-        // The longest first, so that a secret within another one does not leave the rest standing.
-        self.0.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
-        self.0.dedup();
+        self.all.extend(secrets.into_iter().flat_map(|secret| spellings(&secret)).filter(|it| it.len() >= SHORTEST));
+        self.all.retain(|secret| !shape::is_common(secret));
+        self.all.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        self.all.dedup();
+        self.by_start.clear();
+        for (index, secret) in self.all.iter().enumerate() {
+            if let Some(start) = secret.as_bytes().first_chunk() {
+                self.by_start.entry(*start).or_default().push(index);
+            }
+        }
         self
     }
 
     /// The text with every secret covered.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
+        let bytes = text.as_bytes();
+        let starting = |at: usize| self.by_start.get(bytes[at..].first_chunk::<SHORTEST>()?).map(|found| (at, found));
+        let found = (0..bytes.len()).filter_map(starting).flat_map(|(at, found)| {
+            found.iter().copied().filter(move |&index| bytes[at..].starts_with(self.all[index].as_bytes()))
+        });
+        let found: BTreeSet<usize> = found.collect();
+        found.into_iter().fold(text.to_owned(), |text, index| text.replace(&self.all[index], MASK))
     }
 }
 
