@@ -106,18 +106,21 @@ fn rewritten(line: Line<'_>, readers: &[Reader]) -> Option<String> {
     // django-environ sees no indented variable.
     let indent = if readers.contains(&Reader::DjangoEnviron) { "" } else { line.indent() };
     let candidates = rewrite::rewritten(line, indent)?;
-    let [preferred, _] = &candidates;
+    let [preferred, in_double_quotes] = &candidates;
+    let is_quoted = preferred.ends_with(['\'', '"']);
+    if is_quoted && readers.len() > 1 && readers.contains(&Reader::DockerRun) {
+        return None;
+    }
     if preferred.lines().count() == 1 && preferred.len() < LONG_LINE {
         // The rule of `encode`, which the tests hold against the models.
-        let is_bare = indent.is_empty() && !preferred.ends_with(['\'', '"']);
+        let is_bare = indent.is_empty() && !is_quoted;
         if is_bare || readers.iter().all(|reader| Reader::QUOTING.contains(reader)) {
             return candidates.into_iter().next();
         }
-        if indent.is_empty() && readers.len() > 1 && readers.contains(&Reader::DockerRun) {
-            return None;
-        }
     }
-    candidates.into_iter().find(|candidate| {
+    // Only double quotes within others are read differently.
+    let tried = if in_double_quotes.ends_with("\\\"\"") { 2 } else { 1 };
+    candidates.into_iter().take(tried).find(|candidate| {
         let file = EnvFile::parse(candidate.as_bytes());
         let plain = file.without_carriage_returns();
         let survey = Survey::new(&plain, readers);

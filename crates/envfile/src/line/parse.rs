@@ -96,7 +96,7 @@ pub(crate) fn split(text: &str) -> Vec<Span> {
     let mut cursor = Cursor::new(text);
     let mut number = 1;
     // Most lines are longer.
-    let mut spans = Vec::with_capacity(text.len() / 16);
+    let mut spans = Vec::with_capacity(text.len() / 8);
     while !cursor.is_at_end() {
         spans.push(next(&mut cursor, &mut number));
     }
