@@ -59,10 +59,15 @@ impl SettingsCode {
     pub(crate) fn assigned(&self, settings: &[&str]) -> Vec<Found<'_>> {
         let is_wanted = |statement: &Statement| settings.iter().any(|setting| statement.assigns(setting));
         let mut all = Vec::new();
-        for (file, statement) in self.statements.iter().filter(|(_, statement)| is_wanted(statement)) {
+        for (index, (file, statement)) in self.statements.iter().enumerate() {
+            if !is_wanted(statement) {
+                continue;
+            }
             let direct = found(file, statement);
             if direct.is_empty() {
                 all.extend(self.through_a_name(statement));
+                let before = index.checked_sub(1).map(|before| &self.statements[before]);
+                all.extend(before.into_iter().flat_map(|(file, before)| by_condition(file, before, statement)));
             }
             all.extend(direct);
         }
@@ -96,6 +101,20 @@ impl SettingsCode {
         let body = body.take_while(|text| !["def ", "class ", "@"].iter().any(|begin| text.starts_with(begin)));
         Some(body.filter(|text| text.starts_with("return ")).collect::<Vec<_>>().join("; "))
     }
+}
+
+/// Returns the variables of the condition of a statement that sets a switch, such as `if os.environ.get("DEBUG"):` before
+/// `DEBUG = True`.
+fn by_condition<'a>(file: &'a Path, before: &'a Statement, statement: &Statement) -> Vec<Found<'a>> {
+    let condition = before.text.strip_prefix("if ").and_then(|text| text.strip_suffix(':'));
+    let (Some(condition), Some((name, value))) = (condition, statement.assignment()) else { return Vec::new() };
+    let negation = match value {
+        "True" => "",
+        "False" => "not ",
+        _ => return Vec::new(),
+    };
+    let statement = format!("{name} = {negation}{condition}");
+    found(file, before).into_iter().map(|found| Found { statement: statement.clone(), ..found }).collect()
 }
 
 fn found<'a>(file: &'a Path, statement: &'a Statement) -> Vec<Found<'a>> {

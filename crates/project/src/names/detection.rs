@@ -118,9 +118,10 @@ fn named(hints: &Hints, shown: &Shown<'_>, taken: &[String]) -> Named {
     };
     let mut format = Format::default();
     if let Some(name) = name.as_deref() {
-        let statement = shown.code.assigned(hints.settings).into_iter().find(|found| found.name == name);
-        let helper = |function: &str| shown.code.returned(function);
-        format = statement.map_or(format, |found| Format::of_statement(variable, &found.statement, name, helper));
+        let statements = shown.code.assigned(hints.settings).into_iter().filter(|found| found.name == name);
+        let returned = |function: &str| shown.code.returned(function);
+        let mut formats = statements.map(|found| Format::of_statement(variable, &found.statement, name, returned));
+        format = formats.find(Format::is_known).unwrap_or(format);
         if let Some(example) = shown.sample.and_then(|(sample, _)| sample.get(name)) {
             format.adopt(variable, &example.value);
         }
@@ -256,6 +257,9 @@ mod tests {
         let code = "DOMAIN_NAME = config('DOMAIN_NAME')\nALLOWED_HOSTS = [DOMAIN_NAME]\n_debug = os.environ['X_DEBUG']\n\
                     DEBUG = _debug == 'True'\n";
         let found = names(&[("shop/settings.py", code)], Settings::default());
+        let condition = "DEBUG = True\nif os.environ.get('X_DEBUG') == 'False':\n    DEBUG = False\n";
+        let by_condition = names(&[("shop/settings.py", condition)], Settings::default());
+        assert_eq!(by_condition[0], "X_DEBUG (shop/settings.py:2)");
         assert_eq!(found[0], "X_DEBUG (shop/settings.py:3)");
         assert_eq!(found[2], "DOMAIN_NAME (shop/settings.py:1)");
     }

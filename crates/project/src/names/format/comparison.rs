@@ -43,6 +43,7 @@ impl Comparison {
         if let Some(words) = Self::words(part, is_inverted) {
             return Some(words);
         }
+        let part = ["!= \"\"", "!= ''"].iter().fold(part.trim(), |part, end| part.strip_suffix(end).unwrap_or(part));
         if is_read_as_it_is(part, name) {
             return Some(Comparison::AnyText);
         }
@@ -133,7 +134,7 @@ fn is_read_as_it_is(part: &str, name: &str) -> bool {
 }
 
 /// Returns the function whose first argument is the name.
-fn function_of<'a>(part: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn function_of<'a>(part: &'a str, name: &str) -> Option<&'a str> {
     let at = ["'", "\""].iter().find_map(|quote| part.find(&format!("{quote}{name}{quote}")))?;
     let before = part[..at].trim_end().strip_suffix('(')?;
     let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
