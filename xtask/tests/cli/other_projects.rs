@@ -1,5 +1,8 @@
 //! Projects with other names, other places and other tools than ours.
 
+use std::path::Path;
+
+use snapbox::cmd::Command;
 use snapbox::str;
 
 use crate::sandbox::Sandbox;
@@ -213,6 +216,26 @@ fn extras_and_groups_are_those_of_the_settings() {
     let table = "[tool.xtask.service]\nextras = ['web', 'prod']\ngroups = []\n";
     assert_eq!(sync(table, "dev"), "uv sync --no-dev --extra web --extra prod");
     assert_eq!(sync(table, "prod"), "uv sync --frozen --no-dev --extra web --extra prod");
+}
+
+/// A program on PATH, as `cargo install` puts it there: it finds the checkout around the current folder, and its hints begin
+/// with its own name.
+#[test]
+fn an_installed_program_prints_its_own_name() {
+    let project = project(SETTINGS, "").file("shop/urls.py", "");
+    let bin = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().expect("a folder");
+    let call = |args: &[&str], code: i32| {
+        let path = format!("{}:{}", bin.display(), project.path());
+        let command = Command::new("xtask").args(args).current_dir(project.root().join("shop")).env_clear();
+        let output = command.env("PATH", path).assert().code(code);
+        let output = output.get_output();
+        String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
+    };
+    let refused = call(&["install", "--yes", "--env", "prod", "--method", "bare"], 2);
+    assert!(refused.contains("hint: xtask install --env prod --method bare --yes --set HOSTS=…"), "{refused}");
+    assert!(!refused.contains("cargo xtask"), "{refused}");
+    assert!(call(&["install", "--help"], 0).contains("Usage: xtask install [OPTIONS]"));
+    assert!(call(&["detect"], 0).contains("shop/settings.py:1"));
 }
 
 /// The settings of a project with one statement about DEBUG, and the rest as usual.
