@@ -147,7 +147,7 @@ fn mode(path: &Path) -> anyhow::Result<&'static str> {
 }
 
 fn git(root: &Path, args: &[&str], stdin: &[u8], stop: &Arc<AtomicBool>) -> anyhow::Result<String> {
-    let command = Command::new("git", args).dir(root).stdin(stdin);
+    let command = Command::git(args).dir(root).stdin(stdin);
     let finished = command.run(&Deadline::unless(Arc::clone(stop), QUICK, QUICK)).map_err(|error| {
         if error.is_interrupted() {
             Failure::unfinished(format!("git {}", args[0]), &error).into()

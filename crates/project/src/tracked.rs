@@ -48,7 +48,7 @@ pub fn in_git(project: &Project, deadline: &Deadline) -> Result<EnvInGit, Comman
     let file = env_target(project);
     let git = |args: &[&str]| {
         let args = args.iter().map(Into::into).chain([file.clone().into_os_string()]);
-        Command::new("git", args).dir(&project.root).envs(CONFIG).run(deadline)
+        Command::git(args).dir(&project.root).envs(CONFIG).run(deadline)
     };
     let listed = git(&["ls-files", "-z", "--"])?;
     let state = if !listed.is_success() {
@@ -114,7 +114,7 @@ mod tests {
         let deadline = Deadline::within(Duration::from_secs(60));
         let ask = || in_git(&project, &deadline).expect("Git answers").state;
         let git = |args: &[&str]| {
-            let done = Command::new("git", args).dir(dir.path()).run(&deadline).expect("Git runs");
+            let done = Command::git(args).dir(dir.path()).run(&deadline).expect("Git runs");
             assert!(done.is_success(), "{args:?}: {}", done.failure_reason());
         };
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");

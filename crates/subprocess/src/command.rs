@@ -150,11 +150,13 @@ impl Command {
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);
         }
+        // Of duct's layers the innermost counts, which is the first: of two values the last one is to count, and a value
+        // that is set counts more than a removal.
+        for (key, value) in self.env.iter().rev() {
+            expression = expression.env(key, value);
+        }
         for key in &self.env_remove {
             expression = expression.env_remove(key);
-        }
-        for (key, value) in &self.env {
-            expression = expression.env(key, value);
         }
         expression
     }

@@ -5,6 +5,7 @@
 
 pub mod command;
 mod deadline;
+mod git;
 mod held;
 pub mod http;
 mod percent;

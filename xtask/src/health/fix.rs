@@ -217,7 +217,7 @@ const NO_MENTION: [&str; 4] = [
 fn is_mentioned(key: &str, target: &Target, health_run: &HealthRun<'_>) -> bool {
     let search = ["grep", "--no-index", "--quiet", "--word-regexp", "--fixed-strings", "-e", key, "--", "."];
     let sample = format!(":(exclude){}", target.project.sample_name());
-    let command = Command::new("git", search.into_iter().chain(NO_MENTION)).args([sample]).dir(&target.project.root);
+    let command = Command::git(search.into_iter().chain(NO_MENTION)).args([sample]).dir(&target.project.root);
     let timeout = health_run.args.timeout;
     let found = command.run(&Deadline::unless(health_run.deferred.flag(), timeout, timeout));
     // 1: it stands nowhere.

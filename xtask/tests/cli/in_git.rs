@@ -164,3 +164,17 @@ env
     );
     assert_eq!(sandbox.read(".gitignore"), "*.pyc\n.env\n");
 }
+
+#[test]
+fn the_repository_of_a_hook_is_another_one() {
+    let hook = Sandbox::empty().file("a", "").git();
+    let sandbox = Sandbox::project().file(".env", "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\n").git();
+    // As Git sets them for the hooks of a repository.
+    let mut health = sandbox.xtask("health --only env.ignored").env("GIT_DIR", hook.root().join(".git"));
+    for (name, value) in [("GIT_WORK_TREE", "."), ("GIT_INDEX_FILE", ".git/index"), ("GIT_PREFIX", "sub/")] {
+        health = health.env(name, hook.root().join(value));
+    }
+    let output = health.output().expect("it starts");
+    let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(messages.contains("Git tracks `.env`"), "{messages}");
+}

@@ -56,3 +56,15 @@ fn every_source_file_opens_with_its_purpose_and_ends_in_time() {
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
+
+#[test]
+fn git_is_started_without_the_variables_of_a_hook() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut files = Vec::new();
+    for part in ["crates", "xtask/src"] {
+        sources(&root.join(part), &mut files);
+    }
+    let starts_git = |file: &&PathBuf| fs::read_to_string(file).expect("UTF-8").contains("Command::new(\"git\"");
+    let found: Vec<&PathBuf> = files.iter().filter(starts_git).collect();
+    assert_eq!(found, [&root.join("crates/subprocess/src/git.rs")], "`Command::git` starts it");
+}

@@ -44,7 +44,7 @@ fn hooks(root: &Path, secrets: &Secrets, deadline: &Deadline) -> Outcome {
     });
     let Some((tool, file)) = configured else { return Outcome::skip(NAME, "the project has no hook configuration") };
     // Git knows of `core.hooksPath`, and where the hooks of a worktree are.
-    let dir = match Command::new("git", ["rev-parse", "--git-path", "hooks"]).dir(root).run(deadline) {
+    let dir = match Command::git(["rev-parse", "--git-path", "hooks"]).dir(root).run(deadline) {
         Ok(finished) if finished.is_success() => root.join(finished.stdout().trim_end_matches('\n')),
         Ok(finished) if root.join(".git").exists() => {
             return Outcome::warn(NAME, secrets.redact(&finished.failure_reason()));
@@ -94,7 +94,7 @@ mod tests {
     fn check(configuration: &str, hook: Option<&str>, expected: &str) {
         let dir = tempfile::tempdir().expect("a folder");
         let deadline = Deadline::within(Duration::from_secs(10));
-        Command::new("git", ["init", "-q"]).dir(dir.path()).run(&deadline).expect("git answers");
+        Command::git(["init", "-q"]).dir(dir.path()).run(&deadline).expect("git answers");
         fs::write(dir.path().join(configuration), "").expect("written");
         if let Some(text) = hook {
             let path = dir.path().join(".git/hooks/pre-commit");

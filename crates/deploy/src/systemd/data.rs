@@ -127,7 +127,7 @@ fn tracked(folder: &Path, interrupt: &Interrupt) -> Vec<PathBuf> {
     let directory = format!("safe.directory={}", folder.display());
     // Its configuration is not to start anything.
     let args = ["-c", &directory, "-c", "core.fsmonitor=false", "ls-files", "-z"];
-    let listed = Command::new("git", args).dir(folder).run(&Deadline::unless(interrupt.flag(), LIST, LIST));
+    let listed = Command::git(args).dir(folder).run(&Deadline::unless(interrupt.flag(), LIST, LIST));
     let listed = listed.ok().filter(subprocess::Finished::is_success);
     listed.map(|listed| names(listed.stdout())).unwrap_or_default()
 }
