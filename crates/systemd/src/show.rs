@@ -11,7 +11,7 @@ use subprocess::{Command, CommandError, Deadline};
 /// The properties that are read; systemd leaves out those that a unit of its kind does not have.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
                           ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart,\
-                          MainPID,InvocationID,DropInPaths,Job,TimeoutStopUSec";
+                          MainPID,InvocationID,DropInPaths,Job,TimeoutStopUSec,TriggeredBy";
 
 /// The state of a unit.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +103,40 @@ pub fn show(names: &[String], secrets: &Secrets, deadline: &Deadline) -> Result<
     Err(ShowError::Failed(format!("`systemctl` fails: {}", secrets.redact(&finished.failure_reason()))))
 }
 
+/// Returns the instances of templates that are up, starting, or have failed, in order.
+///
+/// # Errors
+/// If `systemctl` fails, or does not respond in time.
+pub fn instances<'a>(
+    templates: impl IntoIterator<Item = &'a str>,
+    secrets: &Secrets,
+    deadline: &Deadline,
+) -> Result<Vec<String>, ShowError> {
+    // A template has no other characters that a pattern could take for its own.
+    let patterns: Vec<String> = templates.into_iter().map(|name| name.replace("@.", "@*.")).collect();
+    if patterns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let args = ["list-units", "--all", "--full", "--plain", "--no-legend", "--no-pager", "--"].map(str::to_owned);
+    let finished =
+        Command::new("systemctl", args.into_iter().chain(patterns)).run(deadline).map_err(ShowError::NoAnswer)?;
+    if finished.is_success() {
+        return Ok(listed(finished.stdout()));
+    }
+    Err(ShowError::Failed(format!("`systemctl` fails: {}", secrets.redact(&finished.failure_reason()))))
+}
+
+/// Parses the lines of `list-units`: name, load state and active state come first.
+fn listed(output: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let [name, _, active] = line.split_whitespace().take(3).collect::<Vec<_>>()[..] else { return None };
+        (active != "inactive").then(|| name.to_owned())
+    };
+    let mut names: Vec<String> = output.lines().filter_map(name).collect();
+    names.sort();
+    names
+}
+
 /// The reason why the state of units is unknown.
 #[derive(Debug)]
 pub enum ShowError {
@@ -184,6 +218,13 @@ pub(crate) mod tests {
         // Its command line has a blank line in it.
         assert_eq!((unit("lines.service").get("Type"), unit("lines.service").get("LoadState")), ("simple", "loaded"));
         assert!(unit("shop.socket").is_active() && !unit("gone.service").is_installed());
+    }
+
+    #[test]
+    fn instances_that_are_not_up_are_left_out() {
+        let output = "job@b.service loaded active     running Job b\njob@a.service loaded failed failed  Job a\n\
+                      job@c.service loaded inactive dead    Job c\n";
+        assert_eq!(listed(output), ["job@a.service", "job@b.service"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::unit_kind::{self, UnitKind, is_unsupported};
+
 /// A unit file of a release.
 #[derive(Debug, Clone)]
 pub struct UnitFile {
@@ -15,8 +17,7 @@ pub struct UnitFile {
 }
 
 impl UnitFile {
-    /// Reads the unit files of a folder, in the order of their names. A template (`x@.service`) is left out: it is no
-    /// unit without an instance.
+    /// Reads the unit files of a folder, templates (`x@.service`) as well, in the order of their names.
     ///
     /// # Errors
     /// If the folder or one of the files cannot be read; the error names it.
@@ -29,7 +30,7 @@ impl UnitFile {
         for entry in fs::read_dir(dir).map_err(failed(dir))? {
             let path = entry.map_err(failed(dir))?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            if !is_unit_file(name) {
+            if UnitKind::of(name).is_none() {
                 continue;
             }
             let text = fs::read_to_string(&path).map_err(failed(&path))?;
@@ -39,10 +40,42 @@ impl UnitFile {
         Ok(files)
     }
 
+    /// Returns the names in a folder that systemd would read and a deploy does not install, in order.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn unsupported(dir: &Path) -> Result<Vec<String>, UnitFileError> {
+        let failed = |error| UnitFileError { path: dir.to_owned(), error };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(dir).map_err(failed)? {
+            names.extend(entry.map_err(failed)?.file_name().into_string().ok().filter(|name| is_unsupported(name)));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Returns whether it is a unit of this kind.
+    #[must_use]
+    pub fn is(&self, kind: UnitKind) -> bool {
+        UnitKind::of(&self.name) == Some(kind)
+    }
+
     /// Returns whether it is a socket unit.
     #[must_use]
     pub fn is_socket(&self) -> bool {
-        self.name.ends_with(".socket")
+        self.is(UnitKind::Socket)
+    }
+
+    /// Returns whether it is a template, which is no unit without an instance.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        unit_kind::is_template(&self.name)
+    }
+
+    /// Returns whether a unit of this name is made of this file: the unit itself, or an instance of the template.
+    #[must_use]
+    pub fn defines(&self, name: &str) -> bool {
+        if self.is_template() { unit_kind::template_of(name).as_deref() == Some(&self.name) } else { self.name == name }
     }
 
     /// The values of a key, in order.
@@ -55,12 +88,11 @@ impl UnitFile {
         lines(&self.text, section).filter_map(value).collect()
     }
 
-    /// Returns whether systemd can start it at boot: it has an `[Install]` section with an effect.
+    /// Returns whether systemd can start it at boot: it has an `[Install]` section with an effect, and is no template.
     #[must_use]
     pub fn can_be_enabled(&self) -> bool {
-        ["WantedBy", "RequiredBy", "UpheldBy", "Also", "Alias"]
-            .iter()
-            .any(|key| !self.values("Install", key).is_empty())
+        let keys = ["WantedBy", "RequiredBy", "UpheldBy", "Also", "Alias"];
+        !self.is_template() && keys.iter().any(|key| !self.values("Install", key).is_empty())
     }
 
     /// Whether it ends by itself: a task, which is not restarted.
@@ -68,13 +100,6 @@ impl UnitFile {
     pub fn is_task(&self) -> bool {
         self.values("Service", "Type").last().is_some_and(|kind| kind == "oneshot")
     }
-}
-
-/// Returns whether a file of this name is a service or socket unit that systemd can start by this name.
-#[must_use]
-pub fn is_unit_file(name: &str) -> bool {
-    let stem = name.strip_suffix(".service").or_else(|| name.strip_suffix(".socket"));
-    stem.is_some_and(|stem| !stem.is_empty() && !stem.ends_with('@'))
 }
 
 /// A folder of unit files, or a unit file, that cannot be read.
@@ -132,17 +157,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_and_other_files_are_no_units() {
-        for (name, expected) in [
-            ("shop.service", true),
-            ("shop.socket", true),
-            ("job@.service", false),
-            ("a.timer", false),
-            (".service", false),
-            ("README", false),
-        ] {
-            assert_eq!(is_unit_file(name), expected, "{name}");
+    fn a_folder_of_unit_files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for name in ["shop.timer", "job@.service", "README.md", "srv-shop.mount"] {
+            fs::write(dir.path().join(name), "").expect("written");
         }
+        fs::create_dir(dir.path().join("shop.service.d")).expect("a folder");
+        let files = UnitFile::all(dir.path()).expect("readable");
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["job@.service", "shop.timer"]);
+        assert_eq!(UnitFile::unsupported(dir.path()).expect("readable"), ["shop.service.d", "srv-shop.mount"]);
+        assert!(files[0].defines("job@1.service") && !files[0].defines("job@.service"));
+        assert!(files[1].defines("shop.timer") && files[1].is(UnitKind::Timer));
     }
 
     #[test]

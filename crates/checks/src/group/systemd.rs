@@ -20,7 +20,8 @@ use envfile::EnvFile;
 use project::Variable;
 use project::{Project, web};
 use subprocess::{Deadline, http};
-use systemd::Unit;
+use systemd::unit_kind::is_template;
+use systemd::{Unit, UnitKind};
 
 use crate::outcome::{Outcome, Status};
 use crate::run::Probe;
@@ -42,18 +43,32 @@ fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     let Project { root, settings, .. } = &target.project;
     let files = unit_files(&root.join(&settings.unit_dir));
     let main = target.project.main_unit();
-    let names = names(files.as_ref().ok().and_then(Option::as_deref).unwrap_or_default(), &main);
+    let mut names = names(files.as_ref().ok().and_then(Option::as_deref).unwrap_or_default(), &main);
 
     let started = Instant::now();
-    let units = match systemd::show(&all(&names, &main), &target.secrets, deadline) {
+    let templates = files.iter().flatten().flatten().filter(|name| is_template(name)).map(String::as_str);
+    let shown = systemd::instances(templates, &target.secrets, deadline).and_then(|instances| {
+        names.extend(instances.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        systemd::show(&all(&names, &main), &target.secrets, deadline)
+    });
+    let units = match shown {
         Ok(units) => units,
         Err(error) => return silent(&names, &error.to_string()),
     };
     let (elapsed, now) = (started.elapsed(), systemd::uptime());
 
     let find = |name: &str| units.iter().find(|unit| unit.name == name);
-    let checked = names.iter().filter_map(|name| find(name));
-    let mut outcomes: Vec<_> = checked.map(|unit| unit::outcome(unit, find(&unit.socket()), now)).collect();
+    // A slice lives with the units in it.
+    let is_started = |name: &&String| UnitKind::of(name).is_some_and(UnitKind::is_started);
+    let checked = names.iter().filter(is_started).filter_map(|name| find(name));
+    // The unit that starts it on demand or at its times.
+    let trigger = |unit: &Unit| {
+        let names = [unit.socket()].into_iter().chain(unit.get("TriggeredBy").split_whitespace().map(str::to_owned));
+        let mut triggers = names.filter(|name| *name != unit.name).filter_map(|name| find(&name)).collect::<Vec<_>>();
+        triggers.sort_by_key(|unit| !unit.is_active());
+        triggers.into_iter().next()
+    };
+    let mut outcomes: Vec<_> = checked.map(|unit| unit::outcome(unit, trigger(unit), now)).collect();
     let dir = settings.unit_dir.display();
     outcomes.push(match files {
         Ok(Some(files)) => drift::outcome(root, &settings.unit_dir, &files, &units),
@@ -114,8 +129,7 @@ fn answers(target: &Target, units: &[Unit], allowed_hosts: Option<&str>, deadlin
     crate::web::judge(HTTP, &address, &target.project, &host, &answer)
 }
 
-/// Returns the names of the unit files of a folder, in order; `None` without such a folder. A template (`x@.service`)
-/// is no unit without an instance.
+/// Returns the names of the unit files of a folder, in order; `None` without such a folder.
 fn unit_files(dir: &Path) -> io::Result<Option<Vec<String>>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -125,15 +139,15 @@ fn unit_files(dir: &Path) -> io::Result<Option<Vec<String>>> {
     let mut names = Vec::new();
     for entry in entries {
         // A name that is not UTF-8 is that of no unit.
-        names.extend(entry?.file_name().into_string().ok().filter(|name| systemd::unit_file::is_unit_file(name)));
+        names.extend(entry?.file_name().into_string().ok().filter(|name| UnitKind::of(name).is_some()));
     }
     names.sort();
     Ok(Some(names))
 }
 
-/// The units that are checked: the main one first, then those of the checkout.
+/// The units that are checked: the main one first, then those of the checkout. A template is no unit without an instance.
 fn names(files: &[String], main: &str) -> Vec<String> {
-    let others = files.iter().filter(|name| *name != main).cloned();
+    let others = files.iter().filter(|name| *name != main && !is_template(name)).cloned();
     [main.to_owned()].into_iter().chain(others).collect()
 }
 
@@ -182,9 +196,9 @@ mod tests {
             fs::write(unit_dir.join(name), "").expect("written");
         }
         let files = unit_files(&unit_dir).expect("readable").expect("there");
-        assert_eq!(files, ["a.service", "shop.service", "shop.socket"]);
+        assert_eq!(files, ["a.service", "a.timer", "job@.service", "shop.service", "shop.socket"]);
         let names = names(&files, "shop.service");
-        assert_eq!(names, ["shop.service", "a.service", "shop.socket"]);
+        assert_eq!(names, ["shop.service", "a.service", "a.timer", "shop.socket"]);
         let more = ["redis-server.service", "redis.service"];
         assert_eq!(
             all(&names, "shop.service"),

@@ -145,7 +145,8 @@ impl Systemd<'_> {
             let before = shown.iter().find(|unit| unit.name == *service).map_or("", |unit| unit.get("InvocationID"));
             readiness.wait_until_healthy(service, before, address.clone().filter(|_| *service == main), true)
         };
-        let (web, others): (Vec<&String>, Vec<&String>) = plan.services.iter().partition(|service| **service == main);
+        let (web, others): (Vec<&String>, Vec<&String>) =
+            plan.restarts.services.iter().partition(|service| **service == main);
         let serve = || {
             let watched = web.into_iter().map(wait).collect::<anyhow::Result<Vec<_>>>()?;
             // What has responded up to here can have been the handover.
@@ -164,6 +165,8 @@ impl Systemd<'_> {
                 let _ = root.attempt(&Step::new("systemctl stop --no-block", units));
             }
         })?;
+        root.run_all(&plan.stop_schedulers())?;
+        plan.schedulers.iter().try_for_each(|unit| readiness.manager.wait_until_ended(unit))?;
         root.run_all(&plan.restart_others())?;
         for service in others {
             watched.push(wait(service)?);
@@ -173,6 +176,7 @@ impl Systemd<'_> {
         if let (Some(worker), Some(read_log), Some(start)) = (worker, plan.read_worker_log(false), starts.worker) {
             readiness.wait_until_ready(&worker.unit, &read_log, 2 * start + WORKER_START)?;
         }
+        root.run_all(&plan.restart_triggers())?;
         self.report_cut(plan);
         Ok(watched)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::layout::{Layout, canary_of};
 use super::root::Step;
+use super::scheduler::{has_flag, is_celery};
 use ::systemd::{UnitFile, unit_file};
 
 /// The role of a unit in the service.
@@ -110,7 +111,6 @@ pub(super) fn commands(lines: &[(String, String)]) -> Vec<&str> {
 pub(super) fn without_tasks(commands: &[&str], service: &str) -> Result<String, &'static str> {
     let [command] = commands else { return Err("it has more than one command") };
     let words: Vec<&str> = command.split_whitespace().collect();
-    let is_celery = |word: &str| Path::new(word.trim_start_matches(PREFIXES)).ends_with("celery");
     let after = |word: usize| words[word + 1..].iter().position(|word| *word == "worker").map(|at| word + 1 + at);
     // A shell would be handed the options that are added below.
     let has_quotes = command.contains(['"', '\'']);
@@ -122,16 +122,8 @@ pub(super) fn without_tasks(commands: &[&str], service: &str) -> Result<String, 
             "--beat" => return Err(SCHEDULER),
             "--detach" => return Err(DETACHED),
             "--pidfile" | "-S" | "--statedb" => return Err("its options name a file that only one worker can have"),
-            short if !short.starts_with("--") && short.starts_with('-') => {
-                // Several letters can share a hyphen; these have no value.
-                let flags: Vec<char> = short.chars().skip(1).take_while(|c| "BDE".contains(*c)).collect();
-                if flags.contains(&'B') {
-                    return Err(SCHEDULER);
-                }
-                if flags.contains(&'D') {
-                    return Err(DETACHED);
-                }
-            }
+            short if has_flag(short, 'B') => return Err(SCHEDULER),
+            short if has_flag(short, 'D') => return Err(DETACHED),
             _ => {}
         }
     }
@@ -147,7 +139,7 @@ const DETACHED: &str = "it detaches itself from systemd";
 /// systemd's prefixes of a command.
 pub(super) const PREFIXES: [char; 6] = ['@', '-', ':', '+', '!', '|'];
 
-fn is_yes(value: &str) -> bool {
+pub(super) fn is_yes(value: &str) -> bool {
     ["1", "yes", "y", "true", "t", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
 

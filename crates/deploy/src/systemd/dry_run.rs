@@ -2,7 +2,6 @@
 
 use project::text::{counted, listed};
 
-use super::canary::Role;
 use super::preflight::Preflight;
 use super::readiness::unknown_address;
 use super::root::Root;
@@ -115,9 +114,14 @@ pub(super) fn warn(plan: &ReleasePlan, preflight: &Preflight, events: &Events<'_
     for (name, reason) in plan.without_canary() {
         events.note(format!("`{name}` gets the new release without a canary before: {reason}"));
     }
-    let left = plan.units.iter().filter(|unit| Role::of(unit, layout) != Role::Socket && !unit.is_task());
-    for unit in left.filter(|unit| !plan.services.contains(&unit.name)) {
-        events.note(format!("`{}` is not running, and is left alone", unit.name));
+    for name in plan.left_alone() {
+        events.note(format!("`{name}` is not running, and is left alone"));
+    }
+    let is_new = |unit: &&UnitFile| unit.is_template() && plan.snapshot.files.get(&unit.name) == Some(&false);
+    for template in plan.units.iter().filter(is_new) {
+        let instance = template.name.replace("@.", "@NAME.");
+        let message = format!("`{}` is a new template, and an instance of it is yours to start", template.name);
+        events.note(format!("{message}: sudo systemctl enable --now {instance}"));
     }
     // Unit files that cannot be read are not worth a warning here.
     let serving = UnitFile::all(&layout.install_dir.join(&layout.unit_dir)).unwrap_or_default();

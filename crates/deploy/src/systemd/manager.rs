@@ -34,10 +34,22 @@ pub(super) struct Manager<'a> {
 
 /// Returns the state of these units, in their order.
 pub(super) fn show(names: &[String], secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
-    systemd::show(names, secrets, &Deadline::within(QUICK)).map_err(|error| match error {
-        ShowError::NoAnswer(error) => failure::Failure::unfinished("systemctl show", &error).into(),
+    systemd::show(names, secrets, &Deadline::within(QUICK)).map_err(failed_show)
+}
+
+/// Returns the instances of templates that are up, starting, or have failed.
+pub(super) fn instances<'a>(
+    templates: impl IntoIterator<Item = &'a str>,
+    secrets: &Secrets,
+) -> anyhow::Result<Vec<String>> {
+    systemd::instances(templates, secrets, &Deadline::within(QUICK)).map_err(failed_show)
+}
+
+fn failed_show(error: ShowError) -> anyhow::Error {
+    match error {
+        ShowError::NoAnswer(error) => failure::Failure::unfinished("systemctl", &error).into(),
         ShowError::Failed(message) => failure::Failure::new(Exit::Failed, Problem::new(message)).into(),
-    })
+    }
 }
 
 impl Manager<'_> {

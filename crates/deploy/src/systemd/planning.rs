@@ -7,17 +7,18 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 
-use super::canary::Role;
 use super::data;
 use super::layout::Layout;
 use super::manager;
 use super::preflight::Preflight;
+use super::restarts::{Restarts, file_of, is_job};
 use super::root::Root;
+use super::scheduler;
 use super::steps::ReleasePlan;
 use super::temporary_units::DRAIN;
 use crate::context::Context;
 use crate::record::{Record, Records, UnitSnapshot, serving};
-use ::systemd::{Unit, UnitFile, uptime};
+use ::systemd::{Unit, UnitFile, UnitKind, uptime};
 
 /// The release of the checkout, or with `to` the one that is gone back to.
 pub(super) fn plan_release(
@@ -37,17 +38,23 @@ pub(super) fn plan_release(
         Some(_) => UnitFile::all(&folder.join(&layout.unit_dir))?,
     };
     let mut snapshot = snapshot(&units, preflight, record)?;
-    let services = services(&units, &preflight.shown, layout, &snapshot);
+    let restarts = Restarts::of(&units, &preflight.shown, layout, &snapshot);
     // New ones are removed by a rollback.
     let is_started =
         |name: &&String| !snapshot.invocations.contains_key(*name) && snapshot.files.get(*name) != Some(&false);
-    snapshot.started = services.iter().filter(is_started).cloned().collect();
+    let Restarts { services, triggers, targets } = &restarts;
+    snapshot.started = [services, triggers, targets].into_iter().flatten().filter(is_started).cloned().collect();
     let env = preflight.env.clone();
     let (group, owner) = (preflight.group.clone(), (context.uid, context.gid));
     let drop_ins = drop_ins(&preflight.shown)?;
     let is_new = to.is_none();
     let id = record.id.clone();
     let drain_timeout = context.project.settings.drain_timeout;
+    let started = restarts.services.iter().filter_map(|name| {
+        let drop_ins = drop_ins.get(name).map(Vec::as_slice).unwrap_or_default();
+        Some((name.as_str(), file_of(&units, name)?, drop_ins))
+    });
+    let schedulers = scheduler::to_stop(&preflight.shown, started);
     let mut plan = ReleasePlan {
         layout: layout.clone(),
         id,
@@ -57,7 +64,8 @@ pub(super) fn plan_release(
         drop_ins,
         env,
         snapshot,
-        services,
+        restarts,
+        schedulers,
         group,
         owner,
         pruned: Vec::new(),
@@ -73,7 +81,7 @@ pub(super) fn plan_release(
 
 /// Returns the time that each service which is restarted has to stop, if it is up.
 fn stop_times(plan: &ReleasePlan, shown: &[Unit]) -> BTreeMap<String, Duration> {
-    let is_restarted = |unit: &&Unit| unit.is_active() && plan.services.contains(&unit.name);
+    let is_restarted = |unit: &&Unit| unit.is_active() && plan.restarts.services.contains(&unit.name);
     let setting = |unit: &Unit| plan.drain_timeout.filter(|_| plan.drains(&unit.name));
     let time = |unit: &Unit| setting(unit).unwrap_or_else(|| manager::stop_time(unit.get("TimeoutStopUSec")));
     shown.iter().filter(is_restarted).map(|unit| (unit.name.clone(), time(unit))).collect()
@@ -108,7 +116,10 @@ fn snapshot(units: &[UnitFile], preflight: &Preflight, record: &Record) -> anyho
         }
     }
     let (link, adopted) = link_of(layout)?;
-    let up = preflight.shown.iter().filter(|unit| unit.is_active() && units.iter().any(|file| file.name == unit.name));
+    // A job has ended when a rollback compares, and is not to be repeated; a slice lives with the units in it.
+    let is_lasting = |file: &UnitFile| !is_job(file, units) && !file.is(UnitKind::Slice);
+    let is_ours = |unit: &&Unit| unit.is_active() && file_of(units, &unit.name).is_some_and(is_lasting);
+    let up = preflight.shown.iter().filter(is_ours);
     Ok(UnitSnapshot {
         link: link.or_else(|| adopted.clone()),
         adopted,
@@ -146,25 +157,6 @@ pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
     let changed = changed.min(SystemTime::now() - Duration::from_secs(1));
     let stamp = humantime::format_rfc3339_seconds(changed).to_string();
     Ok(format!("{}-adopted", stamp.chars().filter(char::is_ascii_alphanumeric).collect::<String>()))
-}
-
-/// Returns the services that are restarted or started: those that run or should run. A service that the operator has
-/// stopped stays so.
-fn services(units: &[UnitFile], shown: &[Unit], layout: &Layout, snapshot: &UnitSnapshot) -> Vec<String> {
-    let get = |name: &str, property| shown.iter().find(|unit| unit.name == name).map_or("", |unit| unit.get(property));
-    let state = |name: &str| get(name, "ActiveState");
-    let wanted = |unit: &&UnitFile| {
-        let is_new = snapshot.files.get(&unit.name) == Some(&false);
-        Role::of(unit, layout) == Role::Web
-            || (is_new && unit.can_be_enabled())
-            || (!is_new && !matches!(state(&unit.name), "inactive" | ""))
-    };
-    units
-        .iter()
-        .filter(|unit| !unit.is_socket() && !unit.is_task() && get(&unit.name, "LoadState") != "masked")
-        .filter(wanted)
-        .map(|unit| unit.name.clone())
-        .collect()
 }
 
 /// Returns the drop-ins of the installed units, which their canaries have as well.
@@ -214,7 +206,8 @@ pub(super) fn changes(
     for (name, was_there) in &plan.snapshot.files {
         changes.push(format!("`{name}` {}", if *was_there { "has changed" } else { "is new" }));
     }
-    for service in &plan.services {
+    let Restarts { services, triggers, targets } = &plan.restarts;
+    for service in [services, triggers, targets].into_iter().flatten() {
         let unit = preflight.shown.iter().find(|unit| unit.name == *service);
         if plan.snapshot.files.get(service) == Some(&false) {
             continue;
@@ -269,45 +262,6 @@ mod tests {
 
     fn layout(install_dir: PathBuf) -> Layout {
         Layout { install_dir, ..Layout::of_a_shop() }
-    }
-
-    fn unit(name: &str, text: &str) -> UnitFile {
-        UnitFile { name: name.into(), text: text.into() }
-    }
-
-    fn shown(name: &str, state: &str) -> Unit {
-        let mut unit = Unit::default().with("ActiveState", state);
-        unit.name = name.into();
-        unit
-    }
-
-    #[test]
-    fn services_that_run_or_should_run_are_restarted() {
-        let install = "[Install]\nWantedBy=multi-user.target\n";
-        let units = [
-            unit("shop.service", ""),
-            unit("shop.socket", install),
-            unit("shop-worker.service", ""),
-            unit("shop-beat.service", ""),
-            unit("shop-new.service", install),
-            unit("shop-manual.service", ""),
-            unit("shop-task.service", "[Service]\nType=oneshot\n"),
-            unit("shop-masked.service", install),
-        ];
-        let shown = [
-            shown("shop.service", "inactive"),
-            shown("shop-worker.service", "failed"),
-            shown("shop-beat.service", "inactive"),
-            shown("shop-task.service", "active"),
-            shown("shop-masked.service", "failed").with("LoadState", "masked"),
-        ];
-        let files = [("shop-new.service".to_owned(), false), ("shop-manual.service".to_owned(), false)];
-        let snapshot = UnitSnapshot { files: files.into(), ..UnitSnapshot::default() };
-        assert_eq!(
-            services(&units, &shown, &layout("/opt/shop".into()), &snapshot),
-            // The web service always; a failed one; a new one that starts at boot. Not one that the operator has stopped.
-            ["shop.service", "shop-worker.service", "shop-new.service"]
-        );
     }
 
     #[test]

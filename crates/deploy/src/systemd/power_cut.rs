@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use self::disk::{Disk, State};
 use super::env_file::EnvPlan;
 use super::layout::Layout;
+use super::restarts::Restarts;
 use super::rollback::put_back;
 use super::root::{Root, Step};
 use super::steps::ReleasePlan;
@@ -94,7 +95,8 @@ impl Machine {
                 env_file: Some(was_there),
                 ..UnitSnapshot::default()
             },
-            services: vec![UNIT.into()],
+            restarts: Restarts { services: vec![UNIT.into()], ..Restarts::default() },
+            schedulers: Vec::new(),
             group: "root".into(),
             owner: (0, 0),
             pruned: Vec::new(),

@@ -22,6 +22,7 @@ use super::layout::Layout;
 use super::manager;
 use super::places;
 use super::root::{Root, Step};
+use super::scheduler;
 use super::target::TargetFolder;
 use super::tools::{self, Tools};
 use super::verify;
@@ -109,6 +110,11 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         problems.extend(verify::addresses(&units, &shown, &layout));
         let taken = keep(verify::name_conflicts(&units, &layout, &target_of_checks.secrets), &mut problems)?;
         problems.extend(taken.unwrap_or_default());
+        if !options.rollback {
+            let left = scheduler::left_running(&units, &layout, &target_of_checks.secrets);
+            let left = keep(left, &mut problems)?;
+            problems.extend(left.unwrap_or_default());
+        }
         let outcome = redis::outcome(broker, &shown, &probe_deadline(interrupt));
         problems.extend((outcome.status == Status::Err).then(|| Problem::of_check(&outcome, HEALTH)));
         shown
@@ -315,6 +321,8 @@ fn group_of(project: &Project, interrupt: &Interrupt, problems: &mut Vec<Problem
 fn units(layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) -> anyhow::Result<Vec<UnitFile>> {
     let dir = context.project.unit_dir();
     let units = keep(UnitFile::all(&dir).map_err(anyhow::Error::new), problems)?.unwrap_or_default();
+    let unsupported = keep(UnitFile::unsupported(&dir).map_err(anyhow::Error::new), &mut Vec::new())?;
+    problems.extend(unsupported.iter().flatten().map(|name| verify::unsupported(name, layout)));
     let main = layout.main_unit();
     if !units.is_empty() && !units.iter().any(|unit| unit.name == main) {
         let message = format!("`{}` has no `{main}`", layout.unit_dir.display());
@@ -326,7 +334,10 @@ fn units(layout: &Layout, context: &Context<'_>, problems: &mut Vec<Problem>) ->
 }
 
 fn shown(units: &[UnitFile], layout: &Layout, secrets: &Secrets) -> anyhow::Result<Vec<Unit>> {
+    let (templates, units): (Vec<&UnitFile>, Vec<&UnitFile>) = units.iter().partition(|unit| unit.is_template());
     let mut names: Vec<String> = units.iter().map(|unit| unit.name.clone()).collect();
+    let instances = manager::instances(templates.iter().map(|template| template.name.as_str()), secrets)?;
+    names.extend(instances.into_iter().filter(|name| !units.iter().any(|unit| unit.name == *name)));
     let more = [layout.main_unit()].into_iter().chain(redis::UNITS.map(str::to_owned));
     names.extend(more.filter(|name| !units.iter().any(|unit| unit.name == *name)));
     manager::show(&names, secrets)

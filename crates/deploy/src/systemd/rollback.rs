@@ -11,6 +11,7 @@ use super::files::{self, LiveFile, Treatment, replace};
 use super::layout::Layout;
 use super::manager::Manager;
 use super::root::{Root, Step};
+use super::scheduler::is_scheduler;
 use super::steps::link;
 use super::temporary_units::{left_drop_ins, remove_drop_ins};
 use crate::failure::Problem;
@@ -55,7 +56,7 @@ pub(super) fn roll_back(
         for file in &kept {
             manager.events.warning(kept_problem(file));
         }
-        restart(snapshot, manager, timeout)?;
+        restart(snapshot, layout, manager, timeout)?;
     }
     clean_up(record, layout, manager, keeps_copies)
 }
@@ -132,7 +133,7 @@ fn stop_added(snapshot: &UnitSnapshot, layout: &Layout, root: &Root) -> anyhow::
 }
 
 /// Restarts the units that ran before, unless they still run as the same invocation.
-fn restart(snapshot: &UnitSnapshot, manager: &Manager<'_>, timeout: Duration) -> anyhow::Result<()> {
+fn restart(snapshot: &UnitSnapshot, layout: &Layout, manager: &Manager<'_>, timeout: Duration) -> anyhow::Result<()> {
     let names: Vec<String> = snapshot.invocations.keys().cloned().collect();
     if names.is_empty() {
         return Ok(());
@@ -159,7 +160,21 @@ fn restart(snapshot: &UnitSnapshot, manager: &Manager<'_>, timeout: Duration) ->
     // A unit that has failed too often is not started again otherwise.
     let names: Vec<&String> = services.iter().map(|unit| &unit.name).collect();
     manager.root.attempt(&Step::new("systemctl reset-failed", &names))?;
-    manager.root.run(&Step::new("systemctl restart --no-block", &names))?;
+    // The scheduler of the failed release may be in another unit than that of the previous one. The web service waits for
+    // neither.
+    let main = layout.main_unit();
+    let (web, others): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| ***name == main);
+    let has_scheduler = services.iter().any(|unit| is_scheduler(unit.get("ExecStart")));
+    if has_scheduler && others.len() > 1 {
+        if !web.is_empty() {
+            manager.root.run(&Step::new("systemctl restart --no-block", &web))?;
+        }
+        manager.root.run(&Step::new("systemctl stop --no-block", &others))?;
+        others.iter().try_for_each(|name| manager.wait_until_ended(name))?;
+        manager.root.run(&Step::new("systemctl start --no-block", &others))?;
+    } else {
+        manager.root.run(&Step::new("systemctl restart --no-block", &names))?;
+    }
     // Whether they respond as well as before is checked once the rollback is recorded: a release that was unhealthy before
     // the deploy is restored, too.
     for unit in services {

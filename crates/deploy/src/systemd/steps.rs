@@ -1,5 +1,7 @@
 //! The commands that run as root, in phases. A deploy runs, and `--dry-run` lists, the same steps.
 
+mod cut_over;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,11 +10,12 @@ use super::canary::{self, Role, remove_temporary_units};
 use super::env_file::EnvPlan;
 use super::files::{self, LiveFile, flush, replace};
 use super::layout::{Layout, canary_of};
+use super::restarts::{Restarts, file_of, is_job};
 use super::root::Step;
 use super::target::write_record;
 use super::temporary_units::remove_drop_ins;
 use crate::record::{FileHashes, UnitSnapshot};
-use ::systemd::{UnitFile, journal};
+use ::systemd::{UnitFile, UnitKind, journal};
 
 /// A release, with all that it changes.
 pub struct ReleasePlan {
@@ -28,8 +31,10 @@ pub struct ReleasePlan {
     pub(super) env: EnvPlan,
     /// The state of the machine before the deploy.
     pub(super) snapshot: UnitSnapshot,
-    /// The services that are restarted, or started.
-    pub(super) services: Vec<String>,
+    /// The units that are restarted, or started.
+    pub(super) restarts: Restarts,
+    /// The schedulers that stop before the new ones start.
+    pub(super) schedulers: Vec<String>,
     /// The group that may read the system env file.
     pub(super) group: String,
     /// The user id and the group id of the user who deploys.
@@ -56,7 +61,7 @@ impl ReleasePlan {
     pub(super) fn worker(&self) -> Option<(&UnitFile, String)> {
         let worker = self.units.iter().find(|unit| Role::of(unit, &self.layout) == Role::Worker)?;
         let command = self.command_without_tasks(worker).ok()?;
-        self.services.contains(&worker.name).then_some((worker, command))
+        self.restarts.services.contains(&worker.name).then_some((worker, command))
     }
 
     fn command_without_tasks(&self, worker: &UnitFile) -> Result<String, &'static str> {
@@ -73,8 +78,24 @@ impl ReleasePlan {
             Role::Worker => Some(self.command_without_tasks(unit).err().unwrap_or("another worker has one")),
             _ => Some("a second instance may do harm"),
         };
-        let units = self.units.iter().filter(|unit| self.services.contains(&unit.name));
-        units.filter_map(|unit| reason(unit).map(|reason| (unit.name.as_str(), reason))).collect()
+        let services = self.restarts.services.iter();
+        services.filter_map(|name| Some((name.as_str(), reason(file_of(&self.units, name)?)?))).collect()
+    }
+
+    /// Returns the units that are not running, and that are not started.
+    pub(super) fn left_alone(&self) -> impl Iterator<Item = &str> {
+        let Restarts { services, triggers, targets } = &self.restarts;
+        let is_left = move |unit: &&UnitFile| match UnitKind::of(&unit.name) {
+            _ if unit.is_template() => false,
+            Some(UnitKind::Service) => !is_job(unit, &self.units),
+            Some(UnitKind::Timer | UnitKind::Path | UnitKind::Target) => {
+                !self.snapshot.invocations.contains_key(&unit.name)
+            }
+            _ => false,
+        };
+        let is_started =
+            move |name: &&str| [services, triggers, targets].into_iter().flatten().any(|unit| unit == name);
+        self.units.iter().filter(is_left).map(|unit| unit.name.as_str()).filter(move |name| !is_started(name))
     }
 
     /// Whether requests wait in a socket of systemd's while the service is restarted.
@@ -186,7 +207,7 @@ impl ReleasePlan {
             let matches = [format!("INVOCATION_ID={id}"), format!("MESSAGE_ID={}", journal::UNIT_FAILED)];
             (service, Step::new("journalctl --no-pager --output json", matches))
         };
-        self.services.iter().filter_map(invocation).map(read).collect()
+        self.restarts.services.iter().filter_map(invocation).map(read).collect()
     }
 
     /// Returns the files that the release replaces.
@@ -261,54 +282,6 @@ impl ReleasePlan {
         steps
     }
 
-    /// Starts the new release on the socket of the service, next to the one that serves.
-    pub(super) fn start_handover(&self) -> Vec<Step> {
-        let start = Step::new("systemctl start --no-block", [self.layout.handover_unit()]);
-        if self.has_handover() { vec![start] } else { Vec::new() }
-    }
-
-    /// Lets the restarted service alone on its socket; the handover finishes its requests.
-    pub(super) fn stop_handover(&self) -> Vec<Step> {
-        let stop = Step::new("systemctl stop --no-block", [self.layout.handover_unit()]);
-        if self.has_handover() { vec![stop] } else { Vec::new() }
-    }
-
-    /// The sockets first, then the web service that they hand requests to.
-    pub(super) fn restart_web(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        // systemd opens no socket of a service that is up.
-        let closed = self.closed();
-        if !closed.is_empty() {
-            steps.push(Step::new("systemctl stop", closed));
-        }
-        let sockets: Vec<&String> = self.snapshot.files.keys().filter(|name| name.ends_with(".socket")).collect();
-        if !sockets.is_empty() {
-            steps.push(Step::new("systemctl start", sockets));
-        }
-        steps.extend(self.restart_services(true));
-        steps
-    }
-
-    /// The worker and the rest, once the web service is healthy: where that fails in its place, they are never
-    /// touched, and no task is interrupted twice within seconds.
-    pub(super) fn restart_others(&self) -> Vec<Step> {
-        self.restart_services(false).into_iter().collect()
-    }
-
-    fn restart_services(&self, of_web: bool) -> Option<Step> {
-        let main = self.layout.main_unit();
-        let services: Vec<&String> = self.services.iter().filter(|service| (**service == main) == of_web).collect();
-        (!services.is_empty()).then(|| Step::new("systemctl restart --no-block", services))
-    }
-
-    /// Returns the running units that must stop before the start: changed sockets, and their services.
-    pub(super) fn closed(&self) -> Vec<String> {
-        let UnitSnapshot { files, invocations, .. } = &self.snapshot;
-        let sockets = files.keys().filter(|name| name.ends_with(".socket"));
-        let both = sockets.flat_map(|socket| [socket.replace(".socket", ".service"), socket.clone()]);
-        both.filter(|name| invocations.contains_key(name)).collect()
-    }
-
     /// The units that were not installed before.
     fn new_units(&self) -> impl Iterator<Item = &UnitFile> {
         self.units.iter().filter(|unit| self.snapshot.files.get(&unit.name) == Some(&false))
@@ -355,8 +328,10 @@ impl ReleasePlan {
             self.start_handover(),
             self.restart_web(),
             self.stop_handover(),
+            self.stop_schedulers(),
             self.restart_others(),
             self.read_worker_log(false).into_iter().collect(),
+            self.restart_triggers(),
             self.read_ends().into_iter().map(|(_, step)| step).collect(),
             record(false),
             self.finish(),

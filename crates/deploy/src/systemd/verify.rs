@@ -61,6 +61,24 @@ pub(super) fn units(
     problems
 }
 
+/// Returns the problem of a file or folder that systemd would read, and that a deploy does not install.
+pub(super) fn unsupported(name: &str, layout: &Layout) -> Problem {
+    let path = layout.unit_dir.join(name);
+    let path = path.display();
+    let (what, hint) = match name.rsplit_once('.') {
+        Some((unit, "d")) => ("a folder of drop-ins", format!("put its lines into `{unit}`")),
+        Some((unit, "wants" | "requires")) => {
+            ("a folder of links", format!("put `WantedBy={unit}` into the section `[Install]` of the units in it"))
+        }
+        _ => (
+            "a unit of a type",
+            format!("install it on the machine by hand, and move it out of `{}`", layout.unit_dir.display()),
+        ),
+    };
+    let types = "services, sockets, timers, paths, targets, slices and templates of these";
+    Problem::new(format!("`{path}` is {what} that a deploy does not install: it installs {types}")).hint(hint)
+}
+
 /// Returns a problem if the web service does not start from the install folder: a deploy would change nothing of it.
 fn outside(units: &[UnitFile], layout: &Layout) -> Option<Problem> {
     let web = units.iter().find(|unit| Role::of(unit, layout) == Role::Web)?;
@@ -156,6 +174,8 @@ fn findings(stderr: &str, units: &[UnitFile], layout: &Layout, root: &Path) -> V
     let not_there = format!("Command {}/", layout.install_dir.display());
     let is_to_come = |line: &str| line.contains(&not_there) && line.contains("is not executable");
     let prefix = format!("{}/", root.display());
+    // systemd verifies a template by an instance of this name.
+    let stderr = stderr.replace("@test_instance.", "@.");
     let lines = stderr.lines().map(str::trim).filter(|line| is_ours(line) && !is_to_come(line));
     lines.map(|line| line.replace(&prefix, "")).collect()
 }
@@ -243,6 +263,19 @@ mod tests {
         assert!(problem("[Service]\nExecStart=/opt/%N/run\n").is_none());
         // Another folder with a name that begins the same way.
         assert!(problem("[Service]\nExecStart=/opt/shop-old/run\n").is_some());
+    }
+
+    #[test]
+    fn files_that_a_deploy_does_not_install_are_named_with_their_change() {
+        for (name, hint) in [
+            ("shop.service.d", "put its lines into `shop.service`"),
+            ("shop.target.wants", "put `WantedBy=shop.target` into the section `[Install]` of the units in it"),
+            ("srv-media.mount", "install it on the machine by hand, and move it out of `units`"),
+        ] {
+            let Problem { message, hint: found } = unsupported(name, &Layout::of_a_shop());
+            assert!(message.starts_with(&format!("`units/{name}` is ")), "{message}");
+            assert_eq!(found.as_deref(), Some(hint));
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `systemd.drift`: whether the installed units are those of the checkout, and those that systemd has read.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use systemd::Unit;
+use systemd::unit_kind::{is_template, template_of};
 
 use super::DRIFT as NAME;
 use crate::outcome::Outcome;
@@ -22,16 +23,26 @@ enum Drift {
 
 /// Compares the unit files of the checkout with the installed ones.
 pub(super) fn outcome(root: &Path, unit_dir: &Path, files: &[String], units: &[Unit]) -> Outcome {
-    let named = |name: &str| units.iter().find(|unit| unit.name == name);
-    let drifts: Vec<_> =
-        files.iter().map(|name| (name.as_str(), compare(&root.join(unit_dir).join(name), named(name)))).collect();
+    // systemd shows a template by its instances alone.
+    let named = |name: &str| {
+        let is_it = |unit: &&Unit| unit.name == name || template_of(&unit.name).as_deref() == Some(name);
+        units.iter().find(is_it)
+    };
+    let compared = |name: &String| match named(name).filter(|unit| unit.is_installed()) {
+        Some(unit) if !is_template(name) => Some(PathBuf::from(unit.get("FragmentPath"))),
+        None if !is_template(name) => None,
+        _ => Some(Path::new(INSTALL_DIR).join(name)).filter(|path| path.exists()),
+    };
+    let drifts: Vec<_> = files
+        .iter()
+        .map(|name| (name.as_str(), compare(&root.join(unit_dir).join(name), compared(name).as_deref())))
+        .collect();
     let stale = |name: &&str| named(name).is_some_and(|unit| unit.get("NeedDaemonReload") == "yes");
     judge(unit_dir, &drifts, &files.iter().map(String::as_str).filter(stale).collect::<Vec<_>>())
 }
 
-fn compare(file: &Path, unit: Option<&Unit>) -> Drift {
-    let Some(unit) = unit.filter(|unit| unit.is_installed()) else { return Drift::NotInstalled };
-    let installed = Path::new(unit.get("FragmentPath"));
+fn compare(file: &Path, installed: Option<&Path>) -> Drift {
+    let Some(installed) = installed else { return Drift::NotInstalled };
     let read = |path: &Path| fs::read(path).map_err(|error| format!("`{}`: {error}", path.display()));
     match (read(file), read(installed)) {
         (Ok(ours), Ok(theirs)) if ours == theirs => Drift::Same,
@@ -124,11 +135,9 @@ mod tests {
         for (name, text) in [("ours", "[Unit]\n"), ("same", "[Unit]\n"), ("other", "[Unit] \n")] {
             fs::write(path(name), text).expect("written");
         }
-        let installed = |name: &str| unit("shop.service").with("FragmentPath", path(name).to_str().expect("UTF-8"));
-        assert_eq!(compare(&path("ours"), Some(&installed("same"))), Drift::Same);
-        assert_eq!(compare(&path("ours"), Some(&installed("other"))), Drift::Differs);
-        assert!(matches!(compare(&path("ours"), Some(&installed("none"))), Drift::Unreadable(_)));
-        assert_eq!(compare(&path("ours"), Some(&unit("gone.service"))), Drift::NotInstalled);
+        assert_eq!(compare(&path("ours"), Some(&path("same"))), Drift::Same);
+        assert_eq!(compare(&path("ours"), Some(&path("other"))), Drift::Differs);
+        assert!(matches!(compare(&path("ours"), Some(&path("none"))), Drift::Unreadable(_)));
         assert_eq!(compare(&path("ours"), None), Drift::NotInstalled);
     }
 

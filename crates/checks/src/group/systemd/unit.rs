@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use project::text::counted;
-use systemd::Unit;
+use systemd::{Unit, UnitKind};
 
 use crate::CheckName;
 use crate::outcome::Outcome;
@@ -11,8 +11,8 @@ use crate::outcome::Outcome;
 /// A unit that was restarted and has lived for so long since has got over it.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// Judges a unit; `socket` is the socket unit of the same name, `now` the time since boot.
-pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outcome {
+/// Judges a unit; `trigger` is the socket, timer or path that starts it, `now` the time since boot.
+pub(super) fn outcome(unit: &Unit, trigger: Option<&Unit>, now: Duration) -> Outcome {
     let name = &unit.name;
     let err = |message: String| Outcome::err(CheckName::of_unit(name), message);
     let journal = format!("journalctl -u {name} -n 50");
@@ -37,34 +37,32 @@ pub(super) fn outcome(unit: &Unit, socket: Option<&Unit>, now: Duration) -> Outc
                 let message = format!("restarting: {}, the last one {} s ago", restarts(unit), since.as_secs());
                 err(message).hint(journal)
             }
-            None => running(unit, socket),
+            None => running(unit, trigger),
         },
-        "inactive" => not_running(unit, socket),
+        "inactive" => not_running(unit, trigger),
         _ => err(format!("{active} (`{sub}`)")).hint(format!("sudo systemctl start {name}")),
     }
 }
 
 /// Judges a unit that is active and stays so.
-fn running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
+fn running(unit: &Unit, trigger: Option<&Unit>) -> Outcome {
     let (name, file) = (&unit.name, unit.get("UnitFileState"));
     let message = format!("{} (`{}`), {file}", unit.get("ActiveState"), unit.get("SubState"));
     if is_enabled_for_good(unit) {
         return Outcome::ok(CheckName::of_unit(name), message.trim_end_matches([',', ' ']));
     }
-    match socket.filter(|socket| socket.get("UnitFileState") == "enabled") {
-        Some(socket) => {
-            Outcome::ok(CheckName::of_unit(name), format!("{message}, and started on demand by `{}`", socket.name))
-        }
+    match trigger.filter(|trigger| trigger.get("UnitFileState") == "enabled") {
+        Some(trigger) => Outcome::ok(CheckName::of_unit(name), format!("{message}, and {}", started_by(trigger))),
         None => Outcome::warn(CheckName::of_unit(name), format!("{message}: would not come up after a reboot"))
             .hint(format!("sudo systemctl enable {name}")),
     }
 }
 
 /// Judges a unit that does not run, and has not failed.
-fn not_running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
+fn not_running(unit: &Unit, trigger: Option<&Unit>) -> Outcome {
     let name = &unit.name;
-    if let Some(socket) = socket.filter(|socket| socket.is_active()) {
-        return Outcome::ok(CheckName::of_unit(name), format!("started on demand by `{}`", socket.name));
+    if let Some(trigger) = trigger.filter(|trigger| trigger.is_active()) {
+        return Outcome::ok(CheckName::of_unit(name), started_by(trigger));
     }
     // For example the task of a timer.
     if unit.get("Type") == "oneshot" && unit.get("Result") == "success" {
@@ -72,6 +70,12 @@ fn not_running(unit: &Unit, socket: Option<&Unit>) -> Outcome {
     }
     let command = if is_enabled_for_good(unit) { "start" } else { "enable --now" };
     Outcome::err(CheckName::of_unit(name), "inactive").hint(format!("sudo systemctl {command} {name}"))
+}
+
+/// Returns how a unit is started that another one starts.
+fn started_by(trigger: &Unit) -> String {
+    let when = if UnitKind::of(&trigger.name) == Some(UnitKind::Timer) { "at its times" } else { "on demand" };
+    format!("started {when} by `{}`", trigger.name)
 }
 
 /// Whether the unit is not one that could be enabled, and is not, or is until the next reboot alone. (`static`,
@@ -149,6 +153,13 @@ mod tests {
         check_with(&disabled, Some(&socket), on_demand, None);
         let not_enabled = "warn: active (`running`), disabled: would not come up after a reboot";
         check_with(&disabled, Some(&off), not_enabled, Some("sudo systemctl enable disabled.service"));
+    }
+
+    #[test]
+    fn a_timer_starts_its_service() {
+        let mut timer = unit("shop.socket");
+        timer.name = "backup.timer".into();
+        check_with(&unit("lines.service"), Some(&timer), "ok: started at its times by `backup.timer`", None);
     }
 
     #[test]

@@ -13,7 +13,8 @@ fn rollback(layout: &Layout) -> ReleasePlan {
         drop_ins: BTreeMap::new(),
         env: EnvPlan::unchanged(None),
         snapshot: UnitSnapshot::default(),
-        services: vec!["shop.service".into()],
+        restarts: Restarts { services: vec!["shop.service".into()], ..Restarts::default() },
+        schedulers: Vec::new(),
         group: "shop".into(),
         owner: (1000, 1000),
         pruned: vec![layout.release("0")],
@@ -34,9 +35,29 @@ fn the_worker_is_restarted_after_the_web_service() {
     let mut plan = rollback(&layout);
     assert_eq!(parsed(&plan.restart_web()), ["systemctl restart --no-block shop.service"]);
     assert!(plan.restart_others().is_empty());
-    plan.services.insert(0, "shop-worker.service".into());
+    plan.restarts.services.insert(0, "shop-worker.service".into());
     assert_eq!(parsed(&plan.restart_web()), ["systemctl restart --no-block shop.service"]);
     assert_eq!(parsed(&plan.restart_others()), ["systemctl restart --no-block shop-worker.service"]);
+}
+
+#[test]
+fn timers_follow_the_services_and_a_moved_scheduler_stops_first() {
+    let mut plan = rollback(&Layout::of_a_shop());
+    assert!(plan.stop_schedulers().is_empty() && plan.restart_triggers().is_empty());
+    plan.restarts.services.extend(["shop-beat.service", "job@a.service"].map(str::to_owned));
+    plan.restarts.triggers = vec!["backup.timer".into()];
+    plan.restarts.targets = vec!["all.target".into()];
+    plan.schedulers = vec!["shop-worker.service".into()];
+    let all: Vec<String> = parsed(&plan.all());
+    let restarts: Vec<&str> = all.iter().map(String::as_str).filter(|step| step.starts_with("systemctl")).collect();
+    let expected = [
+        "systemctl restart --no-block shop.service",
+        "systemctl stop --no-block shop-worker.service",
+        "systemctl restart --no-block shop-beat.service 'job@a.service'",
+        "systemctl restart backup.timer",
+        "systemctl start --no-block all.target",
+    ];
+    assert!(restarts.windows(5).any(|steps| steps == expected), "{restarts:?}");
 }
 
 #[test]
@@ -146,7 +167,7 @@ fn the_commands_of_a_deploy() {
         text: "[Service]\nExecStart=/opt/shop/.venv/bin/celery -A shop worker\n".into(),
     };
     plan.units = ["shop.service", "shop.socket", "shop-worker.service"].map(unit).into();
-    plan.services = vec!["shop.service".into(), "shop-worker.service".into()];
+    plan.restarts.services = vec!["shop.service".into(), "shop-worker.service".into()];
     plan.env.content = Some(b"A=1\n".to_vec());
     plan.snapshot.env_file = Some(true);
     plan.snapshot.link = Some(plan.layout.release("1"));
@@ -166,13 +187,19 @@ fn services_without_a_canary_are_listed_with_the_reason() {
     plan.units = [("shop.service", "/opt/shop/run"), ("shop-worker.service", celery), ("shop-beat.service", celery)]
         .map(unit)
         .into();
-    plan.services = plan.units.iter().map(|unit| unit.name.clone()).collect();
+    plan.restarts.services = plan.units.iter().map(|unit| unit.name.clone()).collect();
     assert_eq!(
         plan.without_canary(),
         [("shop.service", "it has no socket unit"), ("shop-beat.service", "a second instance may do harm")]
     );
+    plan.restarts.services.push("job@a.service".into());
+    plan.units.push(unit(("job@.service", "/opt/shop/run")));
+    assert_eq!(plan.without_canary()[2], ("job@a.service", "a second instance may do harm"));
+    plan.restarts.services.pop();
+    let alone: Vec<&str> = plan.left_alone().collect();
+    assert!(alone.is_empty(), "a template is no unit: {alone:?}");
     // A worker that the operator has stopped is not started as a canary either.
-    plan.services.retain(|name| name != "shop-worker.service");
+    plan.restarts.services.retain(|name| name != "shop-worker.service");
     assert!(plan.worker().is_none());
     assert!(!plan.temporary_units().iter().any(|(name, _)| name.contains("worker")));
 }
