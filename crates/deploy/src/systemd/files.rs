@@ -2,7 +2,11 @@
 //! content or the new one, and a rollback keeps content that neither the deploy nor the state before it has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 
 use super::layout::Layout;
 use super::root::{Root, Step};
@@ -55,6 +59,17 @@ pub(super) fn back_up(id: &str, files: &[LiveFile], layout: &Layout) -> Vec<Step
     let flushed = replaced.iter().map(|file| file.copy.as_path());
     steps.push(flush(flushed.chain([copies.as_path(), &layout.releases()])));
     steps
+}
+
+/// Reads a text file, as root if this user may not; `None` if that cannot be asked, in a dry run.
+pub(super) fn read(path: &Path, root: Option<&Root>) -> anyhow::Result<Option<String>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            root.map(|root| root.run(&Step::new("cat", [path.display()]))).transpose()
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
 }
 
 /// Puts a file or folder in the place of another one, in one go.
@@ -168,6 +183,24 @@ mod tests {
         assert_eq!(treatment(Some("new"), &file(false), Some(&added)), Treatment::Removed);
         assert_eq!(treatment(Some("edited"), &file(false), Some(&added)), Treatment::Kept);
         assert_eq!(treatment(None, &file(false), Some(&added)), Treatment::Unchanged);
+    }
+
+    #[test]
+    fn a_file_that_only_root_can_read_is_read_as_root() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("override.conf");
+        fs::write(&path, "[Service]\n").expect("written");
+        assert_eq!(read(&path, None).expect("readable").as_deref(), Some("[Service]\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("ours");
+        // The user who runs this test may be root, who can read everything.
+        if fs::read(&path).is_err() {
+            assert_eq!(read(&path, None).expect("not asked"), None);
+            let root = Root::none();
+            assert!(read(&path, Some(&root)).is_err(), "this user is not root");
+            assert_eq!(root.log.borrow()[0].to_string(), format!("cat {}", path.display()));
+        }
+        assert!(read(&dir.path().join("gone"), None).is_err());
     }
 
     #[test]

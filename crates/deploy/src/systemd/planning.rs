@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 
 use super::data;
+use super::files;
 use super::layout::Layout;
 use super::manager;
 use super::preflight::Preflight;
@@ -46,7 +47,7 @@ pub(super) fn plan_release(
     snapshot.started = [services, triggers, targets].into_iter().flatten().filter(is_started).cloned().collect();
     let env = preflight.env.clone();
     let (group, owner) = (preflight.group.clone(), (context.uid, context.gid));
-    let drop_ins = drop_ins(&preflight.shown)?;
+    let drop_ins = drop_ins(&preflight.shown, preflight.root.as_deref(), context)?;
     let is_new = to.is_none();
     let id = record.id.clone();
     let drain_timeout = context.project.settings.drain_timeout;
@@ -160,7 +161,19 @@ pub(super) fn adopted_id(folder: &Path) -> anyhow::Result<String> {
 }
 
 /// Returns the drop-ins of the installed units, which their canaries have as well.
-fn drop_ins(shown: &[Unit]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+fn drop_ins(
+    shown: &[Unit],
+    root: Option<&Root>,
+    context: &Context<'_>,
+) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let read = |path: &Path| {
+        let text = files::read(path, root)?;
+        if text.is_none() {
+            let path = path.display();
+            context.events.note(format!("`{path}` cannot be read by this user: its lines are not in this plan"));
+        }
+        Ok(text)
+    };
     let mut drop_ins = BTreeMap::new();
     for unit in shown {
         let own = format!("{}.d", unit.name);
@@ -169,8 +182,8 @@ fn drop_ins(shown: &[Unit]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
         // One that an earlier deploy has left is removed before this one starts.
         let paths = paths.filter(|path| !path.ends_with(DRAIN));
         let paths = paths.filter(|path| path.parent().is_some_and(|dir| dir.ends_with(&own)));
-        let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));
-        drop_ins.insert(unit.name.clone(), paths.map(read).collect::<anyhow::Result<Vec<_>>>()?);
+        let texts = paths.map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        drop_ins.insert(unit.name.clone(), texts.into_iter().flatten().collect());
     }
     Ok(drop_ins)
 }
