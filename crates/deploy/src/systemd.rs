@@ -17,6 +17,7 @@ mod planning;
 mod power_cut;
 mod preflight;
 mod readiness;
+mod refusals;
 mod restarts;
 mod rollback;
 mod root;

@@ -21,6 +21,7 @@ use super::env_file::EnvPlan;
 use super::layout::Layout;
 use super::manager;
 use super::places;
+use super::refusals;
 use super::root::{Root, Step};
 use super::scheduler;
 use super::target::TargetFolder;
@@ -123,6 +124,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         problems.push(problem.hint("deploy on a machine that systemd has booted, or with cargo xtask deploy-docker"));
         Vec::new()
     };
+    problems.extend(refusals::check(&units, source.as_ref(), &layout));
     problems.extend(verify::links(&units, &layout));
     problems.extend(places::check(&layout));
     problems.extend(source.iter().flat_map(verify::tracked_secrets));
