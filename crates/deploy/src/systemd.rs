@@ -22,6 +22,7 @@ mod restarts;
 mod rollback;
 mod root;
 mod scheduler;
+mod state;
 mod steps;
 mod target;
 mod temporary_units;

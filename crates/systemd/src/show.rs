@@ -11,7 +11,7 @@ use subprocess::{Command, CommandError, Deadline};
 /// The properties that are read; systemd leaves out those that a unit of its kind does not have.
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,\
                           ExecMainStatus,ActiveEnterTimestampMonotonic,FragmentPath,NeedDaemonReload,Listen,ExecStart,\
-                          MainPID,InvocationID,DropInPaths,Job,TimeoutStopUSec,TriggeredBy";
+                          MainPID,InvocationID,DropInPaths,Job,TimeoutStopUSec,TriggeredBy,StateDirectory";
 
 /// The state of a unit.
 #[derive(Debug, Clone, Default)]

@@ -18,6 +18,7 @@ use subprocess::{Command, Deadline};
 use super::data;
 use super::layout::Layout;
 use super::preflight::Preflight;
+use super::state::{self, Code};
 use super::tools::Tools;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
@@ -50,7 +51,7 @@ pub(super) fn fill(
     events: &Events<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let Preflight { layout, tools, source, env, secrets, .. } = preflight;
+    let Preflight { layout, tools, source, env, units, shown, secrets, .. } = preflight;
     let collect = [SET_UP, "\n\n", include_str!("collect.py")].concat();
     events.step("copy of the tracked files", || {
         source.copy_to(folder)?;
@@ -75,6 +76,18 @@ pub(super) fn fill(
         .env_remove("VIRTUAL_ENV")
         .env_remove(UV_PROJECT_ENVIRONMENT);
     run(&sync, "uv sync", events, secrets, interrupt)?;
+    // A checkout without a virtual environment was not asked before.
+    let code = Code {
+        python: &python(folder, layout),
+        manage_dir: &layout.manage_of(folder),
+        roots: &[folder.to_owned(), layout.install_dir.clone()],
+        env,
+    };
+    let deadline = Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD);
+    let problems = state::check(&code, units, shown, layout, &deadline);
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Failed, problems }.into());
+    }
     let variables = env.variables.iter().map(|(key, value)| (key, value));
     let collect = Command::new(python(folder, layout), ["-B", "-c", &collect, "inside"])
         .args([folder])

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use checks::catalogue::Selection;
+use checks::group::core::interpreter;
 use checks::group::systemd::redis;
 use checks::{Limits, Status, plan, run};
 use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Environment, Source as Known};
@@ -24,6 +25,7 @@ use super::places;
 use super::refusals;
 use super::root::{Root, Step};
 use super::scheduler;
+use super::state::{self, Code};
 use super::target::TargetFolder;
 use super::tools::{self, Tools};
 use super::verify;
@@ -124,6 +126,16 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         problems.push(problem.hint("deploy on a machine that systemd has booted, or with cargo xtask deploy-docker"));
         Vec::new()
     };
+    if let (false, Ok((env, _))) = (options.rollback, &env) {
+        let code = Code {
+            python: &interpreter(&target_of_checks.venv),
+            manage_dir: context.project.manage_dir(),
+            roots: &[context.project.root.clone(), layout.install_dir.clone()],
+            env,
+        };
+        let deadline = Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD);
+        problems.extend(state::check(&code, &units, &shown, &layout, &deadline));
+    }
     problems.extend(refusals::check(&units, source.as_ref(), &layout));
     problems.extend(verify::links(&units, &layout));
     problems.extend(places::check(&layout));
