@@ -13,6 +13,7 @@ use project::{Project, UvSettings, Variable, variables};
 
 use crate::ServiceContext;
 use crate::catalogue::{Group, Selection};
+use crate::group::core::interpreter;
 use crate::probes::SystemProbes;
 
 /// Facts of the machine and the call.
@@ -115,6 +116,18 @@ impl Target {
         ServiceContext { project: &self.project, venv: &self.venv, variables: &self.variables, secrets: &self.secrets }
     }
 
+    /// Returns why the checkout needs no virtual environment: a release serves, which has one of its own.
+    #[must_use]
+    pub fn serves_elsewhere(&self) -> Option<String> {
+        let Target { project, environment, deploy_method, .. } = self;
+        let is_deployed = self.is_unit_installed && project.is_deployed(environment.value, deploy_method.value);
+        let venv = project.venv(None);
+        let release = project.install_dir();
+        let venv = release.join(venv.strip_prefix(&project.root).unwrap_or(&venv));
+        let serves = is_deployed && release.is_symlink() && interpreter(&venv).exists();
+        serves.then(|| format!("`{}` serves a release with a virtual environment of its own", release.display()))
+    }
+
     /// Why a group does not run here, if it does not.
     #[must_use]
     pub fn absent(&self, group: Group) -> Option<&'static str> {
@@ -135,5 +148,38 @@ impl Target {
     pub fn value(&self, variable: Variable) -> Option<String> {
         let get = |name: &str| Some(self.env()?.get(name)?.value);
         self.project.names.value(variable, get).filter(|value| !value.trim().is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use project::Settings;
+
+    use super::*;
+
+    #[test]
+    fn a_checkout_whose_release_serves_needs_no_virtual_environment() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = dir.path().canonicalize().expect("a folder");
+        for folder in ["deploy/systemd", "releases/1/.venv/bin"] {
+            fs::create_dir_all(root.join(folder)).expect("a folder");
+        }
+        fs::write(root.join("releases/1/.venv/bin/python"), "").expect("written");
+        fs::write(root.join("manage.py"), "").expect("written");
+        fs::write(root.join(".env"), "DJANGO_ENV=prod\nDEPLOY_METHOD=bare\n").expect("written");
+        let settings = Settings { install_dir: Some("live".into()), ..Settings::default() };
+        let project = Project::with(root.clone(), settings).expect("a project");
+        let facts = HostFacts { has_systemd: false, venv: None, python_downloads: None, secrets: Vec::new() };
+        let mut target = Target::survey(project, &facts, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
+        target.is_unit_installed = true;
+        assert_eq!(target.serves_elsewhere(), None, "nothing was deployed yet");
+        std::os::unix::fs::symlink("releases/1", root.join("live")).expect("linked");
+        let expected =
+            format!("`{}` serves a release with a virtual environment of its own", root.join("live").display());
+        assert_eq!(target.serves_elsewhere(), Some(expected));
+        target.environment.value = Environment::Dev;
+        assert_eq!(target.serves_elsewhere(), None);
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use detect::ENV_FILE;
+use detect::{DeployMethod, ENV_FILE, Environment};
 use subprocess::quoted;
 
 use crate::ComposeVariables;
@@ -148,6 +148,13 @@ impl Project {
     pub fn system_env_file(&self) -> PathBuf {
         let default = || PathBuf::from(format!("/etc/{}/env", self.settings.name));
         self.root.join(self.settings.system_env_file.clone().unwrap_or_else(default))
+    }
+
+    /// Returns whether `deploy-systemd` deploys the checkout: in prod+bare, where it has unit files. The service runs in a
+    /// release then, and not in the checkout.
+    #[must_use]
+    pub fn is_deployed(&self, environment: Environment, method: DeployMethod) -> bool {
+        (environment, method) == (Environment::Prod, DeployMethod::Bare) && self.unit_dir().is_dir()
     }
 
     /// Where releases are served from.

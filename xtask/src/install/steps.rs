@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use checks::group::core::{self, interpreter};
 use checks::group::django;
 use checks::{Outcome, Repair, ServiceContext, Status};
-use detect::Environment;
+use detect::{DeployMethod, Environment};
 use envfile::{EnvFile, Reader};
 use project::secret::Secrets;
 use project::{Project, Uv, find_uv, variables};
@@ -75,9 +75,12 @@ pub(super) fn plan(tools: &Tools, project: &Project, venv: &Path, environment: E
         let manage = quoted(&manage_dir.join(manage).to_string_lossy());
         format!("{python} {manage} {}", args.join(" "))
     };
-    lines.push(python(&MIGRATE));
+    let is_deployed = project.is_deployed(environment, DeployMethod::Bare);
+    if !is_deployed {
+        lines.push(python(&MIGRATE));
+    }
     lines.push(python(&[&CHECK[..], deploy_flag(environment)].concat()));
-    if environment == Environment::Prod {
+    if environment == Environment::Prod && !is_deployed {
         lines.push(format!("{}   (where STATIC_ROOT is set)", python(&COLLECTSTATIC)));
     }
     lines
@@ -184,13 +187,20 @@ pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> 
 
     let mut answer = ask();
     deferred.check("manage.py check")?;
-    if answer.migrations.as_ref().is_some_and(|migrations| !migrations.pending.is_empty()) {
+    // The units read no file of the checkout.
+    let is_deployed = project.is_deployed(environment, DeployMethod::Bare);
+    if is_deployed {
+        ui.note(
+            "no `migrate` and no `collectstatic` here: `deploy-systemd` does both in the release that the units run",
+        );
+    }
+    if !is_deployed && answer.migrations.as_ref().is_some_and(|migrations| !migrations.pending.is_empty()) {
         is_changed = true;
         django_step("manage.py migrate", &MIGRATE)?;
         answer = ask();
     }
     let has_static_root = answer.settings.as_ref().is_some_and(|settings| settings.static_root.is_some());
-    if environment == Environment::Prod && has_static_root {
+    if environment == Environment::Prod && has_static_root && !is_deployed {
         let printed = django_step("manage.py collectstatic", &COLLECTSTATIC)?;
         is_changed |= !printed.lines().any(|line| line.starts_with("0 static files copied"));
     }
@@ -199,7 +209,9 @@ pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> 
     if let Some(failure) = &answer.failure {
         ui.last_lines(&failure.output);
     }
-    let outcomes: Vec<Outcome> = [locked].into_iter().chain(django::outcomes(&answer, environment)).collect();
+    let of_django = django::outcomes(&answer, environment);
+    let of_django = if is_deployed { django::deployed(of_django, &answer, project) } else { of_django };
+    let outcomes: Vec<Outcome> = [locked].into_iter().chain(of_django).collect();
     for outcome in &outcomes {
         ui.outcome(outcome);
     }

@@ -55,3 +55,22 @@ For more information, try '--help'.
 "#]],
     );
 }
+
+#[test]
+fn an_install_leaves_the_migrations_to_the_deploy() {
+    let args = "install --yes --no-deploy --env prod --method bare --set DJANGO_ALLOWED_HOSTS=example.org --set CELERY_BROKER_URL=redis://localhost/0";
+    // Its `migrate` fails.
+    let sandbox = Sandbox::project().relink(".venv", "venv-behind").file("deploy/systemd/x.service", "[Service]\n");
+    let installed = messages(&sandbox, args, 0);
+    for message in [
+        "no `migrate` and no `collectstatic` here: `deploy-systemd` does both in the release that the units run",
+        "warn   django.migrations  2 not applied: shop.0001_initial, shop.0002_more",
+    ] {
+        assert!(installed.contains(message), "{message:?} is not in: {installed}");
+    }
+    crate::sandbox::names_project(&installed);
+    let plan = messages(&sandbox, &format!("{args} --dry-run"), 0);
+    assert!(plan.contains("manage.py check --deploy") && !plan.contains("migrate"), "{plan}");
+    let health = messages(&sandbox, "health --only django.migrations", 0);
+    assert!(health.contains("hint: cargo xtask deploy-systemd --project"), "{health}");
+}

@@ -80,7 +80,9 @@ pub(crate) fn every_combination() {
     assert!(!output.contains(&key), "the key is shown: {output}");
     assert!(checkout.root.join("service/.venv/bin/gunicorn").exists(), "the extra `prod` is not installed");
     assert!(!checkout.root.join("service/.venv/bin/pytest").exists(), "development tools are installed in prod");
-    assert!(checkout.root.join("service/staticfiles").is_dir(), "static files are not collected");
+    // The units run in a release.
+    assert!(output.contains("no `migrate` and no `collectstatic` here: `deploy-systemd` does both"), "{output}");
+    assert!(!checkout.root.join("service/staticfiles").exists(), "static files that nobody serves");
 
     checkout.install(prod.into_iter().chain(["--method", "docker"]));
     assert_eq!(checkout.value("DEPLOY_METHOD").as_deref(), Some("docker"));

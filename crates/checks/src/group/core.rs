@@ -57,8 +57,10 @@ fn uv_and_lock(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
     };
     let program = target.project.relative(Path::new(&uv.program)).display();
     let found = Outcome::ok(UV, format!("{} ({program})", uv.version));
+    let elsewhere = target.serves_elsewhere().filter(|_| !interpreter(&target.venv).exists());
     let lock = match Pyproject::read(target.project.service_dir()) {
         _ if !target.selection.wants(&LOCK) => return vec![found],
+        _ if elsewhere.is_some() => Outcome::skip(LOCK, elsewhere.unwrap_or_default()),
         Err(error) => Outcome::blocked(LOCK, error.to_string(), &Outcome::err(PYTHON, error.to_string())),
         Ok(_) if !interpreter(&target.venv).exists() => Outcome::blocked(LOCK, NO_VENV, &no_venv(target)),
         Ok(_) if !target.project.lock_file().is_file() => {

@@ -102,7 +102,7 @@ def tell_database():
         file = name if is_file and not name.startswith("file:") else None
         is_missing = is_file and not os.path.exists(name)
         if is_missing:
-            answer(database={"error": "the database file is not there yet"})
+            answer(database={"error": "the database file is not there yet", "file": file})
         else:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")

@@ -2,6 +2,7 @@
 
 mod answer;
 mod database;
+mod deployed;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use subprocess::{Command, Deadline};
 
 use self::answer::Part;
 pub use self::answer::{Answer, Database, Failure, Finding, Migrations, Settings};
+pub use self::deployed::deployed;
 use super::ServiceContext;
 use super::core::{NO_VENV, interpreter, no_venv};
 use crate::outcome::{self, Outcome, Repair, Status};
@@ -33,13 +35,21 @@ pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let target = Arc::clone(target);
     vec![Probe::new([CHECK, SETTINGS, MIGRATIONS, DATABASE], move |deadline| {
         if !interpreter(&target.venv).exists() {
+            if let Some(reason) = target.serves_elsewhere() {
+                return [CHECK, SETTINGS, MIGRATIONS, DATABASE].map(|name| Outcome::skip(name, &*reason)).to_vec();
+            }
             let cause = no_venv(&target);
             return [CHECK, SETTINGS, MIGRATIONS, DATABASE]
                 .map(|name| Outcome::blocked(name, NO_VENV, &cause))
                 .to_vec();
         }
         let environment = target.environment.value;
-        outcomes(&ask(&target.ground(), environment, deadline), environment)
+        let answer = ask(&target.ground(), environment, deadline);
+        let outcomes = outcomes(&answer, environment);
+        if target.project.is_deployed(environment, target.deploy_method.value) {
+            return deployed(outcomes, &answer, &target.project);
+        }
+        outcomes
     })]
 }
 

@@ -32,7 +32,11 @@ pub(super) fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
             }
         }
     };
-    vec![python, judge(&ground, wanted.as_ref().ok(), &started)]
+    let venv = match target.serves_elsewhere() {
+        Some(reason) if !interpreter(&target.venv).exists() => Outcome::skip(VENV, reason),
+        _ => judge(&ground, wanted.as_ref().ok(), &started),
+    };
+    vec![python, venv]
 }
 
 fn wanted(target: &Target) -> Result<WantedPython, PyprojectError> {
