@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         trial("systemd_first_deploy_to_running_service", SYSTEMD, units::first::from_nothing),
         trial("systemd_environment_is_exact", SYSTEMD, units::environment::exact),
         trial("systemd_foreign_units_in_place", SYSTEMD, units::foreign::in_place),
+        trial("systemd_units_of_every_kind", SYSTEMD, units::kinds::of_every_kind),
         trial("deploys_that_broke_off_are_put_right", COMPOSE, deploy::foreign::put_right),
         trial("fresh_checkout_to_running_service", &[Engine::Git, Engine::Python], fresh::serves),
         trial("every_combination_on_one_checkout", &[Engine::Git, Engine::Python], fresh::every_combination),

@@ -5,5 +5,6 @@ pub(crate) mod environment;
 pub(crate) mod faults;
 pub(crate) mod first;
 pub(crate) mod foreign;
+pub(crate) mod kinds;
 pub(crate) mod redeploy;
 mod server;

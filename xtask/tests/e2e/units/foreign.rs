@@ -3,12 +3,12 @@
 use crate::checkout::{Checkout, contains_all};
 use crate::units::server::{QUICK, Server};
 
-const UNIT: &str = "[Unit]\nDescription=shop\n[Service]\nUser=shop\nEnvironmentFile=/etc/shop/env\nWorkingDirectory=/opt/shop\n\
+pub(super) const UNIT: &str = "[Unit]\nDescription=shop\n[Service]\nUser=shop\nEnvironmentFile=/etc/shop/env\nWorkingDirectory=/opt/shop\n\
                     ExecStart=/opt/shop/.venv/bin/python web.py --bind 0.0.0.0:8080\nRestart=always\nRestartSec=1\n\
                     [Install]\nWantedBy=multi-user.target\n";
 
 /// Settings in one file, and a server of the standard library.
-const MANAGE: &str = r#"
+pub(super) const MANAGE: &str = r#"
 import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop_settings")
 if __name__ == "__main__":
@@ -16,14 +16,14 @@ if __name__ == "__main__":
     execute_from_command_line(sys.argv)
 "#;
 
-const SETTINGS: &str = r#"
+pub(super) const SETTINGS: &str = r#"
 SECRET_KEY = "x" * 50
 INSTALLED_APPS = []
 STATIC_ROOT = None
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/shop.sqlite3"}}
 "#;
 
-const WEB: &str = r#"
+pub(super) const WEB: &str = r#"
 import http.server
 
 
@@ -41,7 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 "#;
 
-const PYPROJECT: &str = "[project]\nname = 'shop'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['django~=5.2']\n\
+pub(super) const PYPROJECT: &str = "[project]\nname = 'shop'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['django~=5.2']\n\
                          [tool.uv]\npackage = false\n";
 
 pub(crate) fn in_place() {
@@ -126,7 +126,7 @@ pub(crate) fn in_place() {
 }
 
 impl Server {
-    fn edit_web(&self, from: &str, to: &str) {
+    pub(super) fn edit_web(&self, from: &str, to: &str) {
         self.checkout.edit("web.py", from, to);
     }
 }
