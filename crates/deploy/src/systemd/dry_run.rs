@@ -1,6 +1,7 @@
 //! The plan of a dry run, and the warnings about a release that are known in advance.
 
 use project::text::{counted, listed};
+use subprocess::quoted;
 
 use super::preflight::Preflight;
 use super::readiness::unknown_address;
@@ -14,6 +15,7 @@ use crate::failure::Problem;
 use crate::migrations;
 use crate::record::Status;
 use ::systemd::UnitFile;
+use ::systemd::unit_kind::is_template;
 
 /// Emits the plan.
 pub(super) fn emit(backend: &Systemd<'_>) -> anyhow::Result<()> {
@@ -127,7 +129,12 @@ pub(super) fn warn(plan: &ReleasePlan, preflight: &Preflight, events: &Events<'_
     let serving = UnitFile::all(&layout.install_dir.join(&layout.unit_dir)).unwrap_or_default();
     let is_gone = |name: &str| !plan.units.iter().any(|unit| unit.name == name) && layout.unit_file(name).exists();
     for name in serving.iter().map(|unit| &unit.name).filter(|name| is_gone(name)) {
-        let hint = format!("sudo systemctl disable --now {name}");
+        let hint = if is_template(name) {
+            // Its instances would go on running code that is removed.
+            format!("sudo systemctl stop {}", quoted(&name.replace("@.", "@*.")))
+        } else {
+            format!("sudo systemctl disable --now {name}")
+        };
         events.warning(Problem::new(format!("`{name}` is installed, and no longer in this release")).hint(hint));
     }
 }

@@ -166,16 +166,16 @@ pub(super) fn hidden_migrations(units: &[UnitFile]) -> Vec<&str> {
 /// The lines that are about these units. That a program of the release is not there yet is no news.
 fn findings(stderr: &str, units: &[UnitFile], layout: &Layout, root: &Path) -> Vec<String> {
     let is_ours = |line: &str| {
-        let parsed = |unit: &UnitFile| {
-            line.starts_with(&format!("{}:", unit.name)) || line.contains(&format!("/{}:", unit.name))
+        // systemd verifies a template by an instance.
+        let subject = line.split(':').next().unwrap_or_default();
+        let is_about = |unit: &UnitFile| {
+            unit.name == subject || unit.defines(subject) || line.contains(&format!("/{}:", unit.name))
         };
-        units.iter().any(parsed)
+        units.iter().any(is_about)
     };
     let not_there = format!("Command {}/", layout.install_dir.display());
     let is_to_come = |line: &str| line.contains(&not_there) && line.contains("is not executable");
     let prefix = format!("{}/", root.display());
-    // systemd verifies a template by an instance of this name.
-    let stderr = stderr.replace("@test_instance.", "@.");
     let lines = stderr.lines().map(str::trim).filter(|line| is_ours(line) && !is_to_come(line));
     lines.map(|line| line.replace(&prefix, "")).collect()
 }
@@ -234,16 +234,19 @@ mod tests {
     #[test]
     fn findings_about_other_units_are_left_out() {
         let layout = Layout::of_a_shop();
-        let units = [UnitFile { name: "shop.service".into(), text: String::new() }];
+        let units = [unit("shop.service", ""), unit("job@.service", "")];
         let stderr = "/srv/app/units/shop.service:5: Unknown key name 'Restrat' in section 'Service', ignoring.\n\
                       /lib/systemd/system/dbus.service:7: Unknown key name 'Other'.\n\
                       shop.service: Command /opt/shop/.venv/bin/gunicorn is not executable: No such file or directory\n\
-                      shop.service: Command /usr/bin/gone is not executable: No such file or directory\n";
+                      shop.service: Command /usr/bin/gone is not executable: No such file or directory\n\
+                      job@test_instance.service: Command /opt/shop/job is not executable: No such file or directory\n\
+                      job@i.service: Command /usr/bin/gone is not executable: No such file or directory\n";
         assert_eq!(
             findings(stderr, &units, &layout, Path::new("/srv/app")),
             [
                 "units/shop.service:5: Unknown key name 'Restrat' in section 'Service', ignoring.",
-                "shop.service: Command /usr/bin/gone is not executable: No such file or directory"
+                "shop.service: Command /usr/bin/gone is not executable: No such file or directory",
+                "job@i.service: Command /usr/bin/gone is not executable: No such file or directory"
             ]
         );
     }

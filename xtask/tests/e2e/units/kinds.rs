@@ -92,7 +92,22 @@ pub(crate) fn of_every_kind() {
     contains_all(&healthy, &["ok   systemd.unit.shop-tick.service", "started at its times by `shop-tick.timer`"]);
     contains_all(&healthy, &["systemd.unit.shop-job@a.service", "ok   systemd.drift"]);
 
-    // A release that cannot serve, with a scheduler in another unit once more.
+    // The scheduler moves to another unit, and back since a unit of the release fails.
+    server.write_unit("shop-worker.service", &celery("worker -B"));
+    server.write_unit("shop-beat.service", &celery("worker"));
+    server.write_unit("shop-extra.service", &format!("[Service]\nExecStart=/bin/false\n{INSTALL}"));
+    let (output, code) = server.deploy(QUICK);
+    assert_eq!(code, 4, "{output}");
+    contains_all(&output, &["`shop-extra.service`", "rolled back: the previous release serves again"]);
+    let states = "systemctl show --property Id,ActiveState,NRestarts shop-worker.service shop-beat.service";
+    assert_eq!(server.machine.script(states).matches("ActiveState=active").count(), 2);
+    let log = server.machine.script("journalctl --no-pager --output cat --unit 'shop-*'");
+    assert!(!log.contains("there are two schedulers"), "{log}");
+    server.write_unit("shop-worker.service", &celery("worker"));
+    server.write_unit("shop-beat.service", &celery("beat"));
+    server.dev("cd /srv/app && git rm --quiet --force deploy/systemd/shop-extra.service");
+
+    // A release that cannot serve.
     server.write_unit("shop-tick.timer", &timer(5));
     server.edit_web("http.server.Threading", "raise SystemExit(5)\nhttp.server.Threading");
     let (output, code) = server.deploy(QUICK);
