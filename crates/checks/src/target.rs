@@ -121,7 +121,7 @@ impl Target {
     pub fn serves_elsewhere(&self) -> Option<String> {
         let Target { project, environment, deploy_method, .. } = self;
         let is_deployed = self.is_unit_installed && project.is_deployed(environment.value, deploy_method.value);
-        let venv = project.venv(None);
+        let venv = UvSettings::default().venv_of(project);
         let release = project.install_dir();
         let venv = release.join(venv.strip_prefix(&project.root).unwrap_or(&venv));
         let serves = is_deployed && release.is_symlink() && interpreter(&venv).exists();
@@ -171,7 +171,7 @@ mod tests {
         fs::write(root.join(".env"), "DJANGO_ENV=prod\nDEPLOY_METHOD=bare\n").expect("written");
         let settings = Settings { install_dir: Some("live".into()), ..Settings::default() };
         let project = Project::with(root.clone(), settings).expect("a project");
-        let facts = HostFacts { has_systemd: false, venv: None, python_downloads: None, secrets: Vec::new() };
+        let facts = HostFacts { has_systemd: false, uv: UvSettings::default(), secrets: Vec::new() };
         let mut target = Target::survey(project, &facts, Selection::default(), crate::PROBE_TIMEOUT, Arc::default());
         target.is_unit_installed = true;
         assert_eq!(target.serves_elsewhere(), None, "nothing was deployed yet");
