@@ -87,15 +87,60 @@ fn find_root(host: &Host) -> anyhow::Result<PathBuf> {
     }
     let current_dir = host.current_dir.as_ref().map_err(|error| std::io::Error::from(error.kind()));
     let current_dir = current_dir.context("cannot determine the current folder")?;
-    let has = |dir: &Path, file: &str| dir.join(file).exists();
-    let is_root =
-        |dir: &&Path| ["manage.py", "pyproject.toml", ".cargo/config.toml", ".git"].iter().any(|file| has(dir, file));
-    let around: Vec<&Path> = current_dir.ancestors().filter(is_root).collect();
-    // The folder of manage.py may itself be inside a checkout.
-    let is_outer = |dir: &&&Path| has(dir, "Cargo.toml") || has(dir, ".git");
-    let root = around.iter().find(is_outer).or(around.first());
-    root.map(|dir| (*dir).to_owned()).ok_or_else(|| {
+    root_around(current_dir).map(Path::to_owned).ok_or_else(|| {
         let problem = Problem::new(format!("no checkout around `{}`", current_dir.display())).hint("--project DIR");
         Failure::new(Exit::Usage, problem).into()
     })
+}
+
+/// Returns the root folder of the checkout around a folder: the one with `pyproject.toml` at or above the nearest
+/// `manage.py`; in a cargo workspace like ours, its root; else the nearest folder with `pyproject.toml` or a repository.
+fn root_around(dir: &Path) -> Option<&Path> {
+    let project = match nearest(dir, &["manage.py"]) {
+        Some(manage) => nearest(manage, &["pyproject.toml"]).or(Some(manage)),
+        None => nearest(dir, &["pyproject.toml"]).or_else(|| nearest(dir, &[".git"])),
+    };
+    nearest(project.unwrap_or(dir), &[".cargo/config.toml", "Cargo.toml"]).or(project)
+}
+
+/// Returns the nearest folder at or above this one that has all of these files.
+fn nearest<'p>(dir: &'p Path, files: &[&str]) -> Option<&'p Path> {
+    dir.ancestors().find(|dir| files.iter().all(|file| dir.join(file).exists()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(files: &[&str], dir: &str, expected: &str) {
+        let root = tempfile::tempdir().expect("a folder");
+        for file in files.iter().copied().chain([&*format!("{dir}/x")]) {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().expect("inside")).expect("a folder");
+            fs::write(path, "").expect("written");
+        }
+        let found = root_around(&root.path().join(dir))
+            .map(|found| found.strip_prefix(root.path()).unwrap_or(found).to_owned());
+        assert_eq!(found.as_deref(), Some(Path::new(expected)), "{files:?} in {dir}");
+    }
+
+    #[test]
+    fn the_checkout_around_a_folder() {
+        check(&["a/manage.py", "a/pyproject.toml"], "a/shop", "a");
+        check(&["a/pyproject.toml", "a/src/manage.py"], "a/src", "a");
+        check(&["a/pyproject.toml", "a/src/manage.py"], "a", "a");
+        check(&["a/.git/HEAD", "a/backend/manage.py", "a/backend/pyproject.toml"], "a", "a");
+        check(
+            &["a/.git/HEAD", "a/services/web/manage.py", "a/services/web/pyproject.toml"],
+            "a/services/web",
+            "a/services/web",
+        );
+        check(&["a/.git/HEAD", "a/shop/manage.py"], "a/shop/urls", "a/shop");
+        let ours = ["a/.cargo/config.toml", "a/Cargo.toml", "a/service/manage.py", "a/service/pyproject.toml"];
+        check(&ours, "a/service", "a");
+        check(&ours, "a/crates/x", "a");
+    }
 }
