@@ -6,7 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::Project;
 
@@ -53,8 +53,9 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(held(&file)),
             Err(TryLockError::Error(error)) => return Err(failed("take", error)),
         }
-        // Writing nothing would leave the time as it was, by which others know since when the lock is held.
-        file.set_len(0).and_then(|()| file.set_modified(SystemTime::now())).map_err(|error| failed("write", error))?;
+        // The time of the change, by which others know since when the lock is held, is set only by a change; to set it
+        // directly is for the owner of the file alone.
+        file.set_len(1).and_then(|()| file.set_len(0)).map_err(|error| failed("write", error))?;
         Ok(Lock { file })
     }
 }
@@ -129,6 +130,7 @@ impl Error for LockError {}
 #[cfg(test)]
 mod tests {
     use std::process;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -152,6 +154,17 @@ mod tests {
         fs::write(project.state_dir().join("lock"), "pid 4711, as an earlier version wrote it\n").expect("written");
         let _lock = Lock::take(&project).expect("free");
         assert_eq!(fs::read(project.state_dir().join("lock")).expect("readable"), b"");
+    }
+
+    #[test]
+    fn the_time_of_the_lock_is_that_of_its_last_holder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let project = Project::open(dir.path()).expect("a project");
+        drop(Lock::take(&project).expect("free"));
+        let file = File::options().write(true).open(project.state_dir().join("lock")).expect("there");
+        file.set_modified(SystemTime::UNIX_EPOCH).expect("the file is ours");
+        let _lock = Lock::take(&project).expect("free again");
+        assert_ne!(file.metadata().and_then(|metadata| metadata.modified()).expect("known"), SystemTime::UNIX_EPOCH);
     }
 
     #[test]
