@@ -15,8 +15,11 @@ def pending(connection):
 
 
 def sqlite_file(connection):
-    """Returns the path of the database if it is a file that exists: connecting would create an empty one."""
-    name = str(connection.settings_dict["NAME"])
+    """Returns the path of the database if it is a file that exists: connecting would create an empty one.
+
+    In a release it can be a link, and copies belong beside the database itself.
+    """
+    name = os.path.realpath(str(connection.settings_dict["NAME"]))
     is_file = connection.vendor == "sqlite" and ":memory:" not in name and os.path.exists(name)
     return name if is_file else None
 

@@ -22,6 +22,7 @@ mod restarts;
 mod rollback;
 mod root;
 mod scheduler;
+mod shared;
 mod state;
 mod steps;
 mod target;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::shared_path::{self, SharedPath};
 use crate::{ProjectError, Variable};
 
 /// The settings of a service, in `[tool.xtask.service]` of the project's `pyproject.toml` or in
@@ -41,6 +42,9 @@ pub struct Settings {
     /// `TimeoutStopSec` apply.
     #[serde(deserialize_with = "duration")]
     pub drain_timeout: Option<Duration>,
+    /// The files and folders that all releases of `deploy-systemd` have in common; besides, those that Django's settings name.
+    #[serde(deserialize_with = "shared_path::list")]
+    pub shared_paths: Vec<SharedPath>,
     /// The extras that are installed; else the extra `dev` in dev and `prod` in prod, where there is one.
     pub extras: Option<Vec<String>>,
     /// The dependency groups that are installed; else the group `dev` in dev and `prod` in prod, where there is one.
@@ -71,6 +75,7 @@ impl Default for Settings {
             user: "www-data".into(),
             health_path: None,
             drain_timeout: None,
+            shared_paths: Vec::new(),
             extras: None,
             groups: None,
             variables: Vec::new(),

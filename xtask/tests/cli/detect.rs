@@ -147,7 +147,7 @@ hint: name the checkout with --project DIR, or its manage.py with `manage-py` in
     sandbox.write("manage.py", "");
     sandbox.write("Cargo.toml", "[workspace.metadata.service]\nservice-directory = 'x'\n");
     sandbox.check("detect", 2, str![], str![[r#"
-error: `Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `service-directory`, expected one of `name`, `service-dir`, `manage-py`, `sample-file`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`, `drain-timeout`, `extras`, `groups`, `variables`, `web-service`, `worker-services`, `proxy-service`
+error: `Cargo.toml` line 2, `[workspace.metadata.service]`: unknown field `service-directory`, expected one of `name`, `service-dir`, `manage-py`, `sample-file`, `compose-file`, `unit-dir`, `install-dir`, `system-env-file`, `user`, `health-path`, `drain-timeout`, `shared-paths`, `extras`, `groups`, `variables`, `web-service`, `worker-services`, `proxy-service`
 
 "#]]);
 }

@@ -13,6 +13,7 @@ mod fresh;
 mod health;
 mod load;
 mod machine;
+mod original;
 mod port;
 mod reports;
 mod server;
@@ -29,6 +30,9 @@ const COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstra
 
 /// For machines with systemd, and a Git checkout on them.
 const SYSTEMD: &[Engine] = &[Engine::Docker, Engine::Debootstrap, Engine::Git];
+
+/// For a project that is deployed both ways.
+const SYSTEMD_AND_COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap, Engine::Git];
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         trial("deploys_do_not_throw_data_away", COMPOSE, deploy::data::in_no_volume),
         trial("deploys_do_not_replace_another_checkouts", COMPOSE, deploy::data::of_another_checkout),
         trial("two_checkouts_share_one_target", COMPOSE, deploy::shared::one_target),
+        trial("a_project_of_the_usual_shape_deploys_both_ways", SYSTEMD_AND_COMPOSE, original::both_ways),
         trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
         trial("compose_finds_the_same_files", &[Engine::Compose], compose_files::as_compose_finds_them),

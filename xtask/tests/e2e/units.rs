@@ -7,4 +7,4 @@ pub(crate) mod first;
 pub(crate) mod foreign;
 pub(crate) mod kinds;
 pub(crate) mod redeploy;
-mod server;
+pub(crate) mod server;

@@ -35,8 +35,9 @@ impl Systemd<'_> {
         let readiness = self.readiness(interrupt)?;
         if plan.is_new {
             root.run_all(&plan.make_folder())?;
-            build::fill(&plan.folder, preflight, events, interrupt)?;
+            let state = build::fill(&plan.folder, preflight, events, interrupt)?;
             events.step("ownership of the release", || root.run_all(&plan.own()))?;
+            root.run_all(&plan.make_places(&state))?;
         }
         interrupt.check(Self::COMMAND)?;
         root.run_all(&plan.stage())?;

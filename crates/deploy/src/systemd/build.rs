@@ -18,7 +18,8 @@ use subprocess::{Command, Deadline};
 use super::data;
 use super::layout::Layout;
 use super::preflight::Preflight;
-use super::state::{self, Code};
+use super::shared;
+use super::state::{self, Code, Release, State};
 use super::tools::Tools;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
@@ -44,13 +45,13 @@ pub(super) fn migrations(folder: &Path, layout: &Layout, id: &str) -> [String; 2
     [format!("{python} {scripts}/migrate.py {id}"), format!("{python} {scripts}/collect.py outside {folder}")]
 }
 
-/// Fills the folder.
+/// Fills the folder, and returns the state of the service, which is outside of it.
 pub(super) fn fill(
     folder: &Path,
     preflight: &Preflight,
     events: &Events<'_>,
     interrupt: &Interrupt,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<State> {
     let Preflight { layout, tools, source, env, units, shown, secrets, .. } = preflight;
     let collect = [SET_UP, "\n\n", include_str!("collect.py")].concat();
     events.step("copy of the tracked files", || {
@@ -77,28 +78,31 @@ pub(super) fn fill(
         .env_remove(UV_PROJECT_ENVIRONMENT);
     run(&sync, "uv sync", events, secrets, interrupt)?;
     // A checkout without a virtual environment was not asked before.
-    let code = Code {
-        python: &python(folder, layout),
-        manage_dir: &layout.manage_of(folder),
-        roots: &[folder.to_owned(), layout.install_dir.clone()],
-        env,
-    };
-    let deadline = Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD);
-    let problems = state::check(&code, units, shown, layout, &deadline);
-    if !problems.is_empty() {
-        return Err(Failure { exit: Exit::Failed, problems }.into());
+    let code = Code { python: &python(folder, layout), manage_dir: &layout.manage_of(folder), root: folder, env };
+    let release = Release { units, shown, source, declared: &preflight.declared, layout };
+    let state = state::find(&code, &release, &Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD));
+    if !state.problems.is_empty() {
+        return Err(Failure { exit: Exit::Failed, problems: state.problems }.into());
     }
+    // Settings that open a log do so before there is a link, which this user may not follow.
+    shared::make_parents(folder, &state.shared)?;
     let variables = env.variables.iter().map(|(key, value)| (key, value));
     let collect = Command::new(python(folder, layout), ["-B", "-c", &collect, "inside"])
         .args([folder])
         .dir(layout.manage_of(folder))
         .envs(variables)
         // systemd sets it for the units; the user who deploys has no access to that folder.
-        .envs([("STATE_DIRECTORY", format!("/var/lib/{}", layout.name))]);
+        .envs([("STATE_DIRECTORY", layout.state_dir())]);
     run(&collect, "static files", events, secrets, interrupt)?;
+    shared::link(folder, &state.shared, layout)?;
+    if !state.shared.is_empty() {
+        let place = layout.state_dir();
+        events.note(format!("{} in `{}`, for all releases", shared::named(&state.shared), place.display()));
+    }
     data::write_manifest(folder)?;
     let private = private_files(source, &layout.manage_dir.join("manage.py"), folder);
-    make_readable(folder, &private).with_context(|| format!("cannot change the modes in `{}`", folder.display()))
+    make_readable(folder, &private).with_context(|| format!("cannot change the modes in `{}`", folder.display()))?;
+    Ok(state)
 }
 
 /// Returns the files of a release that fewer users can read in the checkout than `reference`: not for the umask of the user

@@ -7,12 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use project::SharedPath;
 use subprocess::{Command, Deadline};
 
 use super::Options;
 use super::build::SCRIPTS;
 use super::layout::Layout;
 use super::root::{Root, Step};
+use super::shared;
 use crate::context::Context;
 use crate::data_files::{self, Entry, Kind};
 use crate::failure::{Exit, Failure, Problem};
@@ -31,6 +33,8 @@ const LIST: std::time::Duration = std::time::Duration::from_secs(120);
 pub(super) struct Data {
     folder: PathBuf,
     entries: Vec<Entry>,
+    /// The paths that the new release has from the state directory.
+    shared: Vec<SharedPath>,
 }
 
 /// A listing of a folder, and the step that it took as root.
@@ -70,9 +74,9 @@ fn databases(known: &HashSet<PathBuf>) -> impl Iterator<Item = &PathBuf> {
     known.iter().filter(|file| Kind::of(file) == Kind::Database)
 }
 
-/// Whether a file of a release was written after the release was made.
+/// Whether a file of a release was written after the release was made. What a link leads to is not in the release.
 fn is_newer_than_manifest(folder: &Path, file: &Path) -> bool {
-    let changed = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified());
+    let changed = |path: PathBuf| path.symlink_metadata().and_then(|metadata| metadata.modified());
     let made = changed(folder.join(SCRIPTS).join(MANIFEST));
     changed(folder.join(file)).is_ok_and(|changed| made.is_ok_and(|made| changed > made))
 }
@@ -86,6 +90,7 @@ fn is_unlike(file: &Path, of_checkout: &Path) -> bool {
 pub(super) fn find(
     layout: &Layout,
     source: &Source,
+    shared: &[SharedPath],
     root: Option<&Root>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Option<Data>, Option<Step>)> {
@@ -114,9 +119,9 @@ pub(super) fn find(
     if left.is_empty() {
         return Ok((None, step));
     }
-    let shared: HashSet<&Path> = known.iter().flat_map(|file| file.ancestors().skip(1)).collect();
-    let entries = data_files::entries(&left, |dir| shared.contains(dir));
-    Ok((Some(Data { folder: layout.install_dir.clone(), entries }), step))
+    let of_code: HashSet<&Path> = known.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+    let entries = data_files::entries(&left, |dir| of_code.contains(dir));
+    Ok((Some(Data { folder: layout.install_dir.clone(), entries, shared: shared.to_vec() }), step))
 }
 
 /// Returns the files that the folder's own repository tracks, for a folder that is itself a checkout.
@@ -172,8 +177,11 @@ fn left(files: Vec<PathBuf>, known: &HashSet<PathBuf>) -> Vec<(PathBuf, Kind)> {
 impl Data {
     /// With the place where each belongs.
     pub(super) fn problem(&self, options: &Options, layout: &Layout, context: &Context<'_>) -> Problem {
-        let state = format!("/var/lib/{}", layout.name);
+        let state = layout.state_dir().display().to_string();
         let place = |entry: &Entry| match entry.kind {
+            _ if self.shared.iter().any(|shared| shared.has(&entry.path)) => {
+                format!(": belongs in `{}`", shared::place(&entry.path, layout).display())
+            }
             Kind::Database => format!(": belongs in `{state}`, and its path in the settings of the service"),
             Kind::Settings => {
                 format!(": the variables that the service needs belong in `{}`", layout.env_file.display())

@@ -6,6 +6,7 @@ use subprocess::quoted;
 use super::preflight::Preflight;
 use super::readiness::unknown_address;
 use super::root::Root;
+use super::shared;
 use super::steps::ReleasePlan;
 use super::target::lock_steps;
 use super::{Systemd, planning, verify};
@@ -45,6 +46,10 @@ pub(super) fn emit(backend: &Systemd<'_>) -> anyhow::Result<()> {
         let (uv, python) = (&preflight.tools.uv.version, &preflight.tools.python.program);
         steps.push(format!("copy the files that Git tracks to {}", plan.folder.display()));
         steps.push(format!("{uv} makes its virtual environment, with {python}; static files are collected"));
+        if !plan.state.shared.is_empty() {
+            let (names, place) = (shared::named(&plan.state.shared), layout.state_dir());
+            steps.push(format!("link {names} to {}, for all releases", place.display()));
+        }
     }
     if plan.is_new {
         steps.push("copy an SQLite database, and apply pending migrations".to_owned());

@@ -84,6 +84,11 @@ impl Layout {
         self.releases().join(id)
     }
 
+    /// Returns the state directory, which no release replaces.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        Path::new("/var/lib").join(&self.name)
+    }
+
     /// Returns the folder with copies of everything that a release replaces, for a rollback.
     pub(super) fn before(&self, id: &str) -> PathBuf {
         self.releases().join(format!("{id}.before"))

@@ -14,7 +14,7 @@ use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Detected, ENV_FILE, Enviro
 use envfile::EnvFile;
 use project::matrix::{self, Row};
 use project::secret::Secrets;
-use project::{Project, Variable};
+use project::{Project, SharedPath, Variable};
 use subprocess::{Command, Deadline};
 
 use super::data::{self, Data};
@@ -25,7 +25,7 @@ use super::places;
 use super::refusals;
 use super::root::{Root, Step};
 use super::scheduler;
-use super::state::{self, Code};
+use super::state::{self, Code, Release, State};
 use super::target::TargetFolder;
 use super::tools::{self, Tools};
 use super::verify;
@@ -62,6 +62,10 @@ pub(super) struct Preflight {
     pub(super) read: Vec<Step>,
     /// The files in the live folder that no release has.
     pub(super) data: Option<Data>,
+    /// The setting `shared-paths`.
+    pub(super) declared: Vec<SharedPath>,
+    /// What is shared by the settings of the checkout, if it has a virtual environment to load them with.
+    pub(super) state: State,
     pub(super) secrets: Secrets,
     /// The group that may read the system env file.
     pub(super) group: String,
@@ -126,21 +130,21 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         problems.push(problem.hint("deploy on a machine that systemd has booted, or with cargo xtask deploy-docker"));
         Vec::new()
     };
-    if let (false, Ok((env, _))) = (options.rollback, &env) {
-        let code = Code {
-            python: &interpreter(&target_of_checks.venv),
-            manage_dir: context.project.manage_dir(),
-            roots: &[context.project.root.clone(), layout.install_dir.clone()],
-            env,
-        };
-        let deadline = Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD);
-        problems.extend(state::check(&code, &units, &shown, &layout, &deadline));
+    let mut state = State::default();
+    if let (false, Ok((env, _)), Some(source)) = (options.rollback, &env, &source) {
+        let (python, root) = (interpreter(&target_of_checks.venv), &context.project.root);
+        let code = Code { python: &python, manage_dir: context.project.manage_dir(), root, env };
+        let declared = &context.project.settings.shared_paths;
+        let release = Release { units: &units, shown: &shown, source, declared, layout: &layout };
+        state = state::find(&code, &release, &Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD));
+        problems.append(&mut state.problems);
     }
     problems.extend(refusals::check(&units, source.as_ref(), &layout));
     problems.extend(verify::links(&units, &layout));
     problems.extend(places::check(&layout));
     problems.extend(source.iter().flat_map(verify::tracked_secrets));
-    let data = source.as_ref().map(|source| data::find(&layout, source, root.as_deref(), interrupt));
+    let find_data = |source| data::find(&layout, source, &state.shared, root.as_deref(), interrupt);
+    let data = source.as_ref().map(find_data);
     let data = data.map(|data| keep(data, &mut problems)).transpose()?.flatten();
     interrupt.check("preflight")?;
     match (env, group, tools, source) {
@@ -163,6 +167,8 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
                 env,
                 read,
                 data,
+                declared: context.project.settings.shared_paths.clone(),
+                state,
                 secrets,
                 group,
                 method,

@@ -7,23 +7,43 @@ import logging
 import django
 
 
-def written(settings):
-    """Yields setting, path and the line of the settings in which a path of another folder would be."""
+def databases(settings):
     for alias, database in settings.DATABASES.items():
         name = str(database.get("NAME") or "")
         is_file = "lite" in database.get("ENGINE", "") and name and "memory" not in name
         if is_file:
             yield f'DATABASES["{alias}"]["NAME"]', name.removeprefix("file:").split("?")[0], '"NAME": {}'
-    if settings.MEDIA_ROOT:
-        yield "MEDIA_ROOT", settings.MEDIA_ROOT, "MEDIA_ROOT = {}"
+
+
+def folders(settings):
+    for name in ("MEDIA_ROOT", "SESSION_FILE_PATH", "EMAIL_FILE_PATH"):
+        if value := getattr(settings, name, None):
+            yield name, value, f"{name} = {{}}"
+    for alias, cache in settings.CACHES.items():
+        if "filebased" in str(cache.get("BACKEND")) and cache.get("LOCATION"):
+            yield f'CACHES["{alias}"]["LOCATION"]', cache["LOCATION"], '"LOCATION": {}'
+    # Static files are a part of the release.
+    storages = {alias: it for alias, it in getattr(settings, "STORAGES", {}).items() if alias != "staticfiles"}
+    for alias, storage in storages.items():
+        if "FileSystem" in str(storage.get("BACKEND")) and storage.get("OPTIONS", {}).get("location"):
+            yield f'STORAGES["{alias}"]["OPTIONS"]["location"]', storage["OPTIONS"]["location"], '"location": {}'
+
+
+def logs(settings):
+    """Yields whether the handler renames its file, too."""
     for name, handler in (settings.LOGGING or {}).get("handlers", {}).items():
         if handler.get("filename"):
-            yield f'LOGGING["handlers"]["{name}"]["filename"]', handler["filename"], '"filename": {}'
+            setting = f'LOGGING["handlers"]["{name}"]["filename"]'
+            yield setting, handler["filename"], '"filename": {}', "Rotating" in str(handler.get("class"))
     # Some settings configure the logs themselves.
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     for handler in (handler for logger in loggers for handler in getattr(logger, "handlers", [])):
         if hasattr(handler, "baseFilename"):
-            yield "a file handler of logging", handler.baseFilename, "{}"
+            yield "a file handler of logging", handler.baseFilename, "{}", hasattr(handler, "doRollover")
+
+
+def report(setting, path, line, **facts):
+    answer(setting=setting, path=os.path.abspath(path), line=line, **facts)
 
 
 # The settings alone: Django would open the log files.
@@ -31,5 +51,9 @@ django.setup = lambda: None
 set_up()
 from django.conf import settings  # noqa: E402
 
-for setting, path, line in written(settings):
-    answer(setting=setting, path=os.path.abspath(path), line=line)
+for found in databases(settings):
+    report(*found)
+for found in folders(settings):
+    report(*found, is_folder=True)
+for *found, is_renamed in logs(settings):
+    report(*found, is_renamed=is_renamed)

@@ -12,6 +12,8 @@ use super::files::{self, LiveFile, flush, replace};
 use super::layout::{Layout, canary_of};
 use super::restarts::{Restarts, file_of, is_job};
 use super::root::Step;
+use super::shared;
+use super::state::State;
 use super::target::write_record;
 use super::temporary_units::remove_drop_ins;
 use crate::record::{FileHashes, UnitSnapshot};
@@ -35,8 +37,12 @@ pub struct ReleasePlan {
     pub(super) restarts: Restarts,
     /// The schedulers that stop before the new ones start.
     pub(super) schedulers: Vec<String>,
+    /// The user that the units run as.
+    pub(super) user: String,
     /// The group that may read the system env file.
     pub(super) group: String,
+    /// What the preflight knows about the state of the service.
+    pub(super) state: State,
     /// The user id and the group id of the user who deploys.
     pub(super) owner: (u32, u32),
     /// The folders of releases that are removed after the commit.
@@ -144,6 +150,12 @@ impl ReleasePlan {
             // All of it is on the disk before a record or the link refers to it.
             Step::new("sync -f", [&folder]),
         ]
+    }
+
+    /// Creates the state directory and the folders in it that a new release needs.
+    pub(super) fn make_places(&self, state: &State) -> Vec<Step> {
+        let is_needed = self.is_new && (state.needs_directory || !state.shared.is_empty());
+        if is_needed { shared::make_places(&state.shared, &self.user, &self.group, &self.layout) } else { Vec::new() }
     }
 
     /// Writes the new environment and the canary units.
@@ -314,6 +326,7 @@ impl ReleasePlan {
             record(!self.layout.records().is_dir()),
             self.make_folder(),
             self.own(),
+            self.make_places(&self.state),
             self.stage(),
             self.start_migrations(),
             self.read_results(),

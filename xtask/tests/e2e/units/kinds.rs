@@ -146,11 +146,48 @@ fn refused(server: &Server) {
     // Without a virtual environment in the checkout, the settings are asked in the release.
     server.machine.script("systemctl disable --now --quiet shop-beat.service");
     server.dev("cd /srv/app && git rm --quiet --force -r deploy/systemd/srv-media.mount deploy/systemd/shop.service.d deploy/systemd/shop-multi.service");
+    server.checkout.edit("shop_settings.py", "\"shop.sqlite3", "\"web.py");
     let (output, code) = server.deploy(QUICK);
     assert_eq!(code, 4, "{output}");
-    contains_all(
-        &output,
-        &["`DATABASES[\"default\"][\"NAME\"]` is `/opt/shop-releases/", "it belongs in `/var/lib/shop/shop.sqlite3`"],
-    );
+    contains_all(&output, &["`DATABASES[\"default\"][\"NAME\"]` is `./web.py` in the project: Git tracks it"]);
     assert_eq!(server.site.get("/").1, "release 2\n");
+    shared(server);
+}
+
+/// Databases, logs and declared folders below the project are those of all releases.
+fn shared(server: &Server) {
+    server.checkout.edit("shop_settings.py", "\"web.py", "\"shop.sqlite3");
+    server.checkout.edit("shop_settings.py", "APPS = []", "APPS = [\"django.contrib.contenttypes\"]");
+    let settings = server.checkout.read("shop_settings.py");
+    let log = r#"LOGGING = {"version": 1, "root": {"handlers": ["file"]}, "handlers": {"file": {
+        "class": "logging.handlers.RotatingFileHandler", "filename": "logs/shop.log"}}}"#;
+    server.checkout.write("shop_settings.py", &format!("{settings}{log}\n"));
+    server.checkout.write("logs/.gitkeep", "");
+    server
+        .checkout
+        .write("Cargo.toml", "[workspace.metadata.service]\nname = 'shop'\nuser = 'shop'\nshared-paths = ['hits/']\n");
+    server.edit_web("release 2", "release 3");
+    let hit = "    def do_GET(self):\n        open('hits/all', 'a').write('hit\\n')\n";
+    server.edit_web("    def do_GET(self):\n", hit);
+    server.dev("cd /srv/app && git add --all");
+    let output = server.deployed(QUICK);
+    contains_all(&output, &["`hits/`, `logs/` and `shop.sqlite3` in `/var/lib/shop`, for all releases"]);
+    assert_eq!(server.site.get("/").1, "release 3\n");
+
+    // The next release has what this one has written, and copies the database before a migration.
+    server.checkout.edit("shop_settings.py", "contenttypes\"", "contenttypes\", \"django.contrib.auth\"");
+    server.edit_web("release 3", "release 4");
+    let output = server.deployed(QUICK);
+    assert!(!output.contains("holds files that the new release does not have"), "{output}");
+    assert_eq!(server.site.get("/").1, "release 4\n");
+    let there = server
+        .machine
+        .script("ls -L /opt/shop/hits /opt/shop/logs; stat --format %U:%a /var/lib/shop; ls /var/lib/shop");
+    contains_all(&there, &["all", "shop.log", "shop:750", "shop.sqlite3\n", "shop.sqlite3.before-2"]);
+    let hits = server.machine.script("cat /var/lib/shop/hits/all");
+    assert!(hits.matches("hit").count() >= 2, "{hits}");
+
+    server.deployed(&format!("--rollback {QUICK}"));
+    assert_eq!(server.site.get("/").1, "release 3\n");
+    assert!(server.machine.script("cat /opt/shop/hits/all").len() > hits.len());
 }
