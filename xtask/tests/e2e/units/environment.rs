@@ -87,7 +87,7 @@ fn the_operators_file(server: &Server) {
         &[
             "`MONITORING_TOKEN` is another one than in `.env`: kept",
             "gets `H_HASH`",
-            "hint: cargo xtask deploy-systemd --sync-env",
+            "hint: xtask deploy-systemd --sync-env",
         ],
     );
     assert!(!output.contains("the-operators-own-token"), "{output}");

@@ -40,6 +40,8 @@ impl Server {
 
     fn write_unit(&self, name: &str, text: &str) {
         self.checkout.write(&format!("deploy/systemd/{name}"), text);
+        // A new folder is root's, and Git could not remove the files in it.
+        self.machine.script("chown --recursive dev: /srv/app/deploy");
         self.dev("cd /srv/app && git add --all");
     }
 }
