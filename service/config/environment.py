@@ -4,7 +4,9 @@ No message ever holds a value that may be secret.
 """
 
 import os
+import re
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +24,9 @@ FLAGS = {
 KEY_LENGTH = 50
 KEY_DISTINCT_CHARACTERS = 5
 INSECURE_PREFIX = "django-insecure-"
+
+# What Python and HAProxy parse alike: neither a netmask nor a zone.
+NETWORK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]+)?")
 
 
 def read_environment(service_dir: Path) -> dict[str, str]:
@@ -63,6 +68,10 @@ class Environment:
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
 
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """IP addresses and networks. An address is a network of its own."""
+        return [network(name, word) for word in self.words(name)]
+
     def secret_key(self, name: str, *, production: bool) -> str:
         key = self.text(name)
         if not production:
@@ -83,6 +92,23 @@ class Environment:
                 "to, separated by commas"
             )
         return hosts or ["localhost", "127.0.0.1", "[::1]"]
+
+
+def network(name: str, word: str) -> IPv4Network | IPv6Network:
+    try:
+        interface = ip_interface(word) if NETWORK.fullmatch(word) else None
+    except ValueError:
+        interface = None
+    if interface is None:
+        raise ImproperlyConfigured(
+            f"`{name}`: `{word}` is neither an IP address nor a network such as `10.1.0.0/16`"
+        )
+    if interface.ip != interface.network.network_address:
+        raise ImproperlyConfigured(
+            f"`{name}`: `{word}` is an address in a network, expected "
+            f"`{interface.ip}` or `{interface.network}`"
+        )
+    return interface.network
 
 
 def secret_key_problem(key: str) -> str | None:

@@ -15,6 +15,9 @@ DEBUG = env.flag("DJANGO_DEBUG", default=not PRODUCTION)
 SECRET_KEY = env.secret_key("DJANGO_SECRET_KEY", production=PRODUCTION)
 ALLOWED_HOSTS = env.allowed_hosts("DJANGO_ALLOWED_HOSTS", production=PRODUCTION)
 
+# For the HAProxy of the Compose stack. Refused here when wrong: before it is replaced.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+
 # Lets a script in, in prod, beside the staff login. Empty: login only.
 MONITORING_TOKEN = env.text("MONITORING_TOKEN")
 

@@ -91,6 +91,50 @@ def test_no_hosts_are_this_machine_in_dev_and_refused_in_prod():
         env.allowed_hosts("DJANGO_ALLOWED_HOSTS", production=True)
 
 
+def test_networks():
+    env = Environment({"TRUSTED_PROXIES": " 10.0.0.5, 10.1.0.0/16 ,,fd00::/8,2001:db8::1 "})
+    networks = [str(network) for network in env.networks("TRUSTED_PROXIES")]
+    assert networks == ["10.0.0.5/32", "10.1.0.0/16", "fd00::/8", "2001:db8::1/128"]
+
+
+def test_no_proxy_is_trusted_by_default():
+    assert Environment({"TRUSTED_PROXIES": " "}).networks("TRUSTED_PROXIES") == []
+    assert settings.TRUSTED_PROXIES == []
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("*", "all", "localhost", "proxy.example.org", "1", "10.1", "10.0.0.300", "10.0.0.01"),
+        *("10.0.0.0/33", "10.0.0.0/", "/8", "10.0.0.0/-1", "10.0.0.1:443", "10.0.0.1 10.0.0.2"),
+        # HAProxy would take these, but for other ones than the operator means.
+        *("10.0.0.0/0.0.0.255", "#10.0.0.1", "10.0.0.0/255.0.0.0"),
+        *("[::1]", "fd00::/129", "fe80::1%eth0", ":::", "-m found"),
+    ],
+)
+def test_anything_but_an_address_or_a_network_is_refused_by_name(word):
+    with pytest.raises(ImproperlyConfigured) as error:
+        Environment({"TRUSTED_PROXIES": f"10.0.0.5,{word}"}).networks("TRUSTED_PROXIES")
+    assert str(error.value) == (
+        f"`TRUSTED_PROXIES`: `{word}` is neither an IP address nor a network such as `10.1.0.0/16`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "address", "network"),
+    [
+        ("10.0.0.5/8", "10.0.0.5", "10.0.0.0/8"),
+        ("2001:db8::1/64", "2001:db8::1", "2001:db8::/64"),
+    ],
+)
+def test_address_with_a_prefix_is_refused_with_both_meanings(word, address, network):
+    with pytest.raises(ImproperlyConfigured) as error:
+        Environment({"TRUSTED_PROXIES": word}).networks("TRUSTED_PROXIES")
+    assert str(error.value).endswith(
+        f"is an address in a network, expected `{address}` or `{network}`"
+    )
+
+
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     monkeypatch.delenv("MONITORING_TOKEN")

@@ -42,6 +42,12 @@ def test_prod_does_not_start_without(manage, variable):
     assert f"ImproperlyConfigured: `{variable}`" in done.stderr
 
 
+def test_wrong_trusted_proxy_is_refused(manage):
+    done = manage("check", TRUSTED_PROXIES="10.0.0.5,proxy")
+    assert done.returncode == 1
+    assert "ImproperlyConfigured: `TRUSTED_PROXIES`: `proxy` is neither" in done.stderr
+
+
 def test_no_migration_is_missing(manage):
     done = manage("makemigrations", "--check", "--dry-run")
     assert (done.returncode, done.stdout) == (0, "No changes detected\n")

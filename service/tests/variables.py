@@ -11,6 +11,7 @@ VARIABLES = (
     "DJANGO_ENV",
     "DJANGO_SECRET_KEY",
     "MONITORING_TOKEN",
+    "TRUSTED_PROXIES",
 )
 
 # Passed to a process, keeps a developer's `.env` out: the environment wins, and empty is unset.

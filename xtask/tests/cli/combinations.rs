@@ -52,6 +52,7 @@ dev+bare
     CELERY_BROKER_URL=
     DATABASE_PATH=
     MONITORING_TOKEN=
+    TRUSTED_PROXIES=
 dev+docker
     DJANGO_ENV=dev
     DEPLOY_METHOD=docker
@@ -62,6 +63,7 @@ dev+docker
     CELERY_BROKER_URL=
     DATABASE_PATH=
     MONITORING_TOKEN=
+    TRUSTED_PROXIES=
 prod+bare
     DJANGO_ENV=prod
     DEPLOY_METHOD=bare
@@ -72,6 +74,7 @@ prod+bare
     CELERY_BROKER_URL=redis://localhost/0
     DATABASE_PATH=
     MONITORING_TOKEN=
+    TRUSTED_PROXIES=
 prod+docker
     DJANGO_ENV=prod
     DEPLOY_METHOD=docker
@@ -82,6 +85,7 @@ prod+docker
     CELERY_BROKER_URL=
     DATABASE_PATH=
     MONITORING_TOKEN=
+    TRUSTED_PROXIES=
 "#]]
     );
 }

@@ -13,7 +13,8 @@ use crate::sandbox::Sandbox;
 
 /// A `.env` that is well in dev+bare.
 const WELL: &str = "DJANGO_ENV=dev\nDEPLOY_METHOD=bare\nDJANGO_DEBUG=1\nDJANGO_SECRET_KEY=\nDJANGO_ALLOWED_HOSTS=\n\
-                    CELERY_TASK_ALWAYS_EAGER=1\nCELERY_BROKER_URL=\nDATABASE_PATH=\nMONITORING_TOKEN=\n";
+                    CELERY_TASK_ALWAYS_EAGER=1\nCELERY_BROKER_URL=\nDATABASE_PATH=\nMONITORING_TOKEN=\n\
+                    TRUSTED_PROXIES=\n";
 
 /// A project that is installed and well.
 fn healthy() -> Sandbox {

@@ -30,7 +30,7 @@ env
 warn   env.mode           644: every user of this machine can get at the secrets in it
        hint: chmod 640 .env
 skip   env.ignored        command not found: `git`
-warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY_TASK_ALWAYS_EAGER`, `DATABASE_PATH`, `MONITORING_TOKEN`
+warn   env.sample         only `.env.sample` has `DJANGO_ALLOWED_HOSTS`, `CELERY_TASK_ALWAYS_EAGER`, `DATABASE_PATH`, `MONITORING_TOKEN`, `TRUSTED_PROXIES`
        hint: cargo xtask health --project '[ROOT]' --fix
  err   env.portable       2 lines are read differently by its readers, or not at all
        warn: `.env` line 3: `DJANGO_SECRET_KEY`: blank-inside
@@ -87,8 +87,8 @@ env
   ok   env.file      `.env` is there, 5 variables
   ok   env.mode      640: no other user can read it
 skip   env.ignored   command not found: `git`
-warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`
-       hint: cargo xtask install --project '[ROOT]' --set CELERY_BROKER_URL=… --set DATABASE_PATH=… --answers FILE; or write `# KEY=` where there is to be none
+warn   env.sample    only `.env.sample` has `CELERY_TASK_ALWAYS_EAGER`, `CELERY_BROKER_URL`, `DATABASE_PATH`, `MONITORING_TOKEN`, `TRUSTED_PROXIES`
+       hint: cargo xtask install --project '[ROOT]' --set CELERY_BROKER_URL=… --set DATABASE_PATH=… --set TRUSTED_PROXIES=… --answers FILE; or write `# KEY=` where there is to be none
   ok   env.portable  python-dotenv and bash read every line alike
  err   env.matrix    5 variables do not have the values that prod+bare needs
        err: `.env` line 3: `DJANGO_DEBUG` has to be `0`

@@ -17,7 +17,7 @@ deploy method  bare     .env:2
 mode           dev      .env:1
 
 env
-  ok   env.file  `.env` is there, 9 variables
+  ok   env.file  `.env` is there, 10 variables
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 

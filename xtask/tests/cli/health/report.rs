@@ -106,7 +106,7 @@ mode           dev      .env:1
 
 env
   ok   env.axes           dev (.env:1), bare (.env:2)
-  ok   env.file           `.env` is there, 9 variables
+  ok   env.file           `.env` is there, 10 variables
   ok   env.mode           600: no other user can read it
 skip   env.ignored        command not found: `git`
   ok   env.sample         every variable of `.env.sample` is there
@@ -142,7 +142,7 @@ fn every_form() {
     let sandbox = healthy();
     sandbox.write(".env", format!("{WELL}GREETING=hello world\n"));
     sandbox.check("health --only env,dev --format json", 0, str![[r#"
-{"schema":1,"environment":{"value":"dev","source":".env:1"},"deploy_method":{"value":"bare","source":".env:2"},"mode":"dev","summary":{"ok":5,"warn":1,"err":0,"skip":2},"elapsed_ms":[MS],"checks":[{"group":"env","check":"axes","status":"ok","message":"dev (.env:1), bare (.env:2)","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"file","status":"ok","message":"`.env` is there, 10 variables","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"mode","status":"ok","message":"600: no other user can read it","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"ignored","status":"skip","message":"command not found: `git`","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"sample","status":"ok","message":"every variable of `.env.sample` is there","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"portable","status":"warn","message":"1 line is read differently by bash/n`.env` line 10: `GREETING`: blank-inside/npython-dotenv  hello world/nbash           executes a part of it","hint":"GREETING='hello world'","elapsed_ms":[MS]},{"group":"env","check":"matrix","status":"ok","message":"holds what dev+bare needs","hint":null,"elapsed_ms":[MS]},{"group":"dev","check":"hooks","status":"skip","message":"the project has no hook configuration","hint":null,"elapsed_ms":[MS]}]}
+{"schema":1,"environment":{"value":"dev","source":".env:1"},"deploy_method":{"value":"bare","source":".env:2"},"mode":"dev","summary":{"ok":5,"warn":1,"err":0,"skip":2},"elapsed_ms":[MS],"checks":[{"group":"env","check":"axes","status":"ok","message":"dev (.env:1), bare (.env:2)","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"file","status":"ok","message":"`.env` is there, 11 variables","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"mode","status":"ok","message":"600: no other user can read it","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"ignored","status":"skip","message":"command not found: `git`","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"sample","status":"ok","message":"every variable of `.env.sample` is there","hint":null,"elapsed_ms":[MS]},{"group":"env","check":"portable","status":"warn","message":"1 line is read differently by bash/n`.env` line 11: `GREETING`: blank-inside/npython-dotenv  hello world/nbash           executes a part of it","hint":"GREETING='hello world'","elapsed_ms":[MS]},{"group":"env","check":"matrix","status":"ok","message":"holds what dev+bare needs","hint":null,"elapsed_ms":[MS]},{"group":"dev","check":"hooks","status":"skip","message":"the project has no hook configuration","hint":null,"elapsed_ms":[MS]}]}
 
 "#]], str![]);
     sandbox.check(
@@ -166,7 +166,7 @@ fn every_form() {
     <testcase classname="env" name="sample" time="[SECONDS]"/>
     <testcase classname="env" name="portable" time="[SECONDS]">
       <system-out>1 line is read differently by bash
-`.env` line 10: `GREETING`: blank-inside
+`.env` line 11: `GREETING`: blank-inside
 python-dotenv  hello world
 bash           executes a part of it
 hint: GREETING=&apos;hello world&apos;</system-out>
@@ -189,7 +189,7 @@ hint: GREETING=&apos;hello world&apos;</system-out>
         str![],
     );
     sandbox.check("health --only env,dev --format github", 0, str![[r#"
-::warning file=.env,line=10,title=env.portable::`.env` line 10: `GREETING`: blank-inside%0Apython-dotenv  hello world%0Abash           executes a part of it%0Ahint: GREETING='hello world'
+::warning file=.env,line=11,title=env.portable::`.env` line 11: `GREETING`: blank-inside%0Apython-dotenv  hello world%0Abash           executes a part of it%0Ahint: GREETING='hello world'
 5 ok, 1 warn, 0 err, 2 skip in [TIME]
 
 "#]], str![]);
@@ -203,12 +203,12 @@ mode           [1mdev     [0m [2m.env:1[0m
 
 [1menv[0m
 [32m  ok[0m   env.axes      [2mdev (.env:1), bare (.env:2)[0m
-[32m  ok[0m   env.file      [2m`.env` is there, 10 variables[0m
+[32m  ok[0m   env.file      [2m`.env` is there, 11 variables[0m
 [32m  ok[0m   env.mode      [2m600: no other user can read it[0m
 [2mskip[0m   env.ignored   command not found: `git`
 [32m  ok[0m   env.sample    [2mevery variable of `.env.sample` is there[0m
 [33mwarn[0m   env.portable  1 line is read differently by bash
-       `.env` line 10: `GREETING`: blank-inside
+       `.env` line 11: `GREETING`: blank-inside
          python-dotenv  hello world
          bash           executes a part of it
          [1mhint:[0m GREETING='hello world'
@@ -223,7 +223,7 @@ mode           [1mdev     [0m [2m.env:1[0m
         str![],
     );
     sandbox.check("health --only env.portable --format github --strict", 1, str![[r#"
-::error file=.env,line=10,title=env.portable::`.env` line 10: `GREETING`: blank-inside%0Apython-dotenv  hello world%0Abash           executes a part of it%0Ahint: GREETING='hello world'
+::error file=.env,line=11,title=env.portable::`.env` line 11: `GREETING`: blank-inside%0Apython-dotenv  hello world%0Abash           executes a part of it%0Ahint: GREETING='hello world'
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
 "#]], str![]);
