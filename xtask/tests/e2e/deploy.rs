@@ -10,4 +10,5 @@ pub(crate) mod redeploy;
 pub(crate) mod remote;
 pub(crate) mod shared;
 pub(crate) mod stack;
+pub(crate) mod tls;
 pub(crate) mod watch;

@@ -18,6 +18,7 @@ mod port;
 mod reports;
 mod server;
 mod systemd;
+mod trusted_proxies;
 mod units;
 
 use std::process::ExitCode;
@@ -74,6 +75,11 @@ fn main() -> ExitCode {
         trial("a_project_of_the_usual_shape_deploys_both_ways", SYSTEMD_AND_COMPOSE, original::both_ways),
         trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
+        trial(
+            "proxy_trusts_only_what_it_is_given",
+            &[Engine::Docker, Engine::Debootstrap],
+            trusted_proxies::alone_count,
+        ),
         trial("compose_finds_the_same_files", &[Engine::Compose], compose_files::as_compose_finds_them),
         trial("installed_unit_is_detected", &[Engine::Docker, Engine::Debootstrap], systemd::detected),
         trial("health_asks_systemd", &[Engine::Docker, Engine::Debootstrap], systemd::health),

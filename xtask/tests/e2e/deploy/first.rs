@@ -2,11 +2,13 @@
 
 use crate::checkout::contains_all;
 use crate::deploy::stack::{QUICK, Stack, docker};
+use crate::deploy::tls;
 use crate::deploy::watch::Events;
 
 pub(crate) fn from_nothing() {
     let stack = Stack::new("first");
-    let env_file = stack.checkout.read(".env");
+    let env_file = stack.checkout.read(".env") + tls::TRUSTED_PROXIES;
+    stack.checkout.write(".env", &env_file);
     stack.deployed("--dry-run");
     assert_eq!(stack.containers(), [""; 0]);
     assert_eq!(stack.images(), [""; 0]);
@@ -32,6 +34,7 @@ pub(crate) fn from_nothing() {
     stack.ends_with_tasks(1);
     let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host.split()[1])");
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
+    tls::logins(&stack);
 
     // A container that was run from the image by hand has its labels, and is no part of the stack.
     let image = format!("{}-app", stack.name);
@@ -41,10 +44,17 @@ pub(crate) fn from_nothing() {
     assert_eq!(records.len(), 1);
     contains_all(&stack.deployed(""), &["nothing has changed"]);
     stack.code("release 2");
-    stack.deployed("--dry-run");
+    stack.edit(".env", tls::TRUSTED_PROXIES, "TRUSTED_PROXIES=192.0.2.1\n");
+    contains_all(&stack.deployed("--dry-run"), &["`proxy` is replaced in place"]);
     assert_eq!(stack.containers(), containers);
     assert_eq!(stack.records(), records);
+    stack.edit(".env", "TRUSTED_PROXIES=192.0.2.1\n", "TRUSTED_PROXIES=proxy\n");
+    let (output, code) = stack.deploy("");
+    assert_eq!(code, 4, "{output}");
+    contains_all(&output, &["`TRUSTED_PROXIES`: `proxy` is neither an IP address nor a network"]);
+    assert_eq!(stack.containers(), containers);
     assert_eq!(stack.serving(), "release 1");
+    stack.edit(".env", "TRUSTED_PROXIES=proxy\n", tls::TRUSTED_PROXIES);
     health(&stack);
 }
 
