@@ -38,36 +38,36 @@ connection.endheaders()
 print(connection.getresponse().read().decode())
 "#;
 
-/// A network with its containers and the image of the proxy, removed however the case ends.
-struct Network {
-    name: String,
-    subnet: String,
-}
+/// A network with its containers and the image of the proxy, which all have its name, removed however the case ends.
+struct Network(String);
 
 impl Network {
     fn new() -> Self {
         image();
-        let mut network = Network { name: format!("xtask-e2e-{}-trusted", std::process::id()), subnet: String::new() };
+        let network = Network(format!("xtask-e2e-{}-trusted", std::process::id()));
         network.remove();
-        docker(&["network", "create", &network.name]);
-        let format = "{{range .IPAM.Config}}{{.Subnet}}{{end}}";
-        network.subnet = docker(&["network", "inspect", "--format", format, &network.name]).trim().to_owned();
+        docker(&["network", "create", &network.0]);
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
         let context = workspace.join("deploy/docker/proxy");
-        let base = format!("PROXY_IMAGE={IMAGE}");
         let context = context.to_str().expect("UTF-8");
-        docker(&["build", "--quiet", "--tag", &network.name, "--build-arg", &base, context]);
+        let base = format!("PROXY_IMAGE={IMAGE}");
+        docker(&["build", "--quiet", "--tag", &network.0, "--build-arg", &base, context]);
         network
     }
 
     fn container(&self, suffix: &str) -> String {
-        format!("{}-{suffix}", self.name)
+        format!("{}-{suffix}", self.0)
+    }
+
+    fn address(&self, suffix: &str) -> String {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        docker(&["inspect", "--format", format, &self.container(suffix)]).trim().to_owned()
     }
 
     /// Starts a container that the others reach by its suffix.
     fn start(&self, suffix: &str, options: &[&str], command: &[&str]) {
         let name = self.container(suffix);
-        let run = ["run", "--detach", "--init", "--name", &name, "--network", &self.name, "--network-alias", suffix];
+        let run = ["run", "--detach", "--init", "--name", &name, "--network", &self.0, "--network-alias", suffix];
         docker(&[&run, options, command].concat());
     }
 
@@ -81,8 +81,8 @@ impl Network {
         for suffix in ["web", "trusting", "default", "wrong"] {
             let _ = quietly(&["rm", "--force", &self.container(suffix)]);
         }
-        let _ = quietly(&["network", "rm", &self.name]);
-        let _ = quietly(&["rmi", "--force", &self.name]);
+        let _ = quietly(&["network", "rm", &self.0]);
+        let _ = quietly(&["rmi", "--force", &self.0]);
     }
 }
 
@@ -99,9 +99,10 @@ fn quietly(args: &[&str]) -> Option<std::process::Output> {
 pub(crate) fn alone_count() {
     let network = Network::new();
     network.start("web", &[], &[IMAGE, "python3", "-c", ECHO]);
-    let trusted = format!("TRUSTED_PROXIES=192.0.2.1, {},fd00::/8", network.subnet);
-    network.start("trusting", &["--env", &trusted], &[&network.name]);
-    network.start("default", &[], &[&network.name]);
+    let web = network.address("web");
+    let trusted = format!("TRUSTED_PROXIES=192.0.2.0/24, {web},fd00::/8");
+    network.start("trusting", &["--env", &trusted], &[&network.0]);
+    network.start("default", &[], &[&network.0]);
     for proxy in ["trusting", "default"] {
         wait_for("the proxy to find `web`", || {
             let request = ["exec", &network.container("web"), "python3", "-c", CLIENT, proxy];
@@ -109,9 +110,6 @@ pub(crate) fn alone_count() {
             response.is_ok_and(|response| response.starts_with("http from "))
         });
     }
-    let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-    let web = docker(&["inspect", "--format", format, &network.container("web")]).trim().to_owned();
-
     let (scheme, client) = ("X-Forwarded-Proto", "X-Forwarded-For");
     let cases: &[(&[&str], &str, &str)] = &[
         (&[], "http", ""),
@@ -134,8 +132,9 @@ pub(crate) fn alone_count() {
 
     for wrong in ["*", "localhost", "10.0.0.300", "-m found", "10.0.0.0/33"] {
         let variable = format!("TRUSTED_PROXIES={wrong}");
-        let run = ["run", "--name", &network.container("wrong"), "--env", &variable, &network.name];
-        let output = cmd("docker", run).stderr_to_stdout().stdout_capture().unchecked().run().expect("docker starts");
+        // One that starts would run on.
+        let run = ["900", "docker", "run", "--name", &network.container("wrong"), "--env", &variable, &network.0];
+        let output = cmd("timeout", run).stderr_to_stdout().stdout_capture().unchecked().run().expect("docker starts");
         let log = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{wrong}: {log}");
         contains_all(&log, &["is not a valid IPv4 or IPv6 address at line 1 of file '/tmp/trusted-proxies'"]);
