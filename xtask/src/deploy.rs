@@ -90,7 +90,7 @@ fn conclude(verdict: &Verdict, ui: &Ui) {
     match verdict.outcome {
         None | Some(Outcome::Planned) => {}
         Some(Outcome::Recovered) => {
-            ui.result("the previous release serves again; to go back further, run this again");
+            ui.result("the unfinished deploy is rolled back; to go back further, run this again");
         }
         Some(Outcome::Unchanged) => {
             ui.result(format_args!(

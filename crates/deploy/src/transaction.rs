@@ -292,6 +292,10 @@ fn after_failure<'a, B: Backend<'a>>(
     let restored = rolled_back.as_ref().ok().and_then(|()| restored_failure(backend, record));
     let state = match (&rolled_back, backend.is_first(record)) {
         (Ok(()), false) if restored.is_some() => "rolled back",
+        // It is not requested: it cannot be expected to respond.
+        (Ok(()), false) if !record.snapshot.was_healthy => {
+            "rolled back: the previous release is restored, which was unhealthy before"
+        }
         (Ok(()), false) => "rolled back: the previous release serves again",
         (Ok(()), true) => "rolled back: no release serves",
         (Err(_), _) => "the rollback failed, too",
@@ -321,7 +325,7 @@ fn restored_failure<'a, B: Backend<'a>>(backend: &B, record: &Record) -> Option<
         Ok(failure) => failure?,
         Err(error) => format!("cannot be verified: {error:#}"),
     };
-    let message = format!("the previous release serves again, and is unhealthy: {reason}");
+    let message = format!("after the rollback the previous release is unhealthy: {reason}");
     if record.migrations.is_empty() {
         return Some(Problem::new(message).hint("cargo xtask health"));
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use docker::Container;
-use project::text::counted;
+use project::text::{counted, listed};
 
 use super::client::QUICK;
 use super::rollout::{Rollout, longer_time};
@@ -123,6 +123,12 @@ impl<'a> Rollout<'a> {
             failed.extend(put_back.err());
         }
         failed.extend(self.are_back(&services).err());
+        match (gone(&record.snapshot.services, &services), cause) {
+            (Some(problem), Cause::Failure) => failed.push(Failure::new(Exit::RollbackFailed, problem).into()),
+            // The operator may have removed them long ago: the next deploy goes on with what there is.
+            (Some(problem), Cause::Recovery) => self.events.warning(problem),
+            (None, _) => {}
+        }
         if failed.is_empty() {
             return Ok(());
         }
@@ -216,6 +222,19 @@ impl<'a> Rollout<'a> {
     }
 }
 
+/// Returns the problem of previous containers that ran, and do not exist any more: no rollback can start them.
+fn gone(before: &[ServiceSnapshot], now: &[PutBack<'_>]) -> Option<Problem> {
+    let is_gone = |(before, now): &(&ServiceSnapshot, &PutBack<'_>)| {
+        let mut ran = before.containers.iter().filter(|container| container.was_running);
+        ran.any(|old| !now.old.iter().any(|container| container.id == old.id))
+    };
+    let services: Vec<&String> = before.iter().zip(now).filter(is_gone).map(|(before, _)| &before.service).collect();
+    if services.is_empty() {
+        return None;
+    }
+    Some(Problem::new(format!("the previous containers of {} do not exist any more", listed(services))))
+}
+
 /// Classifies the containers of a service by its snapshot: those that ran before, and new ones. If none of the former
 /// is left, another process has created the latter.
 fn classify(replaced: &ServiceSnapshot, containers: &[Container]) -> (Origin, Vec<Container>, Vec<Container>) {
@@ -254,6 +273,25 @@ mod tests {
             (found.0, ids(&found.1), ids(&found.2)),
             (origin, old.iter().map(ToString::to_string).collect(), new.iter().map(ToString::to_string).collect())
         );
+    }
+
+    #[test]
+    fn previous_containers_that_are_gone_do_not_serve() {
+        let check = |snapshot: &[&str], old: &[&str], expected: Option<&str>| {
+            let containers = snapshot.iter().map(|id| PreviousContainer {
+                id: id.trim_end_matches('-').to_owned(),
+                was_running: !id.ends_with('-'),
+            });
+            let before = ServiceSnapshot { service: "web".into(), containers: containers.collect() };
+            let old = old.iter().map(|id| Container { id: (*id).to_owned(), ..fixture::container() }).collect();
+            let now = PutBack { service: None, origin: Origin::ThisTool, old, new: Vec::new() };
+            assert_eq!(gone(&[before], &[now]).map(|problem| problem.message).as_deref(), expected, "{snapshot:?}");
+        };
+        let message = Some("the previous containers of `web` do not exist any more");
+        check(&["a"], &["a"], None);
+        check(&["a"], &[], message);
+        check(&["a", "b"], &["b"], message);
+        check(&["a-"], &[], None);
     }
 
     #[test]
