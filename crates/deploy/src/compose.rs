@@ -16,6 +16,7 @@ mod names;
 mod options;
 mod preflight;
 mod proxy;
+mod pulls;
 mod readiness;
 mod removal;
 mod rollout;
@@ -39,7 +40,7 @@ use self::stack::{Role, Stack};
 use crate::backend::{Backend, Cause};
 use crate::context::Context;
 use crate::drain::{self, CutWork};
-use crate::failure::Problem;
+use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 use crate::record::{Record, Records, Status, no_previous_release, previous};
 use crate::source;
@@ -66,6 +67,16 @@ pub struct Compose<'a> {
 /// The services that a release replaces.
 pub struct Plan {
     changes: Vec<Change>,
+    /// For a rollback, the Compose file that names the images whose references stand for other ones by now.
+    pins: Option<Overlay>,
+}
+
+/// The images of a release.
+struct Images {
+    /// Their ids, by reference.
+    ids: BTreeMap<String, String>,
+    /// The ids that references had before they were pulled.
+    moved: BTreeMap<String, String>,
 }
 
 impl<'a> Backend<'a> for Compose<'a> {
@@ -135,12 +146,24 @@ impl<'a> Backend<'a> for Compose<'a> {
     fn plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
         let events = &self.context.events;
         let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?)?;
-        let overlay = Overlay::write(&self.stack, &record.id)?;
-        let images = self.images(&mut record, &overlay)?;
+        let overlay = Overlay::write(&self.stack, &record.id, &self.stack.release_images())?;
+        let images = match self.images(&mut record, &overlay) {
+            Ok(images) => images,
+            Err(error) => {
+                self.discard()?;
+                return Err(error);
+            }
+        };
         // A plan is made once.
         let _ = self.overlay.set(overlay);
-        let changes = changes::find(&self.client, &self.stack, Some(&images))?;
-        let changes = self.without_irreplaceable(changes);
+        let changes = changes::find(&self.client, &self.stack, &images.ids)?;
+        let changes = match self.without_irreplaceable(changes) {
+            Ok(changes) => changes,
+            Err(failure) => {
+                self.discard()?;
+                return Err(failure.into());
+            }
+        };
         if let Some(problem) = dry_run::orphans(&self.client, &self.stack)? {
             events.warning(problem);
         }
@@ -160,8 +183,9 @@ impl<'a> Backend<'a> for Compose<'a> {
         for problem in dry_run::known_in_advance(&self.client, &self.stack, &changes, self.drain_timeout()) {
             events.warning(problem);
         }
-        record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes)?;
-        Ok((record, Some(Plan { changes })))
+        record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes, images.moved)?;
+        let pins = self.pins(&record.id, &images.ids)?;
+        Ok((record, Some(Plan { changes, pins })))
     }
 
     fn accept_changes(&self, plan: &Plan) -> anyhow::Result<()> {
@@ -193,7 +217,8 @@ impl<'a> Backend<'a> for Compose<'a> {
 
     fn apply(&self, plan: &Plan, record: &mut Record) -> anyhow::Result<()> {
         let (events, changes) = (&self.context.events, &plan.changes);
-        let rollout = self.rollout(&self.client, self.context.interrupt);
+        let mut rollout = self.rollout(&self.client, self.context.interrupt);
+        rollout.pins = plan.pins.as_ref().map(Overlay::files).unwrap_or_default();
         rollout.tag_images(&record.id)?;
         let early = rollout.early_services(changes)?;
         if self.options.rollback {
@@ -283,45 +308,61 @@ impl Compose<'_> {
         Ok(commit)
     }
 
-    /// Builds the images of the release, or tags existing ones for it; returns the ids of the images of all services, by
-    /// reference.
-    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<BTreeMap<String, String>> {
+    /// Builds and pulls the images of the release, or takes existing ones; tags them for it, and records them.
+    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<Images> {
         let (client, stack, events) = (&self.client, &self.stack, &self.context.events);
-        if self.options.rollback {
-            let all = self.records.all()?;
-            let target =
-                previous(&all).ok_or_else(|| no_previous_release(&all, "images", self.records.list_command()))?;
+        let all = self.records.all()?;
+        let target = previous(&all).filter(|_| self.options.rollback);
+        if let Some(target) = target {
             events.note(format!("back to release {} of {}", target.id, target.started));
-            images::retag(client, stack, &record.id, Some(target))?;
             record.rollback_to = Some(target.id.clone());
             record.commit.clone_from(&target.commit);
-        } else if self.options.no_build {
-            images::retag(client, stack, &record.id, None)?;
-        } else if !stack.built_images().is_empty()
-            && let Err(error) = events.step("build", || images::build(client, stack, overlay, events))
-        {
-            self.discard()?;
-            return Err(error);
+        } else if self.options.rollback {
+            return Err(no_previous_release(&all, "images", self.records.list_command()).into());
         }
-        let images = images::ids(client, stack, &record.id, events)?;
-        let built = stack.built_images();
-        record.contents =
-            images.clone().into_iter().filter(|(reference, _)| built.contains(&reference.as_str())).collect();
-        Ok(images)
+        let is_built = self.options.builds() && !stack.built_images().is_empty();
+        if is_built {
+            events.step("build", || images::build(client, stack, overlay, events))?;
+        }
+        let moved = pulls::pull(client, stack, self.options, events)?;
+        let ids =
+            images::tag(client, stack, &record.id, target, is_built).inspect_err(|_| pulls::restore(client, &moved))?;
+        images::record(stack, &ids, record);
+        Ok(Images { ids, moved })
     }
 
-    /// Leaves out the services whose replacement would lose data, with a warning for each.
-    fn without_irreplaceable(&self, changes: Vec<Change>) -> Vec<Change> {
+    /// Returns the overlay of a rollback: an image that is not built here has another one's name by now, and a registry's
+    /// name is not given to an older image.
+    fn pins(&self, release: &str, ids: &BTreeMap<String, String>) -> anyhow::Result<Option<Overlay>> {
+        let built = self.stack.built_images();
+        let mut pinned = Vec::new();
+        for (reference, id) in ids.iter().filter(|(reference, _)| !built.contains(&reference.as_str())) {
+            if self.client.image(reference)?.as_ref() != Some(id) {
+                pinned.push(reference.as_str());
+            }
+        }
+        let overlay = || Overlay::write(&self.stack, release, &pinned);
+        (!pinned.is_empty()).then(overlay).transpose()
+    }
+
+    /// Leaves out the services whose replacement would lose data, with a warning for each. One that is unhealthy would let
+    /// the deploy fail at its end.
+    fn without_irreplaceable(&self, changes: Vec<Change>) -> Result<Vec<Change>, Failure> {
         let is_replaceable = |change: &Change| change.old.iter().all(|it| it.anonymous_volumes.is_empty());
         let (kept, left): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_replaceable);
+        let mut unhealthy = Vec::new();
         for change in &left {
             let Change { service, cause, .. } = change;
             let name = &service.name;
             let message = format!("`{name}` {cause}, and is left as it is: it keeps data in an anonymous volume");
             let hint = format!("{} up -d --no-deps {name}", self.client.files.command());
-            self.context.events.warning(Problem::new(message).hint(hint));
+            let problem = Problem::new(message).hint(hint);
+            match cause {
+                changes::Cause::Unhealthy => unhealthy.push(problem),
+                _ => self.context.events.warning(problem),
+            }
         }
-        kept
+        if unhealthy.is_empty() { Ok(kept) } else { Err(Failure { exit: Exit::NotMet, problems: unhealthy }) }
     }
 
     /// Returns the releases that were deployed successfully: their images are kept.
@@ -334,7 +375,8 @@ impl Compose<'_> {
     fn rollout<'b>(&'b self, client: &'b Client<'b>, interrupt: &'b Interrupt) -> Rollout<'b> {
         let Options { timeout, stability, .. } = *self.options;
         let (events, drain_timeout) = (self.context.events, self.drain_timeout());
-        Rollout { client, stack: &self.stack, interrupt, events, timeout, stability, drain_timeout, cut: &self.cut }
+        let (stack, cut, pins) = (&self.stack, &self.cut, Vec::new());
+        Rollout { client, stack, interrupt, events, timeout, stability, drain_timeout, cut, pins }
     }
 
     fn drain_timeout(&self) -> Option<Duration> {

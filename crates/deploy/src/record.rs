@@ -35,10 +35,13 @@ pub struct Record {
     pub result: Status,
     /// The release that `--rollback` has rolled back to.
     pub rollback_to: Option<String>,
-    /// The contents of the release: with Compose, the ids of the built images by the references of the Compose file;
-    /// with systemd, the hash of its files.
+    /// The contents of the release: with Compose, the ids of the images by service, and of those that are built also by
+    /// the references of the Compose file; with systemd, the hash of its files.
     #[serde(alias = "images")]
     pub contents: BTreeMap<String, String>,
+    /// With Compose, the ids of the images that no rollback brings back, by service: those of backing services with data.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_images: BTreeMap<String, String>,
     /// Where its files are, with systemd.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
@@ -157,6 +160,7 @@ impl Record {
             result: Status::UnderWay,
             rollback_to: None,
             contents: BTreeMap::new(),
+            kept_images: BTreeMap::new(),
             folder: None,
             is_adopted: false,
             migrations: Vec::new(),
@@ -214,4 +218,9 @@ fn now() -> String {
 
 fn id_of(moment: &str) -> String {
     moment.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// Returns whether a text can be the id of a release.
+pub(crate) fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -15,6 +15,13 @@ pub fn is_at_least(version: &str, least: (u32, u32)) -> bool {
     (major, numbers.next().unwrap_or_default()) >= least
 }
 
+/// Returns a reference of an image with its tag or digest: `shop` and `shop:latest` are the same one.
+#[must_use]
+pub fn spelled_out(reference: &str) -> String {
+    let last = reference.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
+}
+
 /// The fields of `docker compose config --format json` that are used here. No `Debug`: they have secrets.
 #[derive(Clone, Deserialize)]
 pub struct Config {
@@ -38,14 +45,12 @@ impl Config {
         variables.flat_map(|(name, value)| in_variable(name, value)).collect()
     }
 
-    /// Returns the reference of a service's image, spelled out: `shop` and `shop:latest` are the same one. Compose names an
-    /// image that the file does not name.
+    /// Returns the reference of a service's image, [spelled out](spelled_out). Compose names an image that the file does
+    /// not name.
     #[must_use]
     pub fn image(&self, service: &str) -> String {
         let image = self.services.get(service).and_then(|service| service.image.clone());
-        let image = image.unwrap_or_else(|| format!("{}-{service}", self.name));
-        let last = image.rsplit('/').next().unwrap_or_default();
-        if last.contains([':', '@']) { image } else { format!("{image}:latest") }
+        spelled_out(&image.unwrap_or_else(|| format!("{}-{service}", self.name)))
     }
 
     /// Returns whether the image of a service is built here, by this service or by another one.
@@ -72,6 +77,8 @@ pub struct Service {
     pub image: Option<String>,
     /// The build section, for an image that is built.
     pub build: Option<Value>,
+    /// When Compose pulls the image, such as `always`; `None` stands for `missing`.
+    pub pull_policy: Option<String>,
     /// A name that only one container can have.
     pub container_name: Option<String>,
     scale: Option<usize>,

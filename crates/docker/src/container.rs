@@ -28,6 +28,8 @@ pub struct Container {
     pub is_of_service: bool,
     /// The id of its image.
     pub image: String,
+    /// The reference of its image that it was created with, such as `shop-app`; it may name another image by now.
+    pub reference: String,
     /// Docker's state: `created`, `running`, `restarting`, `exited`, `paused`, `dead`.
     pub state: String,
     /// The result of its health check.
@@ -175,7 +177,7 @@ mod tests {
     const INSPECTED: &str = r#"{"Id": "e9c2", "Name": "/shop-web-1", "Image": "sha256:1", "RestartCount": 2,
         "State": {"Status": "running", "ExitCode": 0, "OOMKilled": false, "StartedAt": "2026-11-23T04:48:46Z",
                   "Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "no\nway\n"}]}},
-        "Config": {"StopTimeout": 40, "Env": ["A_TOKEN=hunter2", "DJANGO_ENV=prod"],
+        "Config": {"StopTimeout": 40, "Image": "shop-app", "Env": ["A_TOKEN=hunter2", "DJANGO_ENV=prod"],
                    "Labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "web",
                               "com.docker.compose.oneoff": "False",
                               "com.docker.compose.project.working_dir": "/srv/shop",
@@ -198,6 +200,7 @@ mod tests {
         let container = container();
         assert_eq!((container.to_string().as_str(), container.service.as_str()), ("`shop-web-1`", "web"));
         assert_eq!((container.stop_timeout, container.is_of_service), (40, true));
+        assert_eq!((container.image.as_str(), container.reference.as_str()), ("sha256:1", "shop-app"));
         assert_eq!((container.folder.as_str(), container.environment), ("/srv/shop", Some(Environment::Prod)));
         assert_eq!(container.addresses["shop_front"], "172.21.0.4");
         assert_eq!((container.anonymous_volumes.join(" ").as_str(), container.host_ports), ("/media", vec![8000]));

@@ -51,6 +51,8 @@ struct HealthLog {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Config {
+    #[serde(default)]
+    image: String,
     labels: Option<BTreeMap<String, String>>,
     stop_timeout: Option<u64>,
     env: Option<Vec<String>>,
@@ -147,6 +149,7 @@ impl From<Inspected> for Container {
             }),
             is_of_service: label("com.docker.compose.oneoff") == "False",
             image,
+            reference: config.image,
             state: state.status,
             health,
             exit_code: state.exit_code,

@@ -6,6 +6,7 @@ pub(crate) mod faults;
 pub(crate) mod first;
 pub(crate) mod foreign;
 pub(crate) mod own_rules;
+pub(crate) mod pulled;
 pub(crate) mod redeploy;
 pub(crate) mod remote;
 pub(crate) mod shared;

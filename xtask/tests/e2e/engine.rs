@@ -17,6 +17,8 @@ pub(crate) enum Engine {
     Compose,
     /// Makes the image that containers are started from: there is no registry to count on.
     Debootstrap,
+    /// A registry of the case's own.
+    Registry,
 }
 
 impl Engine {
@@ -31,6 +33,7 @@ impl Engine {
             Engine::Debootstrap => {
                 (cmd!("debootstrap", "--version"), "debootstrap is not installed, and root is needed for it")
             }
+            Engine::Registry => (cmd!("docker-registry", "--version"), "docker-registry is not installed"),
         };
         let output = command.stdout_null().stderr_null().unchecked().run();
         let works = output.is_ok_and(|output| output.status.success());

@@ -29,6 +29,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 /// For containers of a Compose project.
 const COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap];
 
+/// For containers whose images come from a registry.
+const REGISTRY: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap, Engine::Registry];
+
 /// For machines with systemd, and a Git checkout on them.
 const SYSTEMD: &[Engine] = &[Engine::Docker, Engine::Debootstrap, Engine::Git];
 
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         trial("two_checkouts_share_one_target", COMPOSE, deploy::shared::one_target),
         trial("a_project_of_the_usual_shape_deploys_both_ways", SYSTEMD_AND_COMPOSE, original::both_ways),
         trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
+        trial("images_from_a_registry", REGISTRY, deploy::pulled::from_a_registry),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
         trial(
             "proxy_trusts_only_what_it_is_given",

@@ -44,12 +44,12 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Returns the changed services in the order in which they are replaced. Without images, returns the changes that are
-/// known before a build.
+/// Returns the changed services in the order in which they are replaced, with the ids of their images by reference. Without
+/// the id of an image, returns the changes that are known before it is built or pulled.
 pub(super) fn find(
     client: &Client<'_>,
     stack: &Stack,
-    images: Option<&BTreeMap<String, String>>,
+    images: &BTreeMap<String, String>,
 ) -> anyhow::Result<Vec<Change>> {
     let containers = client.containers(stack.name())?;
     let mut comparable = Vec::new();
@@ -67,7 +67,7 @@ pub(super) fn find(
     let mut changes = Vec::new();
     for service in &stack.services {
         let old: Vec<_> = containers.iter().filter(|it| it.service == service.name).cloned().collect();
-        let image = images.and_then(|images| images.get(&service.image)).map(String::as_str);
+        let image = images.get(&service.image).map(String::as_str);
         let is_reconfigured = !comparable.contains(&service.name.as_str())
             || old.iter().any(|container| reconfigured.contains(&container.name));
         if let Some(cause) = cause(service, &old, image, is_reconfigured) {

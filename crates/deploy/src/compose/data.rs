@@ -55,7 +55,8 @@ pub(super) fn of_all<'a>(
 fn of(client: &Client<'_>, stack: &Stack, service: &Service, container: &Container) -> anyhow::Result<Option<Data>> {
     let changed = Changed::parse(&client.docker(["diff", &container.id], QUICK)?);
     // The files of third-party images are left to their authors, except for databases.
-    let is_ours = stack.built_images().contains(&service.image.as_str()) && service.role != Role::Proxy;
+    let is_built = stack.built_images().contains(&service.image.as_str());
+    let is_ours = service.role != Role::Proxy && (is_built || service.role != Role::Backing);
     // The place of a mounted file shows as a new file of the container's.
     let is_mounted = |path: &Path| container.mounts.iter().any(|place| path.starts_with(place));
     let files = changed.files.iter().filter(|path| (is_ours || is_database(path)) && !is_mounted(path));

@@ -8,7 +8,7 @@ use super::changes::{self, Cause, Change};
 use super::client::{Client, QUICK};
 use super::stack::{Role, Stack};
 use super::start_up::migrates_at_start;
-use super::{Compose, data};
+use super::{Compose, data, pulls};
 use crate::event::Event;
 use crate::failure::Problem;
 use crate::migrations;
@@ -26,13 +26,19 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
     for record in records.iter().filter(|record| record.result == Status::UnderWay) {
         steps.push(format!("roll back release {}, whose deploy was not finished", record.id));
     }
-    let built = stack.built_images().join(", ");
-    steps.push(match target {
-        Some(target) if options.rollback => format!("use the images of release {}", target.id),
-        _ if options.no_build => format!("use the existing images: {built}"),
-        _ => format!("build {built}; a service with a new image is replaced as well"),
-    });
-    let changes = changes::find(client, stack, None)?;
+    let (built, pulls) = (stack.built_images().join(", "), pulls::find(client, stack, options)?);
+    match target {
+        Some(target) if options.rollback => steps.push(format!("use the images of release {}", target.id)),
+        _ if built.is_empty() => {}
+        _ if options.no_build => steps.push(format!("use the existing images: {built}")),
+        _ => steps.push(format!("build {built}; a service with a new image is replaced as well")),
+    }
+    let wanted = pulls.iter().filter(|pull| pull.is_wanted());
+    steps.extend(wanted.map(|pull| format!("pull {}, {}", pull.reference, pull.reason())));
+    // A rollback brings other ones.
+    let kept = pulls.iter().filter(|_| !options.rollback).filter_map(|pull| Some((pull.reference, pull.kept()?)));
+    let images = kept.map(|(reference, id)| (reference.to_owned(), id.to_owned())).collect();
+    let changes = changes::find(client, stack, &images)?;
     if !options.rollback {
         steps.push("copy the database (SQLite) and apply pending migrations, if any service is replaced".to_owned());
     }
@@ -46,6 +52,7 @@ pub(super) fn emit(backend: &Compose<'_>) -> anyhow::Result<()> {
         match changes.iter().find(|change| change.service.name == *name) {
             Some(Change { cause: Cause::New, .. }) => format!("start {name} ({assigned}): it has no container yet"),
             Some(Change { cause, .. }) => format!("replace {name} ({assigned}), which {cause}: {how}"),
+            None if images.contains_key(&service.image) => format!("leave {name} ({assigned}): it has not changed"),
             None => format!("replace {name} ({assigned}) if its image is new: {how}"),
         }
     }));

@@ -29,10 +29,8 @@ pub(super) fn run(
     let (name, release) = (container(stack, &record.id), record.id.clone());
     let files = overlay.files();
     // Its log is read if this run does not get to the end of the migrations: not removed by itself.
-    let is_ours = stack.built_images().contains(&web.image.as_str());
-    let image = if is_ours { tagged(&web.image, &release) } else { web.image.clone() };
     let run = ["run", "-T", "--no-deps", "--name", &name];
-    let command = if passes_command(client, stack.declared(web), &image) {
+    let command = if passes_command(client, stack.declared(web), &tagged(stack, &web.image, &release)) {
         vec![&*web.name, "python3", "-", &release]
     } else {
         vec!["--entrypoint", "python3", &web.name, "-", &release]

@@ -44,6 +44,11 @@ impl Options {
         Options { timeout: self.timeout, stability: self.stability, ..Options::default() }
     }
 
+    /// Returns whether images are built: not for a rollback.
+    pub(super) fn builds(&self) -> bool {
+        !self.no_build && !self.rollback
+    }
+
     /// Spells the command with these options, as it is typed.
     #[must_use]
     pub fn command_line(&self, is_yes: bool) -> String {

@@ -17,7 +17,7 @@ use subprocess::Deadline;
 
 use super::client::{Client, QUICK};
 use super::stack::{Role, Service, Stack};
-use super::{Compose, Options, foreign, mounts};
+use super::{Compose, Options, foreign, mounts, pulls};
 use crate::backend::Backend;
 use crate::context::Context;
 use crate::drain::CutWork;
@@ -106,6 +106,9 @@ fn examine<'a>(
     let (own, others): (Vec<_>, Vec<_>) =
         client.running_containers()?.into_iter().partition(|it| it.project == stack.name());
     problems.extend(ports(&stack, &own, &others, is_here));
+    for pull in pulls::find(&client, &stack, options)? {
+        problems.extend(pull.problem(&stack, options));
+    }
     problems.extend(late_health_checks(&stack, engine_version.trim(), options, context.is_yes));
     let (errors, cautions) = mounts::problems(&stack, &client, environment);
     problems.extend(errors);

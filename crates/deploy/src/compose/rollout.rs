@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use docker::Container;
+use docker::compose::spelled_out;
 
 use super::changes::Change;
 use super::client::{Client, QUICK};
@@ -32,6 +33,8 @@ pub(super) struct Rollout<'a> {
     /// The setting `drain-timeout`.
     pub(super) drain_timeout: Option<Duration>,
     pub(super) cut: &'a CutWork,
+    /// Compose files on top of the project's, which new containers are created with.
+    pub(super) pins: Vec<String>,
 }
 
 /// New containers with their services.
@@ -148,7 +151,7 @@ impl<'a> Rollout<'a> {
         let scales = scales.iter().flat_map(|scale| ["--scale", scale]);
         // The images are here, and those that were looked at: another pull could bring others.
         let how = ["--no-start", "--no-build", "--pull", "never", "--no-recreate"];
-        let more = names::files(overlay.as_ref());
+        let more = [names::files(overlay.as_ref()), self.pins.clone()].concat();
         self.client.compose(&more, ["up"].into_iter().chain(how).chain(scales).chain([&*service.name]), QUICK)?;
         let mut containers = self.client.containers(self.stack.name())?;
         containers.retain(|it| it.service == service.name && !old.iter().any(|old| old.id == it.id));
@@ -196,7 +199,7 @@ impl<'a> Rollout<'a> {
     /// Gives the images of a release the names that the Compose file has for them.
     pub(super) fn tag_images(&self, release: &str) -> anyhow::Result<()> {
         for reference in self.stack.built_images() {
-            self.client.docker(["tag", &tagged(reference, release), reference], QUICK)?;
+            self.client.docker(["tag", &tagged(self.stack, reference, release), reference], QUICK)?;
         }
         Ok(())
     }
@@ -259,13 +262,16 @@ fn check_images(created: &[Container], change: &Change) -> anyhow::Result<()> {
     Err(Failure::new(Exit::Failed, Problem::new(message)).into())
 }
 
-/// Returns the snapshot of the target for the record.
-pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -> anyhow::Result<Snapshot> {
-    let mut images = BTreeMap::new();
+/// Returns the snapshot of the target for the record; `moved` has the ids that references had before they were pulled.
+pub(super) fn snapshot(
+    client: &Client<'_>,
+    stack: &Stack,
+    changes: &[Change],
+    moved: BTreeMap<String, String>,
+) -> anyhow::Result<Snapshot> {
+    let mut images: BTreeMap<_, _> = moved.into_iter().map(|(reference, id)| (reference, Some(id))).collect();
     for reference in stack.built_images() {
-        // The image of the running container comes before the one of the tag: there may have been a build since.
-        let running = changes.iter().filter(|it| it.service.image == reference);
-        let running = running.flat_map(|it| &it.old).find(|it| it.runs()).map(|it| it.image.clone());
+        let running = running_image(changes, reference);
         let image = if running.is_some() { running } else { client.image(reference)? };
         images.insert(reference.to_owned(), image);
     }
@@ -281,6 +287,13 @@ pub(super) fn snapshot(client: &Client<'_>, stack: &Stack, changes: &[Change]) -
     Ok(Snapshot { images, services, ..Snapshot::default() })
 }
 
+/// Returns the image of a running container that was created with this reference. It comes before the one that the
+/// reference has now: there may have been a build since.
+fn running_image(changes: &[Change], reference: &str) -> Option<String> {
+    let mut running = changes.iter().flat_map(|change| &change.old).filter(|it| it.runs());
+    running.find(|it| spelled_out(&it.reference) == reference).map(|it| it.image.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,6 +306,15 @@ mod tests {
         assert!(cut(0).is_none() && cut(143).is_none());
         let (message, _) = cut(137).expect("killed");
         assert!(message.contains("has not ended within 10 s and was killed"), "{message}");
+    }
+
+    #[test]
+    fn a_name_that_has_changed_is_not_given_to_the_previous_image() {
+        let service = fixture::service(Role::Other, "shop-app:2");
+        let old = vec![Container { reference: "shop-app".into(), ..container() }];
+        let changes = [Change { service, cause: Cause::Image, old, image: None }];
+        assert_eq!(running_image(&changes, "shop-app:latest").as_deref(), Some("sha256:1"));
+        assert_eq!(running_image(&changes, "shop-app:2"), None);
     }
 
     #[test]

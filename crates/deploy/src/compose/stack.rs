@@ -153,14 +153,33 @@ impl Stack {
         published.chain(exposed).next().unwrap_or(PORT)
     }
 
-    /// The images that are built, each once, with those that run them.
-    pub(super) fn built_images(&self) -> Vec<&str> {
-        let mut images: Vec<&str> =
-            self.services.iter().filter(|service| service.is_built).map(|service| service.image.as_str()).collect();
-        images.sort_unstable();
-        images.dedup();
-        images
+    /// The images of all services, each once.
+    pub(super) fn images(&self) -> Vec<&str> {
+        distinct(self.services.iter())
     }
+
+    /// The images that a release is made of, and that a rollback brings back, each once. A backing service with data keeps
+    /// its image: an earlier version may not be able to read what a later one has written.
+    pub(super) fn release_images(&self) -> Vec<&str> {
+        let built = self.built_images();
+        let has_data = |service: &Service| {
+            service.role == Role::Backing
+                && !built.contains(&service.image.as_str())
+                && self.declared(service).volumes.iter().any(|mount| matches!(&*mount.kind, "volume" | "bind"))
+        };
+        distinct(self.services.iter().filter(|service| !has_data(service)))
+    }
+
+    /// The images that are built, each once.
+    pub(super) fn built_images(&self) -> Vec<&str> {
+        distinct(self.services.iter().filter(|service| service.is_built))
+    }
+}
+
+/// Returns the images of services in their order, each once.
+fn distinct<'s>(services: impl Iterator<Item = &'s Service>) -> Vec<&'s str> {
+    let images: BTreeSet<&str> = services.map(|service| service.image.as_str()).collect();
+    images.into_iter().collect()
 }
 
 fn service(config: &Config, roles: &Roles, name: &str, declared: &Declared) -> Service {
