@@ -12,14 +12,14 @@ const WRONG_RESPONSES: u32 = 2;
 pub(crate) struct Unhealthy {
     /// The reason, as the end of a sentence about the service.
     pub(crate) reason: String,
-    /// Whether the service has responded, with a wrong status. A connection that is refused may be a start-up.
-    pub(crate) is_response: bool,
+    /// The wrong status of the response; `None` without one. A connection that is refused may be a start-up.
+    pub(crate) status: Option<u16>,
 }
 
 impl Unhealthy {
     /// Makes a failure without a response.
     pub(crate) fn no_response(reason: impl Into<String>) -> Self {
-        Unhealthy { reason: reason.into(), is_response: false }
+        Unhealthy { reason: reason.into(), status: None }
     }
 
     /// Makes a failure of a response with a wrong status.
@@ -28,7 +28,7 @@ impl Unhealthy {
         if status == 400 {
             reason = format!("answers 400 as {host}: is {host} in `{}`?", names.shown(Variable::AllowedHosts));
         }
-        Unhealthy { reason, is_response: true }
+        Unhealthy { reason, status: Some(status) }
     }
 }
 
@@ -48,7 +48,7 @@ impl Patience {
 
     /// Returns whether this failure is the last one.
     pub(crate) fn is_exhausted(&mut self, failure: &Unhealthy) -> bool {
-        self.wrong_responses = if failure.is_response { self.wrong_responses + 1 } else { 0 };
+        self.wrong_responses = if failure.status.is_some() { self.wrong_responses + 1 } else { 0 };
         Instant::now() >= self.end || (self.is_live && self.wrong_responses >= WRONG_RESPONSES)
     }
 }

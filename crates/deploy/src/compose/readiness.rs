@@ -21,6 +21,27 @@ const ASK: Duration = Duration::from_secs(1);
 /// Requests the health path from within the container: it is not reachable from outside yet.
 const SCRIPT: &str = include_str!("probe.py");
 
+/// The time that a proxy with unknown rules has to respond.
+const UNKNOWN: Duration = Duration::from_secs(10);
+
+/// The meaning of a response that is not healthy, through a proxy with unknown rules.
+#[derive(Debug, PartialEq, Eq)]
+enum Through {
+    /// The proxy gets no response from the web service.
+    NoUpstream,
+    /// It may be one of the proxy's own, such as a redirect to HTTPS or a page for other hosts.
+    Unknown,
+}
+
+impl Through {
+    fn of(status: Option<u16>) -> Self {
+        match status {
+            Some(502..=504) => Through::NoUpstream,
+            _ => Through::Unknown,
+        }
+    }
+}
+
 /// The readiness checks of containers.
 pub(super) struct Readiness<'a> {
     pub(super) client: &'a Client<'a>,
@@ -76,7 +97,7 @@ impl Readiness<'_> {
             let container = self.container(id)?;
             let Some(failure) = self.failure(service, &container, None)? else { break };
             // Whether it responds as well as before is checked once the rollback is recorded.
-            if failure.is_response {
+            if failure.status.is_some() {
                 break;
             }
             if Instant::now() >= end {
@@ -100,11 +121,8 @@ impl Readiness<'_> {
                     let message = format!("{first} was removed by another process");
                     return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
                 };
-                if let Some(failure) = now.failure().filter(|_| !service.role.is_done(now)) {
+                if let Some(failure) = failure_since(&service.role, first, now) {
                     return Err(self.unhealthy(now, &failure));
-                }
-                if now.started_at != first.started_at {
-                    return Err(self.unhealthy(now, "was restarted"));
                 }
                 if now.is_starting() {
                     if Instant::now() >= given_up {
@@ -140,6 +158,36 @@ impl Readiness<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Asks the web service through a proxy whose rules are unknown, from within one of its containers. Returns the reason why
+    /// its response is not verified.
+    ///
+    /// # Errors
+    /// If the proxy reports that it gets no response from the web service.
+    pub(super) fn ask_through_unknown(
+        &self,
+        proxy: &Service,
+        web: &Service,
+        from: &Container,
+    ) -> anyhow::Result<Option<String>> {
+        let end = Instant::now() + self.timeout.min(UNKNOWN);
+        while let Some(failure) = self.failure(web, from, Some(proxy))? {
+            self.interrupt.check("asking through the proxy")?;
+            let is_over = Instant::now() >= end;
+            match Through::of(failure.status) {
+                Through::NoUpstream if is_over => {
+                    let message =
+                        format!("`{}` is healthy, and through `{}` it {}", web.name, proxy.name, failure.reason);
+                    return Err(Failure::new(Exit::Failed, Problem::new(self.client.secrets.redact(&message))).into());
+                }
+                Through::Unknown if is_over || failure.status.is_some() => {
+                    return Ok(Some(self.client.secrets.redact(&failure.reason)));
+                }
+                _ => self.interrupt.pause(POLL),
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the failure of the web server in a container: after two wrong responses in a row, or if it does not respond
@@ -231,6 +279,17 @@ impl Readiness<'_> {
     }
 }
 
+/// Returns the failure of a container since the first look at it: one that the deploy has not replaced can have been restarted
+/// before that.
+fn failure_since(role: &Role, first: &Container, now: &Container) -> Option<String> {
+    if role.is_done(now) {
+        return None;
+    }
+    let restarts = now.restarts.saturating_sub(first.restarts);
+    let failure = Container { restarts, ..now.clone() }.failure();
+    failure.or_else(|| (now.started_at != first.started_at).then(|| "was restarted".to_owned()))
+}
+
 /// The lines of both outputs in the order of their times, which Docker has written before them; without these.
 fn in_order(stdout: &str, stderr: &str) -> String {
     let mut lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
@@ -241,7 +300,42 @@ fn in_order(stdout: &str, stderr: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::in_order;
+    use super::super::fixture::container;
+    use super::*;
+
+    #[test]
+    fn every_service_lives_on_or_has_done_its_work() {
+        let check = |role: &Role, restarts: (u64, u64), state: &str, exit_code, expected: Option<&str>| {
+            let first = Container { restarts: restarts.0, ..container() };
+            let now = Container { restarts: restarts.1, state: state.into(), exit_code, ..container() };
+            assert_eq!(failure_since(role, &first, &now).as_deref(), expected, "{restarts:?} {state}");
+        };
+        let backing = Role::Backing;
+        check(&backing, (0, 0), "running", 0, None);
+        // It was restarted on another day.
+        check(&backing, (7, 7), "running", 0, None);
+        check(&backing, (7, 8), "running", 0, Some("was restarted once"));
+        check(&backing, (7, 8), "restarting", 1, Some("keeps restarting: exit code 1"));
+        check(&backing, (0, 0), "exited", 1, Some("has exited with exit code 1"));
+        // A one-shot service, and one that must not end.
+        check(&backing, (0, 0), "exited", 0, None);
+        check(&Role::Proxy, (0, 0), "exited", 0, Some("has exited with exit code 0"));
+        // It was restarted by hand.
+        let now = Container { started_at: "later".into(), ..container() };
+        assert_eq!(failure_since(&backing, &container(), &now).as_deref(), Some("was restarted"));
+        let unhealthy = Container { health: docker::Health::Unhealthy("no".into()), ..container() };
+        assert_eq!(failure_since(&Role::Proxy, &container(), &unhealthy).as_deref(), Some("is unhealthy: no"));
+    }
+
+    #[test]
+    fn only_a_proxy_without_an_upstream_fails_a_deploy() {
+        for status in [502, 503, 504] {
+            assert_eq!(Through::of(Some(status)), Through::NoUpstream);
+        }
+        for status in [Some(301), Some(400), Some(404), Some(500), None] {
+            assert_eq!(Through::of(status), Through::Unknown);
+        }
+    }
 
     #[test]
     fn two_outputs_in_the_order_of_their_times() {

@@ -50,8 +50,8 @@ impl<'a> Rollout<'a> {
         Ok(started)
     }
 
-    /// Replaces the other services and watches all new containers. During a rolling update the previous containers stay
-    /// in the rotation.
+    /// Replaces the other services and watches all containers of the release, also those that are not new. During a rolling
+    /// update the previous containers stay in the rotation.
     pub(super) fn services<'c>(&self, changes: &'c [Change], early: Started<'c>) -> anyhow::Result<Started<'c>> {
         let mut started = early;
         for change in changes.iter().filter(|change| !change.service.is_early) {
@@ -63,7 +63,9 @@ impl<'a> Rollout<'a> {
         }
         let seconds = self.stability.as_secs_f32();
         self.stage(&format!("all containers stay healthy for {seconds} s"), || {
-            self.readiness().watch(&started, self.stability)
+            let present = self.client.containers(self.stack.name())?;
+            let watched = [started.clone(), unchanged(self.stack, changes, &started, present)].concat();
+            self.readiness().watch(&watched, self.stability)
         })?;
         Ok(started)
     }
@@ -73,13 +75,22 @@ impl<'a> Rollout<'a> {
         let is_concerned = started.iter().any(|(it, _)| matches!(it.role, Role::Web(_) | Role::Proxy));
         let web = self.stack.web().filter(|_| is_concerned);
         let (Some(web), Some(proxy)) = (web, self.stack.proxy()) else { return Ok(()) };
-        if !web.role.is_rolling() {
-            self.events.note(format!("not checked: whether `{}` responds through `{}`", web.name, proxy.name));
-            return Ok(());
-        }
         let containers = self.client.containers(self.stack.name())?;
-        let Some(from) = containers.iter().rev().find(|it| it.service == web.name && it.runs()) else { return Ok(()) };
-        self.stage("responds through the proxy", || self.readiness().ask_through(proxy, web, from))
+        let of = |service: &Service| containers.iter().rev().find(|it| it.service == service.name && it.runs());
+        let Some(from) = of(web) else { return Ok(()) };
+        if web.role.is_rolling() {
+            return self.stage("responds through the proxy", || self.readiness().ask_through(proxy, web, from));
+        }
+        let reason = if of(proxy).is_some_and(|proxy| share_network(from, proxy)) && self.stack.has_port(proxy) {
+            self.stage("responds through the proxy", || self.readiness().ask_through_unknown(proxy, web, from))?
+        } else {
+            Some("is not reachable from there".to_owned())
+        };
+        if let Some(reason) = reason {
+            let message = format!("not verified: whether `{}` responds through `{}`: {reason}", web.name, proxy.name);
+            self.events.warning(Problem::new(message));
+        }
+        Ok(())
     }
 
     /// Starts new containers next to the previous ones, checks them, and adds them to the rotation.
@@ -233,6 +244,25 @@ impl<'a> Rollout<'a> {
     }
 }
 
+/// Returns whether two containers have addresses on the same network.
+fn share_network(one: &Container, other: &Container) -> bool {
+    one.addresses.iter().any(|(network, address)| !address.is_empty() && other.addresses.contains_key(network))
+}
+
+/// Returns the containers of the release that the deploy has not made: neither previous ones that still run, nor those of
+/// services that the release does not have.
+fn unchanged<'s>(
+    stack: &'s Stack,
+    changes: &[Change],
+    started: &[(&Service, Container)],
+    present: Vec<Container>,
+) -> Vec<(&'s Service, Container)> {
+    let is_new = |it: &Container| started.iter().any(|(_, new)| new.id == it.id);
+    let is_previous = |it: &Container| changes.iter().flat_map(|change| &change.old).any(|old| old.id == it.id);
+    let rest = present.into_iter().filter(|it| !is_new(it) && !is_previous(it));
+    rest.filter_map(|it| Some((stack.service(&it.service)?, it))).collect()
+}
+
 /// The exit code of a program that was killed with KILL.
 const KILLED: i64 = 137;
 
@@ -296,6 +326,8 @@ fn running_image(changes: &[Change], reference: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use project::Settings;
+
     use super::*;
     use crate::compose::changes::Cause;
     use crate::compose::fixture::{self, container};
@@ -306,6 +338,20 @@ mod tests {
         assert!(cut(0).is_none() && cut(143).is_none());
         let (message, _) = cut(137).expect("killed");
         assert!(message.contains("has not ended within 10 s and was killed"), "{message}");
+    }
+
+    #[test]
+    fn services_that_the_deploy_leaves_alone_are_watched_too() {
+        let config = r#"{"services": {"web": {"build": {}}, "redis": {"image": "redis"}}}"#;
+        let stack = Stack::of(serde_json::from_str(config).expect("JSON"), &Settings::default()).expect("a stack");
+        let of = |service: &str, id: &str| Container { service: service.into(), id: id.into(), ..container() };
+        let web = stack.service("web").expect("web");
+        let old = vec![of("web", "old")];
+        let changes = [Change { service: web.clone(), cause: Cause::Image, old: old.clone(), image: None }];
+        let present = [old, vec![of("web", "new"), of("redis", "redis"), of("gone", "orphan")]].concat();
+        let rest = unchanged(&stack, &changes, &[(web, of("web", "new"))], present);
+        let rest: Vec<_> = rest.iter().map(|(service, it)| (service.name.as_str(), it.id.as_str())).collect();
+        assert_eq!(rest, [("redis", "redis")]);
     }
 
     #[test]

@@ -142,15 +142,24 @@ impl Stack {
         &self.config.services[&service.name]
     }
 
+    /// Returns whether the Compose file names a port on which a service listens.
+    pub(super) fn has_port(&self, service: &Service) -> bool {
+        self.declared_port(service).is_some()
+    }
+
     /// Where a service listens in its container.
     pub(super) fn port(&self, service: &Service) -> u16 {
+        self.declared_port(service).unwrap_or(PORT)
+    }
+
+    fn declared_port(&self, service: &Service) -> Option<u16> {
         let declared = self.declared(service);
         let exposed = declared.expose.iter().filter_map(|port| match port {
             serde_json::Value::String(text) => text.split('/').next()?.parse().ok(),
             port => port.as_u64().and_then(|port| port.try_into().ok()),
         });
         let published = declared.ports.iter().filter(|port| port.is_tcp()).filter_map(|port| port.target);
-        published.chain(exposed).next().unwrap_or(PORT)
+        published.chain(exposed).next()
     }
 
     /// The images of all services, each once.

@@ -89,7 +89,7 @@ impl Readiness<'_> {
     pub(super) fn check_shared(&self, unit: &Unit, address: Option<&Address>) -> anyhow::Result<()> {
         let requests = address.into_iter().cycle().take(SHARED_REQUESTS);
         let mut failures = requests.filter_map(|address| self.failure(address));
-        match failures.find(|failure| failure.is_response) {
+        match failures.find(|failure| failure.status.is_some()) {
             Some(failure) => Err(self.manager.unhealthy(unit, &failure.reason)),
             None => Ok(()),
         }

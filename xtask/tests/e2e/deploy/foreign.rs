@@ -140,11 +140,31 @@ services:
   db:
     image: IMAGE
     command: [redis-server, --protected-mode, "no"]
+    restart: always
     volumes: [/data]
     healthcheck: {test: [CMD, redis-cli, ping], interval: 1s}
 "#;
 const SLOW_END: &str = "import signal, sys, time\n\n\ndef end(*_):\n    time.sleep(4)\n    sys.exit(0)\n\n\n\
                         signal.signal(signal.SIGTERM, end)\n";
+
+/// Ends the database again and again.
+const HOSTILE: &str = r#"
+import socket
+import threading
+import time
+
+
+def end_database():
+    while True:
+        try:
+            socket.create_connection(("db", 6379)).sendall(b"SHUTDOWN NOSAVE\r\n")
+        except OSError:
+            pass
+        time.sleep(0.5)
+
+
+threading.Thread(target=end_database, daemon=True).start()
+"#;
 
 pub(crate) fn put_right() {
     let compose = SLOW.replace("IMAGE", IMAGE);
@@ -194,4 +214,11 @@ pub(crate) fn put_right() {
     contains_all(&output, &["was not finished", "stays: the previous containers are gone"]);
     assert_eq!(answer(), "release 2");
     assert!(by_hand.contains(&stack.id("web")), "{output}");
+
+    // A backing service that has not changed is watched, too.
+    stack.checkout.write("server.py", &format!("{HOSTILE}{SLOW_END}{SERVER}"));
+    let (output, code) = stack.deploy("--stability 5s");
+    assert_eq!(code, 4, "{output}");
+    contains_all(&output, &[&format!("`{}-db-1` ", stack.name), "restart", "rolled back"]);
+    assert_eq!(answer(), "release 2");
 }

@@ -118,7 +118,8 @@ pub(crate) fn faithful() {
     assert!(places.is_sorted(), "dependencies come first: {plan}");
 
     let output = stack.deployed("--stability 2s");
-    contains_all(&output, &["not checked: whether `django` responds through `web`"]);
+    contains_all(&output, &["responds through the proxy"]);
+    assert!(!output.contains("not verified"), "{output}");
     assert_eq!(answer(), "release 1 from live with 7");
     let started = docker(&["exec", &stack.id("django"), "cat", "/srv/media/started"]);
     assert!(started.starts_with("python3 - "), "the migrations, through the entrypoint: {started}");
