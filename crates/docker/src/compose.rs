@@ -22,6 +22,13 @@ pub fn spelled_out(reference: &str) -> String {
     if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
 }
 
+/// Returns a reference of an image without its tag and digest.
+#[must_use]
+pub fn repository(reference: &str) -> &str {
+    let last = reference.rfind('/').map_or(0, |slash| slash + 1);
+    reference[last..].find([':', '@']).map_or(reference, |end| &reference[..last + end])
+}
+
 /// The fields of `docker compose config --format json` that are used here. No `Debug`: they have secrets.
 #[derive(Clone, Deserialize)]
 pub struct Config {

@@ -8,7 +8,7 @@ use project::Settings;
 use project::text::listed;
 
 use crate::STATE_LABEL;
-use crate::compose::{Config, Port, Service};
+use crate::compose::{Config, Port, Service, repository};
 
 /// Label of the web service: the network on which the proxy, and only the proxy, reaches it.
 pub const FRONT_LABEL: &str = "xtask.front";
@@ -136,8 +136,10 @@ pub fn roles(config: &Config, settings: &Settings) -> Roles {
     if let Some(missing) = named(settings).find(|(_, name)| !config.services.contains_key(*name)) {
         problem = Some(format!("the setting `{}` names `{}`, which is no service of the stack", missing.0, missing.1));
     }
+    // Another tag of the same repository is another image of the project.
     let web_image = web.map(|(name, _)| config.image(name));
-    let is_ours = |name: &str| config.is_built(name) || web_image.as_ref().is_some_and(|it| *it == config.image(name));
+    let is_of_web = |image: &str| web_image.as_ref().is_some_and(|web| repository(web) == repository(image));
+    let is_ours = |name: &str| config.is_built(name) || is_of_web(&config.image(name));
     let assigned = |name: &str| match (fixed.get(name), web) {
         (_, Some((web, source))) if name == web => Assigned { role: Role::Web, source },
         (Some(assigned), _) if assigned.role != Role::Web => *assigned,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use anyhow::Context as _;
+use docker::compose::repository;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
@@ -48,9 +49,9 @@ impl Overlay {
 
 /// Returns the reference that an image of the stack has for a release. Images that differ only in their tags are numbered.
 pub(super) fn tagged(stack: &Stack, reference: &str, release: &str) -> String {
-    let (project, name) = (stack.name(), name(reference));
+    let (project, name) = (stack.name(), repository(reference));
     let images = stack.release_images();
-    let mut same = images.iter().filter(|other| self::name(other) == name);
+    let mut same = images.iter().filter(|other| repository(other) == name);
     match same.position(|other| *other == reference) {
         Some(number) if number > 0 => format!("{name}:{TAG}{project}-{release}.{number}"),
         _ => format!("{name}:{TAG}{project}-{release}"),
@@ -65,12 +66,6 @@ fn release_of<'t>(tag: &'t str, project: &str, is_built: bool) -> Option<&'t str
     let release = own.or(is_built.then_some(rest))?;
     let release = release.split('.').next()?;
     is_id(release).then_some(release)
-}
-
-/// A reference without its tag and digest.
-fn name(reference: &str) -> &str {
-    let last = reference.rfind('/').map_or(0, |slash| slash + 1);
-    reference[last..].find([':', '@']).map_or(reference, |end| &reference[..last + end])
 }
 
 /// Builds the images under the tag of the release. Unchanged layers come from the cache.
@@ -164,9 +159,9 @@ pub(super) fn record(stack: &Stack, ids: &BTreeMap<String, String>, record: &mut
 /// Takes the tags of releases away whose records are gone, and of one that was given up.
 pub(super) fn remove_tags(client: &Client<'_>, stack: &Stack, kept: &[Record]) -> anyhow::Result<()> {
     let built = stack.built_images();
-    let names: BTreeSet<&str> = stack.release_images().into_iter().map(name).collect();
+    let names: BTreeSet<&str> = stack.release_images().into_iter().map(repository).collect();
     for image in names {
-        let is_built = built.iter().any(|reference| name(reference) == image);
+        let is_built = built.iter().any(|reference| repository(reference) == image);
         let tags = client.docker(["image", "ls", "--format", "{{.Tag}}", image], QUICK)?;
         for tag in tags.lines() {
             let Some(release) = release_of(tag, stack.name(), is_built) else { continue };

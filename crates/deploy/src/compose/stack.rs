@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use docker::Container;
-use docker::compose::{Config, Service as Declared};
+use docker::compose::{Config, Service as Declared, repository};
 use docker::roles::{self, Assigned, FRONT_LABEL, Roles, roles};
 use project::Settings;
 
@@ -214,7 +214,8 @@ fn in_order(mut left: Vec<Service>, config: &Config) -> Vec<Service> {
     let may_be_early = |service: &Service| match service.role {
         Role::Backing => true,
         Role::Other | Role::Proxy => {
-            needed.contains(&service.name) && web.as_ref().is_none_or(|web| web.image != service.image)
+            needed.contains(&service.name)
+                && web.as_ref().is_none_or(|web| repository(&web.image) != repository(&service.image))
         }
         Role::Job | Role::Web(_) | Role::Worker => false,
     };
@@ -325,6 +326,20 @@ mod tests {
         let mut names: Vec<&str> = stack.services.iter().map(|service| service.name.as_str()).collect();
         names.insert(early, "|");
         assert_eq!(names.join(" "), expected);
+    }
+
+    #[test]
+    fn nothing_with_the_image_of_web_is_replaced_before_the_migrations() {
+        let image = |tag: &str| format!(r#""image": "registry:5000/app:{tag}""#);
+        let (one, cron) = (image("1"), image("cron"));
+        let services = format!(
+            r#""beat": {{{one}}}, "celery": {{{one}}}, "cron": {{{cron}}}, "redis": {{"image": "redis"}}, "web": {{{one}"#
+        );
+        check_order(&format!("{services}}}"), "redis | web celery beat cron");
+        check_order(
+            &format!(r#"{services}, "depends_on": {{"beat": {{}}, "cron": {{}}}}}}"#),
+            "redis | celery beat cron web",
+        );
     }
 
     #[test]

@@ -137,3 +137,16 @@ fn a_job_is_known_by_those_that_wait_for_it() {
         &["init: job by its dependents", "web: web service by its name"],
     );
 }
+
+#[test]
+fn another_tag_of_the_same_repository_is_of_the_project() {
+    check(
+        r#""cron": {"image": "registry:5000/app:cron"}, "other": {"image": "registry:5000/apps:1"},
+           "web": {"image": "registry:5000/app:1"}"#,
+        &[
+            "cron: service of the project by its image",
+            "other: backing service by its image",
+            "web: web service by its name",
+        ],
+    );
+}
