@@ -48,7 +48,7 @@ pub struct Container {
     pub addresses: BTreeMap<String, String>,
     /// The URL of the rotation state, if it is a proxy with such a label.
     pub state_url: Option<String>,
-    /// Whether the engine does not restart it after it has exited.
+    /// Whether the engine does not restart it after it has exited with 0.
     pub is_never_restarted: bool,
     /// The mount points in it.
     pub mounts: Vec<PathBuf>,
@@ -208,6 +208,16 @@ mod tests {
         let published: Vec<_> =
             container.published.iter().map(|it| format!("{} {} {}", it.address, it.port, it.protocol)).collect();
         assert_eq!(published, [":: 53 udp", "0.0.0.0 8000 tcp"]);
+    }
+
+    #[test]
+    fn restarts_after_success() {
+        for (policy, is_never) in [("", true), ("no", true), ("on-failure", true), ("always", false)] {
+            let policy = format!(r#""HostConfig": {{"RestartPolicy": {{"Name": "{policy}"}}, "#);
+            let inspected = format!("[{}]", INSPECTED.replace(r#""HostConfig": {"#, &policy));
+            let container = containers(&inspected).expect("as Docker writes it").remove(0);
+            assert_eq!(container.is_never_restarted, is_never, "{policy}");
+        }
     }
 
     #[test]

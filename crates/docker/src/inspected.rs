@@ -164,7 +164,7 @@ impl From<Inspected> for Container {
                 .map(|(name, endpoint)| (name, endpoint.address))
                 .collect(),
             state_url: labels.get(STATE_LABEL).cloned(),
-            is_never_restarted: matches!(host_config.restart_policy.name.as_str(), "" | "no"),
+            is_never_restarted: matches!(host_config.restart_policy.name.as_str(), "" | "no" | "on-failure"),
             mounts: mounts.iter().map(|mount| PathBuf::from(&mount.destination)).collect(),
             anonymous_volumes: mounts.into_iter().filter(is_anonymous).map(|mount| mount.destination).collect(),
             host_ports: bindings.filter_map(|binding| binding.host_port.parse().ok()).collect(),

@@ -235,7 +235,11 @@ impl Stack {
                 let _ = cmd!("docker", "volume", "rm", volume).stdout_null().stderr_null().unchecked().run();
             }
         }
-        let images = self.images();
+        // Of an image that was not built for the project, only the tags of its releases.
+        let tags = cmd!("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").unchecked().read();
+        let tags = tags.unwrap_or_default();
+        let tags = tags.lines().filter(|tag| tag.contains(&format!(":xtask-{}-", self.name)));
+        let images: Vec<String> = tags.map(str::to_owned).chain(self.images()).collect();
         if !images.is_empty() {
             let args = ["rmi", "--force"].into_iter().chain(images.iter().map(String::as_str));
             let _ = cmd("docker", args).stdout_null().stderr_null().unchecked().run();
