@@ -7,6 +7,7 @@ mod dry_run;
 #[cfg(test)]
 mod fixture;
 mod foreign;
+mod health_checks;
 mod holder;
 mod images;
 mod lock;
@@ -156,6 +157,7 @@ impl<'a> Backend<'a> for Compose<'a> {
         };
         // A plan is made once.
         let _ = self.overlay.set(overlay);
+        self.check_health_checks(&images.ids)?;
         let changes = changes::find(&self.client, &self.stack, &images.ids)?;
         let changes = match self.without_irreplaceable(changes) {
             Ok(changes) => changes,
@@ -343,6 +345,17 @@ impl Compose<'_> {
         }
         let overlay = || Overlay::write(&self.stack, release, &pinned);
         (!pinned.is_empty()).then(overlay).transpose()
+    }
+
+    /// Refuses images whose health check comes too late.
+    fn check_health_checks(&self, ids: &BTreeMap<String, String>) -> anyhow::Result<()> {
+        let (client, is_yes) = (&self.client, self.context.is_yes);
+        let (images, engine) = (health_checks::of_images(client, ids)?, health_checks::engine_version(client)?);
+        let Some(problem) = health_checks::late(&self.stack, &images, &engine, self.options, is_yes) else {
+            return Ok(());
+        };
+        self.discard()?;
+        Err(Failure::new(Exit::NotMet, problem).into())
     }
 
     /// Leaves out the services whose replacement would lose data, with a warning for each. One that is unhealthy would let

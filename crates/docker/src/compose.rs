@@ -1,11 +1,12 @@
 //! Docker Compose: its versions, and a Compose file as Compose itself parses it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use project::secret::in_variable;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::HealthCheck;
 
 /// Returns whether a version (`2.26.1`, `v2.26.1-3`) is at least this major and minor version.
 #[must_use]
@@ -168,38 +169,6 @@ pub struct Mount {
     pub target: String,
 }
 
-/// The health check of a service. The times are as Compose writes them, such as `1m30s`.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct HealthCheck {
-    /// Whether the health check of the image is switched off.
-    pub disable: bool,
-    interval: Option<String>,
-    start_period: Option<String>,
-    start_interval: Option<String>,
-}
-
-/// The first Engine that checks more often at the start.
-const START_INTERVAL: (u32, u32) = (25, 0);
-/// Docker's defaults.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
-const DEFAULT_START_INTERVAL: Duration = Duration::from_secs(5);
-
-impl HealthCheck {
-    /// Returns the time from the start of a container to the end of its first interval: Docker checks for the first time
-    /// then, and before it no container is healthy.
-    #[must_use]
-    pub fn first_health_check(&self, engine_version: &str) -> Duration {
-        let time = |text: &Option<String>| text.as_deref().and_then(|text| humantime::parse_duration(text).ok());
-        let set = |text: &Option<String>| time(text).filter(|time| !time.is_zero());
-        let interval = set(&self.interval).unwrap_or(DEFAULT_INTERVAL);
-        if is_at_least(engine_version, START_INTERVAL) && set(&self.start_period).is_some() {
-            return set(&self.start_interval).unwrap_or(DEFAULT_START_INTERVAL);
-        }
-        interval
-    }
-}
-
 /// A port of the containers that the host of the engine publishes.
 #[derive(Clone, Deserialize)]
 pub struct Port {
@@ -281,21 +250,5 @@ mod tests {
         assert_eq!(web.networks["front"].as_ref().map(|front| front.aliases.as_slice()), Some(&["app".to_owned()][..]));
         let secrets = Secrets::default().and(config.secrets());
         assert_eq!(secrets.redact("hunter2, hunter3, plain"), "********, ********, plain");
-    }
-
-    #[test]
-    fn the_first_health_check() {
-        for (check, before_25, since_25) in [
-            ("{}", 30, 30),
-            (r#"{"interval": "1m30s"}"#, 90, 90),
-            (r#"{"interval": "0s", "start_period": "0s"}"#, 30, 30),
-            (r#"{"interval": "1m30s", "start_period": "10s"}"#, 90, 5),
-            (r#"{"interval": "1m30s", "start_period": "10s", "start_interval": "2s"}"#, 90, 2),
-            (r#"{"interval": "2s", "start_interval": "1s"}"#, 2, 2),
-        ] {
-            let health_check: HealthCheck = serde_json::from_str(check).expect("a health check");
-            let seconds = |engine| health_check.first_health_check(engine).as_secs();
-            assert_eq!((seconds("24.0.7"), seconds("25.0.3")), (before_25, since_25), "{check}");
-        }
     }
 }

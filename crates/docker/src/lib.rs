@@ -6,9 +6,11 @@
 pub mod compose;
 mod container;
 mod engine;
+mod health_check;
 mod inspected;
 pub mod roles;
 
 pub use container::{Container, Health, PublishedPort, STATE_LABEL, inspect, is_started_from};
 pub use engine::{EngineError, compose_version, host, version};
+pub use health_check::{HealthCheck, ImageHealthCheck};
 pub use inspected::containers;

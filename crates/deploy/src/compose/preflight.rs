@@ -1,6 +1,7 @@
 //! The preflight: everything that must hold before the deploy changes anything; all problems at once.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use project::ComposeFiles;
 use subprocess::Deadline;
 
 use super::client::{Client, QUICK};
-use super::stack::{Role, Service, Stack};
-use super::{Compose, Options, foreign, mounts, pulls};
+use super::stack::Stack;
+use super::{Compose, Options, foreign, health_checks, mounts, pulls};
 use crate::backend::Backend;
 use crate::context::Context;
 use crate::drain::CutWork;
@@ -29,8 +30,6 @@ const ASKED: [&str; 3] = ["env", "docker.daemon", "docker.compose"];
 /// The oldest version of Compose with everything that is used here.
 const COMPOSE: (u32, u32) = (2, 20);
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The time that a first health check is given by the timeout of a hint.
-const ALLOWANCE: Duration = Duration::from_secs(30);
 
 /// Examines everything that the deploy needs; reports all problems at once.
 pub(super) fn check<'a>(options: &'a Options, context: &'a Context<'a>) -> anyhow::Result<Compose<'a>> {
@@ -100,8 +99,8 @@ fn examine<'a>(
             return Ok((None, warnings));
         }
     };
-    let engine_version = client.docker(["version", "--format", "{{.Server.Version}}"], QUICK)?;
-    versions = format!("Docker {}, {versions}", engine_version.trim());
+    let engine_version = health_checks::engine_version(&client)?;
+    versions = format!("Docker {engine_version}, {versions}");
     let engine_id = client.docker(["info", "--format", "{{.ID}}"], QUICK)?.trim().to_owned();
     let (own, others): (Vec<_>, Vec<_>) =
         client.running_containers()?.into_iter().partition(|it| it.project == stack.name());
@@ -109,7 +108,7 @@ fn examine<'a>(
     for pull in pulls::find(&client, &stack, options)? {
         problems.extend(pull.problem(&stack, options));
     }
-    problems.extend(late_health_checks(&stack, engine_version.trim(), options, context.is_yes));
+    problems.extend(health_checks::late(&stack, &BTreeMap::new(), &engine_version, options, context.is_yes));
     let (errors, cautions) = mounts::problems(&stack, &client, environment);
     problems.extend(errors);
     warnings.extend(cautions);
@@ -208,27 +207,6 @@ fn is_in_use(error: std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::AddrInUse
 }
 
-/// Returns a problem if a container cannot be healthy within the timeout, because its health check comes later.
-fn late_health_checks(stack: &Stack, engine_version: &str, options: &Options, is_yes: bool) -> Option<Problem> {
-    let first = |service: &Service| {
-        let health_check = stack.declared(service).healthcheck.as_ref();
-        let health_check = health_check.filter(|check| !check.disable && service.role != Role::Job)?;
-        Some((service.name.clone(), health_check.first_health_check(engine_version)))
-    };
-    let (service, first) = stack.services.iter().filter_map(first).max_by_key(|(_, first)| *first)?;
-    if first < options.timeout {
-        return None;
-    }
-    let timeout = first + ALLOWANCE;
-    let message = format!(
-        "the first health check of `{service}` comes {} s after its start, and `--timeout` is {} s",
-        first.as_secs(),
-        options.timeout.as_secs()
-    );
-    let again = Options { timeout, ..options.clone() }.command_line(is_yes);
-    Some(Problem::new(message).hint(format!("{again}; or set a shorter `interval` in the Compose file")))
-}
-
 /// Whether a container that can be replaced keeps data where no other one finds it.
 fn has_anonymous_volumes(stack: &Stack, ours: &[Container]) -> bool {
     let is_replaced = |it: &Container| stack.service(&it.service).is_some_and(|service| !service.is_third_party());
@@ -295,34 +273,5 @@ pub(super) fn settle_method(
             }
             Ok(())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use project::Settings;
-
-    use super::*;
-
-    #[test]
-    fn a_health_check_after_the_timeout_is_refused_with_a_timeout_that_works() {
-        let health_check = r#""healthcheck": {"interval": "1m30s", "start_period": "40s"}"#;
-        let config = format!(
-            r#"{{"services": {{"web": {{{health_check}}}, "cache": {{"image": "redis", "healthcheck": {{"disable": true}}}}}}}}"#
-        );
-        let config = serde_json::from_str(&config).expect("JSON");
-        let stack = Stack::of(config, &Settings::default()).expect("a stack");
-        let problem = |engine: &str, timeout| {
-            let options = Options { timeout: Duration::from_secs(timeout), ..Options::default() };
-            late_health_checks(&stack, engine, &options, false)
-        };
-        let refused = problem("24.0.7", 60).expect("too late");
-        assert_eq!(
-            refused.message,
-            "the first health check of `web` comes 90 s after its start, and `--timeout` is 60 s"
-        );
-        let hint = "cargo xtask deploy-docker --timeout 2m; or set a shorter `interval` in the Compose file";
-        assert_eq!(refused.hint.as_deref(), Some(hint));
-        assert!(problem("24.0.7", 120).is_none() && problem("28.0.0", 60).is_none());
     }
 }

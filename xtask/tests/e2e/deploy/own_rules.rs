@@ -140,6 +140,14 @@ pub(crate) fn faithful() {
     let named = || docker(&["inspect", "--format", "{{.Id}}", &format!("{}-one", stack.name)]).trim().to_owned();
     let second = stack.id("django");
     assert_eq!(named(), second);
+    // An image whose health check comes too late.
+    stack.checkout.write("Dockerfile", &format!("{dockerfile}HEALTHCHECK --interval=90s CMD true\n"));
+    let (output, code) = stack.deploy("");
+    assert_eq!(code, 3, "{output}");
+    contains_all(&output, &["`django`", "comes 90 s after the start, and `--timeout` is 60 s", "--timeout 2m"]);
+    assert_eq!((named(), stack.id("django")), (second.clone(), second.clone()), "{output}");
+    stack.checkout.write("Dockerfile", &dockerfile);
+
     stack.checkout.write("server.py", "raise RuntimeError('no way')\n");
     let (output, code) = stack.deploy("--stability 2s --timeout 10s");
     assert_eq!(code, 4, "{output}");

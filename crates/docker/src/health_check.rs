@@ -1,0 +1,100 @@
+//! The health check of a container: that of its service in the Compose file, and for what is not set there, that of its image.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::compose::is_at_least;
+
+/// The first Engine that checks more often at the start.
+const START_INTERVAL: (u32, u32) = (25, 0);
+/// Docker's defaults.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+const DEFAULT_START_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The health check of a service. The times are as Compose writes them, such as `1m30s`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct HealthCheck {
+    /// Whether the health check of the image is switched off.
+    pub disable: bool,
+    interval: Option<String>,
+    start_period: Option<String>,
+    start_interval: Option<String>,
+}
+
+/// The health check of an image, as `docker image inspect` prints it: the times in nanoseconds, 0 where they are not set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImageHealthCheck {
+    test: Vec<String>,
+    interval: u64,
+    start_period: u64,
+    start_interval: u64,
+}
+
+impl ImageHealthCheck {
+    /// Returns whether the image has one: an image can switch off that of its base.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        self.test.first().is_some_and(|kind| kind != "NONE")
+    }
+}
+
+impl HealthCheck {
+    /// Returns the time from the start of a container to the end of its first interval: Docker checks for the first time
+    /// then, and before it no container is healthy. What the service does not set is that of the image, as the engine has it.
+    #[must_use]
+    pub fn first_health_check(&self, image: &ImageHealthCheck, engine_version: &str) -> Duration {
+        let set = |text: &Option<String>, of_image: u64| {
+            let own = text.as_deref().and_then(|text| humantime::parse_duration(text).ok());
+            let mut times = own.into_iter().chain([Duration::from_nanos(of_image)]);
+            times.find(|time| !time.is_zero())
+        };
+        let interval = set(&self.interval, image.interval).unwrap_or(DEFAULT_INTERVAL);
+        let has_start = set(&self.start_period, image.start_period).is_some();
+        if is_at_least(engine_version, START_INTERVAL) && has_start {
+            return set(&self.start_interval, image.start_interval).unwrap_or(DEFAULT_START_INTERVAL);
+        }
+        interval
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(of_service: &str, of_image: &str, before_25: u64, since_25: u64) {
+        let health_check: HealthCheck = serde_json::from_str(of_service).expect("a health check");
+        let image: Option<ImageHealthCheck> = serde_json::from_str(of_image).expect("a health check");
+        let image = image.unwrap_or_default();
+        let seconds = |engine| health_check.first_health_check(&image, engine).as_secs();
+        assert_eq!((seconds("24.0.7"), seconds("25.0.3")), (before_25, since_25), "{of_service} {of_image}");
+    }
+
+    #[test]
+    fn the_first_health_check() {
+        check("{}", "null", 30, 30);
+        check(r#"{"interval": "1m30s"}"#, "null", 90, 90);
+        check(r#"{"interval": "0s", "start_period": "0s"}"#, "null", 30, 30);
+        check(r#"{"interval": "1m30s", "start_period": "10s"}"#, "null", 90, 5);
+        check(r#"{"interval": "1m30s", "start_period": "10s", "start_interval": "2s"}"#, "null", 90, 2);
+        check(r#"{"interval": "2s", "start_interval": "1s"}"#, "null", 2, 2);
+    }
+
+    #[test]
+    fn what_a_service_does_not_set_is_that_of_the_image() {
+        let late = r#"{"Test": ["CMD", "true"], "Interval": 90000000000, "StartPeriod": 5000000000}"#;
+        check("{}", late, 90, 5);
+        check(r#"{"interval": "3s"}"#, late, 3, 5);
+        check(r#"{"start_interval": "1s"}"#, late, 90, 1);
+    }
+
+    #[test]
+    fn an_image_can_switch_it_off() {
+        let parsed = |text| serde_json::from_str::<ImageHealthCheck>(text).expect("a health check").is_some();
+        assert!(parsed(r#"{"Test": ["CMD-SHELL", "true"]}"#));
+        assert!(!parsed(r#"{"Test": ["NONE"]}"#) && !parsed("{}"));
+    }
+}
