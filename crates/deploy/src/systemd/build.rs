@@ -85,7 +85,7 @@ pub(super) fn fill(
         return Err(Failure { exit: Exit::Failed, problems: state.problems }.into());
     }
     // Settings that open a log do so before there is a link, which this user may not follow.
-    shared::make_parents(folder, &state.shared)?;
+    shared::make_folders(folder, &state.folders)?;
     let variables = env.variables.iter().map(|(key, value)| (key, value));
     let collect = Command::new(python(folder, layout), ["-B", "-c", &collect, "inside"])
         .args([folder])
@@ -94,6 +94,10 @@ pub(super) fn fill(
         // systemd sets it for the units; the user who deploys has no access to that folder.
         .envs([("STATE_DIRECTORY", layout.state_dir())]);
     run(&collect, "static files", events, secrets, interrupt)?;
+    if let Some(reason) = &state.unknown {
+        let message = format!("what the settings let the service write to cannot be found: {}", secrets.redact(reason));
+        return Err(Failure::new(Exit::Failed, Problem::new(message)).into());
+    }
     shared::link(folder, &state.shared, layout)?;
     if !state.shared.is_empty() {
         let place = layout.state_dir();

@@ -50,6 +50,11 @@ pub(super) fn emit(backend: &Systemd<'_>) -> anyhow::Result<()> {
             let (names, place) = (shared::named(&plan.state.shared), layout.state_dir());
             steps.push(format!("link {names} to {}, for all releases", place.display()));
         }
+        if plan.state.unknown.is_some() {
+            steps.push(
+                "link the state that the settings have below the project: they cannot be loaded before".to_owned(),
+            );
+        }
     }
     if plan.is_new {
         steps.push("copy an SQLite database, and apply pending migrations".to_owned());

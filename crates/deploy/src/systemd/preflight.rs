@@ -25,6 +25,7 @@ use super::places;
 use super::refusals;
 use super::root::{Root, Step};
 use super::scheduler;
+use super::shared;
 use super::state::{self, Code, Release, State};
 use super::target::TargetFolder;
 use super::tools::{self, Tools};
@@ -139,6 +140,10 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
         state = state::find(&code, &release, &Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD));
         problems.append(&mut state.problems);
     }
+    let owner = (context.project.settings.user.as_str(), group.as_deref().unwrap_or_default());
+    let places = group.as_ref().map(|_| shared::check_places(&state, owner, &layout, root.as_deref()));
+    let (closed, problem) = places.map(|places| keep(places, &mut problems)).transpose()?.flatten().unwrap_or_default();
+    problems.extend(problem);
     problems.extend(refusals::check(&units, source.as_ref(), &layout));
     problems.extend(verify::links(&units, &layout));
     problems.extend(places::check(&layout));
@@ -155,7 +160,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
             let records = Records::at_target(folder, context.project, target);
             let secrets = target_of_checks.secrets.clone().and(env.secrets());
             let (data, listed) = data.unwrap_or_default();
-            let read = read.into_iter().chain(listed).collect();
+            let read = read.into_iter().chain(closed).chain(listed).collect();
             Ok(Preflight {
                 layout,
                 root,

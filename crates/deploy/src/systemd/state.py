@@ -10,9 +10,11 @@ import django
 def databases(settings):
     for alias, database in settings.DATABASES.items():
         name = str(database.get("NAME") or "")
-        is_file = "lite" in database.get("ENGINE", "") and name and "memory" not in name
-        if is_file:
-            yield f'DATABASES["{alias}"]["NAME"]', name.removeprefix("file:").split("?")[0], '"NAME": {}'
+        is_in_memory = ":memory:" in name or "mode=memory" in name
+        if name.startswith("file:"):
+            name = name.removeprefix("file:").split("?")[0]
+        if "lite" in database.get("ENGINE", "") and name and not is_in_memory:
+            yield f'DATABASES["{alias}"]["NAME"]', name, '"NAME": {}'
 
 
 def folders(settings):
@@ -25,13 +27,14 @@ def folders(settings):
     # Static files are a part of the release.
     storages = {alias: it for alias, it in getattr(settings, "STORAGES", {}).items() if alias != "staticfiles"}
     for alias, storage in storages.items():
-        if "FileSystem" in str(storage.get("BACKEND")) and storage.get("OPTIONS", {}).get("location"):
-            yield f'STORAGES["{alias}"]["OPTIONS"]["location"]', storage["OPTIONS"]["location"], '"location": {}'
+        location = (storage.get("OPTIONS") or {}).get("location")
+        if "FileSystem" in str(storage.get("BACKEND")) and location:
+            yield f'STORAGES["{alias}"]["OPTIONS"]["location"]', location, '"location": {}'
 
 
 def logs(settings):
     """Yields whether the handler renames its file, too."""
-    for name, handler in (settings.LOGGING or {}).get("handlers", {}).items():
+    for name, handler in ((settings.LOGGING or {}).get("handlers") or {}).items():
         if handler.get("filename"):
             setting = f'LOGGING["handlers"]["{name}"]["filename"]'
             yield setting, handler["filename"], '"filename": {}', "Rotating" in str(handler.get("class"))
@@ -43,7 +46,7 @@ def logs(settings):
 
 
 def report(setting, path, line, **facts):
-    answer(setting=setting, path=os.path.abspath(path), line=line, **facts)
+    answer(setting=setting, path=os.path.abspath(str(path)), line=line, **facts)
 
 
 # The settings alone: Django would open the log files.
@@ -55,5 +58,7 @@ for found in databases(settings):
     report(*found)
 for found in folders(settings):
     report(*found, is_folder=True)
+if static_root := getattr(settings, "STATIC_ROOT", None):
+    report("STATIC_ROOT", static_root, "", is_static=True)
 for *found, is_renamed in logs(settings):
     report(*found, is_renamed=is_renamed)

@@ -154,8 +154,8 @@ impl ReleasePlan {
 
     /// Creates the state directory and the folders in it that a new release needs.
     pub(super) fn make_places(&self, state: &State) -> Vec<Step> {
-        let is_needed = self.is_new && (state.needs_directory || !state.shared.is_empty());
-        if is_needed { shared::make_places(&state.shared, &self.user, &self.group, &self.layout) } else { Vec::new() }
+        let is_needed = self.is_new && !state.is_dynamic && (state.needs_directory || !state.shared.is_empty());
+        if is_needed { shared::make_places(&state.folders, &self.user, &self.group, &self.layout) } else { Vec::new() }
     }
 
     /// Writes the new environment and the canary units.
