@@ -306,7 +306,11 @@ fn after_failure<'a, B: Backend<'a>>(
     }
     let (exit, problem) = match rolled_back {
         Ok(()) if is_interrupted => (Exit::Interrupted, Problem::new(message)),
-        Ok(()) => (Exit::RolledBack, Problem::new(message)),
+        Ok(()) => {
+            let hints: Vec<String> = Failure::of(error).problems.into_iter().filter_map(|it| it.hint).collect();
+            let problem = Problem::new(message);
+            (Exit::RolledBack, if hints.is_empty() { problem } else { problem.hint(hints.join("; and ")) })
+        }
         Err(failed) => {
             let hint = format!("solve that, then {}, which rolls back first", backend.command(backend.is_rollback()));
             (Exit::RollbackFailed, Problem::new(format!("{message}:\n  {failed:#}")).hint(hint))

@@ -233,6 +233,16 @@ fn a_rollback_to_a_release_that_the_migrations_have_broken_fails() {
 }
 
 #[test]
+fn the_hint_of_a_failure_stays_after_its_rollback() {
+    let machine = Machine::new();
+    machine.deploy("v1", &[]);
+    let verdict = machine.deploy("v2", &[Fault::Fail(machine.step_named("watch"))]);
+    let problem = &verdict.problems[0];
+    assert!(problem.message.starts_with("`watch` failed\n  rolled back: the previous release serves again"));
+    assert_eq!(problem.hint.as_deref(), Some("try again"));
+}
+
+#[test]
 fn a_release_that_was_unhealthy_before_is_no_failure_of_the_rollback() {
     let machine = Machine::new();
     machine.deploy("v1", &[]);

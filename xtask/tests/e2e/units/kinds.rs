@@ -152,6 +152,7 @@ fn refused(server: &Server) {
     let (output, code) = server.deploy(QUICK);
     assert_eq!(code, 4, "{output}");
     contains_all(&output, &["`DATABASES[\"default\"][\"NAME\"]` is `./web.py` in the project: Git tracks it"]);
+    contains_all(&output, &["hint: in the settings: \"NAME\": Path("]);
     assert_eq!(server.site.get("/").1, "release 2\n");
     shared(server);
 }

@@ -190,7 +190,7 @@ impl Memory<'_> {
         let number = machine.steps();
         machine.steps.borrow_mut().push(name);
         if self.has(Fault::Fail(number)) {
-            anyhow::bail!("`{name}` failed");
+            return Err(Failure::new(Exit::Failed, Problem::new(format!("`{name}` failed")).hint("try again")).into());
         }
         change(&mut machine.target.borrow_mut());
         if self.has(Fault::Kill(number)) {
