@@ -1,5 +1,6 @@
 //! The grammar of the command line, and nothing else. The doc comments are the help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(Install),
+    Run(Run),
+    Manage(Manage),
     Health(Health),
     DeployDocker(DeployDocker),
     DeploySystemd(DeploySystemd),
@@ -82,6 +85,34 @@ pub(crate) struct Install {
     /// Stop before deploying, and do not require the tools of the deployment
     #[arg(long)]
     pub(crate) no_deploy: bool,
+}
+
+/// Start the development server; with Docker or in prod, report what runs and where
+///
+/// In dev+bare it runs `manage.py runserver` in the virtual environment of the service, with the variables of `.env`:
+/// it prints its address when it listens, and Ctrl-C ends it. Elsewhere the deployment serves: nothing is started, and
+/// the exit status is 1 if the service does not respond.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The port to listen on, 8000 otherwise; or an address with a port, such as 0.0.0.0:8000
+    #[arg(value_name = "PORT")]
+    pub(crate) address: Option<String>,
+}
+
+/// Run a command of `manage.py` where the service runs
+///
+/// In `bare` it runs in the checkout: in the folder of `manage.py`, in the virtual environment, with the variables of
+/// `.env`. In prod+bare with an installed unit it runs in the release that serves, with the user, the environment and the
+/// sandbox of the unit, through `sudo`. With `docker` it runs in the container of the web service, or in one of its own
+/// if none runs.
+///
+/// Everything from COMMAND on is passed on as it is. Options of this tool come before it; `--dry-run` prints the command.
+/// The exit status is that of the command.
+#[derive(Debug, Args)]
+pub(crate) struct Manage {
+    /// The command with its options, such as `migrate --plan`; none lists the commands
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// Check the health of the service, and show how to fix problems
@@ -126,6 +157,11 @@ pub(crate) struct Health {
     #[arg(long)]
     pub(crate) fix: bool,
 }
+
+/// How long one check of `run` may take: as long as one of `health`.
+pub(crate) const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long all of them may take.
+pub(crate) const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The longest time that can be asked for.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

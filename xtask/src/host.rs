@@ -24,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) manifest_dir: Option<PathBuf>,
     /// Whether the caller can be asked: prompts are read from standard input and written to standard error.
     pub(crate) can_ask: bool,
+    /// Whether a program that is started gets a terminal for its input and its output.
+    pub(crate) has_terminal: bool,
     pub(crate) stdout_has_color: bool,
     pub(crate) stderr_has_color: bool,
     pub(crate) stderr_is_terminal: bool,
@@ -53,6 +55,7 @@ impl Host {
             github_workspace: env::var_os("GITHUB_WORKSPACE").map(PathBuf::from),
             program: env::args().next().filter(|program| !program.contains('/')),
             manifest_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
+            has_terminal: io::stdin().is_terminal() && io::stdout().is_terminal(),
             can_ask: io::stdin().is_terminal() && stderr_is_terminal,
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,

@@ -10,7 +10,9 @@ mod host;
 mod install;
 mod interrupt;
 mod manage;
+mod manage_py;
 mod prompt;
+mod run;
 mod spinner;
 mod typed;
 mod ui;
@@ -21,7 +23,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::host::Host;
 use crate::ui::Ui;
 
@@ -35,21 +37,23 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let ui = Ui::new(&host, &cli.common);
     prompt::use_colors(ui.err().has_color);
-    let exit = run(&cli, &host, &ui).unwrap_or_else(|error| {
+    run(&cli, &host, &ui).unwrap_or_else(|error| {
         let Failure { exit, problems } = Failure::of(&error);
         ui.errors(&problems);
-        exit
-    });
-    exit.into()
+        exit.into()
+    })
 }
 
-fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<Exit> {
+fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<ExitCode> {
     let context = Context::open(host, ui, &cli.common)?;
-    match &cli.command {
+    let exit = match &cli.command {
+        Command::Run(args) => return run::run(args, &context),
+        Command::Manage(args) => return manage_py::run(args, &context),
         Command::Install(args) => install::run(args, &context),
         Command::Health(args) => health::run(args, &context),
         Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &context),
         Command::DeploySystemd(args) => deploy::systemd(&args.options(), args.format, &context),
         Command::Detect(args) => detect::run(args, &context),
-    }
+    };
+    exit.map(ExitCode::from)
 }

@@ -11,6 +11,7 @@ mod health_checks;
 mod holder;
 mod images;
 mod lock;
+mod manage;
 mod migrations;
 mod mounts;
 mod names;
@@ -29,6 +30,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use self::manage::manage;
 pub use self::options::Options;
 
 use self::changes::Change;

@@ -9,6 +9,7 @@ mod dry_run;
 mod env_file;
 mod files;
 mod layout;
+mod manage;
 mod manager;
 mod options;
 mod places;
@@ -39,6 +40,7 @@ use subprocess::{Address, Held, quoted};
 
 use ::systemd::{Unit, address};
 
+pub use self::manage::manage;
 pub use self::options::Options;
 
 use self::layout::Layout;

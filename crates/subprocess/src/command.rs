@@ -29,11 +29,11 @@ pub(crate) const POLL: Duration = Duration::from_millis(50);
 /// A program, its arguments, and the world that it is started in. No `Debug`: its environment can hold secrets.
 #[derive(Clone)]
 pub struct Command {
-    program: OsString,
-    args: Vec<OsString>,
-    dir: Option<PathBuf>,
-    env: Vec<(OsString, OsString)>,
-    env_remove: Vec<OsString>,
+    pub(crate) program: OsString,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) env_remove: Vec<OsString>,
     stdin: Vec<u8>,
 }
 
@@ -140,13 +140,15 @@ impl Command {
 impl Command {
     /// Returns the program with its arguments and its environment, in a process group of its own.
     pub(crate) fn expression(&self, stdout: PipeWriter, stderr: PipeWriter) -> duct::Expression {
-        let mut expression =
-            duct::cmd(&self.program, &self.args).stdout_file(stdout).stderr_file(stderr).unchecked().before_spawn(
-                |command| {
-                    command.process_group(0);
-                    Ok(())
-                },
-            );
+        let expression = duct::cmd(&self.program, &self.args).stdout_file(stdout).stderr_file(stderr).unchecked();
+        self.placed(expression.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        }))
+    }
+
+    /// Returns the expression in the folder and with the environment of the command.
+    pub(crate) fn placed(&self, mut expression: duct::Expression) -> duct::Expression {
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);
         }

@@ -3,6 +3,7 @@
 //! Programs are started here and nowhere else in the library crates. Nothing here prints or reads the process
 //! environment.
 
+mod attached;
 pub mod command;
 mod deadline;
 mod git;

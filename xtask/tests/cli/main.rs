@@ -8,6 +8,7 @@ mod detect;
 mod health;
 mod in_git;
 mod install;
+mod manage;
 mod other_projects;
 mod preflight;
 mod python;

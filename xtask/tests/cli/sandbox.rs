@@ -113,10 +113,18 @@ impl Sandbox {
 
     /// A call of the binary from the project's folder, without a terminal.
     pub(crate) fn xtask(&self, args: &str) -> Command {
-        Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(args.split_whitespace())
-            .arg("--project")
-            .arg(self.root())
+        let command = Command::new(env!("CARGO_BIN_EXE_xtask")).args(args.split_whitespace());
+        self.sandboxed(command.arg("--project").arg(self.root()))
+    }
+
+    /// The same with `--project` before the other arguments, for a command that passes them on.
+    pub(crate) fn before(&self, args: &str) -> Command {
+        let command = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("--project").arg(self.root());
+        self.sandboxed(command.args(args.split_whitespace()))
+    }
+
+    fn sandboxed(&self, command: Command) -> Command {
+        command
             .current_dir(self.root())
             .env_clear()
             .env("PATH", self.path())

@@ -21,7 +21,7 @@ pub(super) const QUICK: Duration = Duration::from_secs(60);
 pub(super) const BUILD: Duration = Duration::from_secs(60 * 60);
 
 /// Variables for Compose: two builds of the same sources have the same id, and the output has no advertisements.
-const ENVIRONMENT: [(&str, &str); 5] = [
+pub(super) const ENVIRONMENT: [(&str, &str); 5] = [
     ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
     ("COMPOSE_IGNORE_ORPHANS", "1"),
     // It would remove containers of services that a command does not name.

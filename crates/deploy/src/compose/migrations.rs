@@ -3,7 +3,7 @@
 use super::client::{BUILD, Client, QUICK};
 use super::images::{Overlay, tagged};
 use super::stack::Stack;
-use super::start_up::passes_command;
+use super::start_up::passing_entrypoint;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
 use crate::migrations::{Migrations, script};
@@ -30,7 +30,8 @@ pub(super) fn run(
     let files = overlay.files();
     // Its log is read if this run does not get to the end of the migrations: not removed by itself.
     let run = ["run", "-T", "--no-deps", "--name", &name];
-    let command = if passes_command(client, stack.declared(web), &tagged(stack, &web.image, &release)) {
+    let image = tagged(stack, &web.image, &release);
+    let command = if passing_entrypoint(client, stack.declared(web), &image).is_some() {
         vec![&*web.name, "python3", "-", &release]
     } else {
         vec!["--entrypoint", "python3", &web.name, "-", &release]

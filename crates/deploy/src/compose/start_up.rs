@@ -23,12 +23,13 @@ pub(super) fn migrates_at_start(client: &Client<'_>, stack: &Stack, change: &Cha
     words.iter().any(|word| migrates(word) || runs_migrating_script(&client.project.root, word))
 }
 
-/// Returns whether a command such as the migrations can run through the entrypoint of a service, which may set the
-/// environment of the code: a script of the checkout that ends in `exec "$@"`, and migrates nothing itself.
-pub(super) fn passes_command(client: &Client<'_>, declared: &Declared, image: &str) -> bool {
+/// Returns the entrypoint of a service if a command such as the migrations can run through it: it may set the environment
+/// of the code, and is a script of the checkout that ends in `exec "$@"`, and migrates nothing itself.
+pub(super) fn passing_entrypoint(client: &Client<'_>, declared: &Declared, image: &str) -> Option<Vec<String>> {
     let words = declared.entrypoint().map_or_else(|| of_image(client, image).entrypoint, <[String]>::to_vec);
     let scripts: Vec<String> = words.iter().flat_map(|word| scripts(&client.project.root, word)).collect();
-    !scripts.is_empty() && scripts.iter().all(|script| ends_in_command(script) && !commands(script).any(migrates))
+    let passes = |script: &String| ends_in_command(script) && !commands(script).any(migrates);
+    (!scripts.is_empty() && scripts.iter().all(passes)).then_some(words)
 }
 
 /// Returns whether a script ends by running its arguments in its own place.
