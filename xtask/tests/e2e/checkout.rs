@@ -87,6 +87,15 @@ impl Checkout {
         self.xtask_behind(None, args)
     }
 
+    /// A command of `manage.py` through the binary, with an input: its standard output, and the exit code.
+    pub(crate) fn manage<'a>(&'a self, args: impl IntoIterator<Item = &'a str>, stdin: &str) -> (String, i32) {
+        let root = self.root.to_str().expect("UTF-8");
+        let args: Vec<&str> = ["--project", root, "manage"].into_iter().chain(args).collect();
+        let command = without_uv(cmd(env!("CARGO_BIN_EXE_xtask"), args)).dir(&self.root).stdin_bytes(stdin);
+        let output = command.stdout_capture().unchecked().run().expect("the binary starts");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("an exit code"))
+    }
+
     /// The same, with a folder of shims before the real programs.
     pub(crate) fn xtask_behind<'a>(&self, shims: Option<&str>, args: impl IntoIterator<Item = &'a str>) -> Expression {
         let root = self.root.to_str().expect("UTF-8").to_owned();

@@ -35,6 +35,9 @@ pub(crate) fn from_nothing() {
     let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host.split()[1])");
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
     tls::logins(&stack);
+    let code = "import os, socket, sys; print(socket.gethostname(), *sys.stdin); os._exit(7)";
+    let (printed, code) = stack.checkout.manage(["shell", "-v0", "-c", code], "input");
+    assert_eq!((printed, code), (format!("{} input\n", &stack.id("web")[..12]), 7));
 
     // A container that was run from the image by hand has its labels, and is no part of the stack.
     let image = format!("{}-app", stack.name);

@@ -21,6 +21,8 @@ pub(crate) fn from_nothing() {
     owners(&server);
     exposure(&server);
 
+    manages(&server);
+
     let before = server.state();
     let output = server.deployed("");
     contains_all(&output, &["nothing has changed since release"]);
@@ -33,6 +35,30 @@ pub(crate) fn from_nothing() {
     server.ends_with_tasks(2);
     server.health("", 0);
     states(&server);
+}
+
+/// A command of `manage.py` runs in the release that serves, as the user of the units and with their environment. A signal
+/// ends it.
+fn manages(server: &Server) {
+    let script = r#"cd /srv/app
+code="import os, pwd, sys; from django.conf import settings
+print(pwd.getpwuid(os.getuid()).pw_name, os.getcwd(), '\$HOME', settings.DATABASES['default']['NAME'], sys.stdin.read())
+sys.exit(7)"
+echo input | xtask manage shell -v0 -c "$code" || echo exit code $?
+xtask manage shell -v0 -c "import time; time.sleep(3600)" </dev/null &
+timeout 600 bash -c "until systemctl is-active --quiet server-monitoring-manage-$!; do sleep 0.1; done"
+kill $!
+wait $! || echo exit code $?
+systemctl is-active server-monitoring-manage-$! || true"#;
+    let release = server.machine.script("readlink --canonicalize /opt/server-monitoring");
+    let expected = format!(
+        "www-data {}/service $HOME /var/lib/server-monitoring/db.sqlite3 input\n\nexit code 7\nexit code 130\ninactive\n",
+        release.trim()
+    );
+    assert_eq!(server.dev(script), expected);
+    let (output, code) = server.run_as("dev", "run");
+    assert_eq!(code, 0, "{output}");
+    contains_all(&output, &["ok   systemd.unit.server-monitoring.service", "ok   systemd.http"]);
 }
 
 /// The log of sudo has the commands of the plan, and no others.
