@@ -87,13 +87,11 @@ impl Checkout {
         self.xtask_behind(None, args)
     }
 
-    /// A command of `manage.py` through the binary, with an input: its standard output, and the exit code.
-    pub(crate) fn manage<'a>(&'a self, args: impl IntoIterator<Item = &'a str>, stdin: &str) -> (String, i32) {
+    /// A call of the binary for a command of `manage.py`.
+    pub(crate) fn manage<'a>(&'a self, args: impl IntoIterator<Item = &'a str>) -> Expression {
         let root = self.root.to_str().expect("UTF-8");
         let args: Vec<&str> = ["--project", root, "manage"].into_iter().chain(args).collect();
-        let command = without_uv(cmd(env!("CARGO_BIN_EXE_xtask"), args)).dir(&self.root).stdin_bytes(stdin);
-        let output = command.stdout_capture().unchecked().run().expect("the binary starts");
-        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("an exit code"))
+        without_uv(cmd(env!("CARGO_BIN_EXE_xtask"), args)).dir(&self.root)
     }
 
     /// The same, with a folder of shims before the real programs.
@@ -137,6 +135,12 @@ impl Checkout {
         let file = envfile::read(&self.root.join(".env")).expect("readable")?;
         file.get(variable).map(|entry| entry.value)
     }
+}
+
+/// Runs a command with an input; its standard output, and the exit code.
+pub(crate) fn answer(command: &Expression, stdin: &str) -> (String, i32) {
+    let output = command.stdin_bytes(stdin).stdout_capture().unchecked().run().expect("it starts");
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("an exit code"))
 }
 
 #[track_caller]

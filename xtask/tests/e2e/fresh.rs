@@ -5,7 +5,7 @@ use std::path::Path;
 
 use duct::cmd;
 
-use crate::checkout::{Checkout, without_uv};
+use crate::checkout::{Checkout, answer, without_uv};
 use crate::server::Server;
 
 /// The main use, typed as in the README: cargo, an alias, and only Python besides.
@@ -59,10 +59,11 @@ pub(crate) fn every_combination() {
     checkout.install([]);
     let key = checkout.value("DJANGO_SECRET_KEY").expect("generated");
     assert_eq!(key.len(), 64);
-    assert_eq!(checkout.manage(["check"], ""), ("System check identified no issues (0 silenced).\n".to_owned(), 0));
-    assert_eq!(checkout.manage(["no_such_command"], ""), (String::new(), 1));
+    let manage = |args: &[&str], stdin| answer(&checkout.manage(args.iter().copied()), stdin);
+    assert_eq!(manage(&["check"], ""), ("System check identified no issues (0 silenced).\n".to_owned(), 0));
+    assert_eq!(manage(&["no_such_command"], ""), (String::new(), 1));
     let code = "import os, sys; print(os.environ['DJANGO_SECRET_KEY']); sys.exit(7)";
-    assert_eq!(checkout.manage(["shell", "-v0"], code), (format!("{key}\n"), 7));
+    assert_eq!(manage(&["shell", "-v0"], code), (format!("{key}\n"), 7));
 
     let prod = ["--env", "prod", "--no-deploy", "--set", "DJANGO_ALLOWED_HOSTS=example.org"];
     let output = checkout.install(prod.into_iter().chain([

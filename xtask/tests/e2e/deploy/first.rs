@@ -1,7 +1,7 @@
 //! The first deploy of a checkout, and the health checks after it.
 
-use crate::checkout::contains_all;
-use crate::deploy::stack::{QUICK, Stack, docker};
+use crate::checkout::{answer, contains_all};
+use crate::deploy::stack::{QUICK, Stack, docker, finish};
 use crate::deploy::tls;
 use crate::deploy::watch::Events;
 
@@ -35,9 +35,7 @@ pub(crate) fn from_nothing() {
     let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host.split()[1])");
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
     tls::logins(&stack);
-    let code = "import os, socket, sys; print(socket.gethostname(), *sys.stdin); os._exit(7)";
-    let (printed, code) = stack.checkout.manage(["shell", "-v0", "-c", code], "input");
-    assert_eq!((printed, code), (format!("{} input\n", &stack.id("web")[..12]), 7));
+    manages(&stack);
 
     // A container that was run from the image by hand has its labels, and is no part of the stack.
     let image = format!("{}-app", stack.name);
@@ -59,6 +57,21 @@ pub(crate) fn from_nothing() {
     assert_eq!(stack.serving(), "release 1");
     stack.edit(".env", "TRUSTED_PROXIES=proxy\n", tls::TRUSTED_PROXIES);
     health(&stack);
+    stack.compose(&["stop", "web"]);
+    let code =
+        "import os; from monitoring.models import Sample; print(Sample.objects.count(), flush=True); os._exit(7)";
+    assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), ""), ("1\n".to_owned(), 7));
+    assert_eq!(finish(&stack.xtask(["run"])).1, 1);
+}
+
+/// A command of `manage.py` runs in the container of the web service.
+fn manages(stack: &Stack) {
+    let code = "import os, socket, sys; print(socket.gethostname(), *sys.stdin, flush=True); os._exit(7)";
+    let expected = format!("{} input\n", &stack.id("web")[..12]);
+    assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), "input"), (expected, 7));
+    let (output, code) = finish(&stack.xtask(["run"]));
+    assert_eq!(code, 0, "{output}");
+    contains_all(&output, &["ok   docker.service.web", "ok   docker.http"]);
 }
 
 /// The health of a worker that runs, one that does not, and one that cannot.

@@ -79,6 +79,11 @@ impl Stack {
         self.with_variables(self.checkout.xtask_behind(Some(shims), args)).stdin_null()
     }
 
+    /// A call of the binary for a command of `manage.py`.
+    pub(crate) fn manage<'a>(&'a self, args: impl IntoIterator<Item = &'a str>) -> Expression {
+        self.with_variables(self.checkout.manage(args))
+    }
+
     /// Runs Compose by hand.
     #[track_caller]
     pub(crate) fn compose(&self, args: &[&str]) {
