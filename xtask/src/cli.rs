@@ -141,10 +141,10 @@ pub(crate) struct Health {
     #[arg(long)]
     pub(crate) strict: bool,
     /// How long one check may take, such as 10s or 500ms
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = CHECK_TIMEOUT.as_str(), value_parser = duration)]
     pub(crate) timeout: Duration,
     /// How long all of them may take
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = CHECK_DEADLINE.as_str(), value_parser = duration)]
     pub(crate) deadline: Duration,
     /// Retry failed checks until all succeed or this time is over; an attempt that has begun is finished
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -158,7 +158,7 @@ pub(crate) struct Health {
     pub(crate) fix: bool,
 }
 
-/// How long one check of `run` may take: as long as one of `health`.
+/// How long one check may take by default, and in `run`.
 pub(crate) const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long all of them may take.
 pub(crate) const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
@@ -176,6 +176,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+static CHECK_TIMEOUT: LazyLock<String> = LazyLock::new(|| humantime::format_duration(HEALTH_TIMEOUT).to_string());
+static CHECK_DEADLINE: LazyLock<String> = LazyLock::new(|| humantime::format_duration(HEALTH_DEADLINE).to_string());
 static TIMEOUT: LazyLock<String> = LazyLock::new(|| humantime::format_duration(DEFAULT_TIMEOUT).to_string());
 static STABILITY: LazyLock<String> = LazyLock::new(|| humantime::format_duration(DEFAULT_STABILITY).to_string());
 
@@ -193,18 +195,18 @@ pub(crate) enum ReportFormat {
 
 /// Deploy with Docker Compose: healthy containers replace the old ones, and a failed release is rolled back
 ///
-/// Builds the images, migrates the database, starts new containers next to the old ones, checks and watches them, lets
+/// Builds or pulls the images, migrates the database, starts new containers next to the old ones, checks and watches them, lets
 /// the proxy send them requests, and removes the old ones when their requests are finished. Any failure on the way is
 /// rolled back. If nothing has changed, nothing is done.
 ///
-/// Exit status: 0 done or nothing to do, 1 the build failed and nothing was changed, or the new release serves and the
+/// Exit status: 0 done or nothing to do, 1 a build or pull failed and nothing was changed, or the new release serves and the
 /// old one could not be removed completely, 2 wrong usage, 3 preflight not met, 4 failed and rolled back, 5 the
 /// rollback failed too or the previous release is unhealthy after it, 6 another run holds the lock, 130 interrupted and rolled back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DeployDocker {
     #[command(flatten)]
     pub(crate) times: Times,
-    /// Build nothing: take the images as they are
+    /// Build and pull nothing: take the images as they are
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) no_build: bool,
     /// Replace the containers of the same Compose project that were brought up from this folder, or for another

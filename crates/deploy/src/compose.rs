@@ -64,6 +64,8 @@ pub struct Compose<'a> {
     versions: String,
     /// The Compose file that names the images of the release; written by the plan.
     overlay: OnceCell<Overlay>,
+    /// The ids that references had before the plan pulled their images.
+    moved: OnceCell<BTreeMap<String, String>>,
     cut: CutWork,
 }
 
@@ -72,14 +74,6 @@ pub struct Plan {
     changes: Vec<Change>,
     /// For a rollback, the Compose file that names the images whose references stand for other ones by now.
     pins: Option<Overlay>,
-}
-
-/// The images of a release.
-struct Images {
-    /// Their ids, by reference.
-    ids: BTreeMap<String, String>,
-    /// The ids that references had before they were pulled.
-    moved: BTreeMap<String, String>,
 }
 
 impl<'a> Backend<'a> for Compose<'a> {
@@ -147,49 +141,10 @@ impl<'a> Backend<'a> for Compose<'a> {
     }
 
     fn plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
-        let events = &self.context.events;
-        let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?)?;
-        let overlay = Overlay::write(&self.stack, &record.id, &self.stack.release_images())?;
-        let images = match self.images(&mut record, &overlay) {
-            Ok(images) => images,
-            Err(error) => {
-                self.discard()?;
-                return Err(error);
-            }
-        };
-        // A plan is made once.
-        let _ = self.overlay.set(overlay);
-        self.check_health_checks(&images.ids)?;
-        let changes = changes::find(&self.client, &self.stack, &images.ids)?;
-        let changes = match self.without_irreplaceable(changes) {
-            Ok(changes) => changes,
-            Err(failure) => {
-                self.discard()?;
-                return Err(failure.into());
-            }
-        };
-        if let Some(problem) = dry_run::orphans(&self.client, &self.stack)? {
-            events.warning(problem);
-        }
-        if changes.is_empty() {
-            return Ok((record, None));
-        }
-        for Change { service, cause, .. } in &changes {
-            events.note(format!("{} {cause}", service.name));
-        }
-        let running = changes.iter().flat_map(|change| &change.old).filter(|container| container.runs());
-        let rollout = self.rollout(&self.client, self.context.interrupt);
-        let times: BTreeMap<&str, Duration> =
-            running.map(|container| (container.service.as_str(), rollout.drain_time(container))).collect();
-        if let Some(note) = drain::announcement(times) {
-            events.note(note);
-        }
-        for problem in dry_run::known_in_advance(&self.client, &self.stack, &changes, self.drain_timeout()) {
-            events.warning(problem);
-        }
-        record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes, images.moved)?;
-        let pins = self.pins(&record.id, &images.ids)?;
-        Ok((record, Some(Plan { changes, pins })))
+        self.make_plan().inspect_err(|_| {
+            // The reason is the error of the plan. Tags that stay are removed by the next deploy.
+            let _ = self.discard();
+        })
     }
 
     fn accept_changes(&self, plan: &Plan) -> anyhow::Result<()> {
@@ -198,6 +153,7 @@ impl<'a> Backend<'a> for Compose<'a> {
     }
 
     fn discard(&self) -> anyhow::Result<()> {
+        pulls::restore(&self.client, self.moved.get());
         images::remove_tags(&self.client.uninterrupted(), &self.stack, &self.deployed()?)
     }
 
@@ -312,8 +268,43 @@ impl Compose<'_> {
         Ok(commit)
     }
 
+    /// Makes the plan, and what it needs on the engine: the images of the release, under its tags.
+    fn make_plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
+        let events = &self.context.events;
+        let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?)?;
+        let overlay = Overlay::write(&self.stack, &record.id, &self.stack.release_images())?;
+        let images = self.images(&mut record, &overlay)?;
+        // A plan is made once.
+        let _ = self.overlay.set(overlay);
+        self.check_health_checks(&images)?;
+        let changes = self.without_irreplaceable(changes::find(&self.client, &self.stack, &images)?)?;
+        if let Some(problem) = dry_run::orphans(&self.client, &self.stack)? {
+            events.warning(problem);
+        }
+        if changes.is_empty() {
+            return Ok((record, None));
+        }
+        for Change { service, cause, .. } in &changes {
+            events.note(format!("{} {cause}", service.name));
+        }
+        let running = changes.iter().flat_map(|change| &change.old).filter(|container| container.runs());
+        let rollout = self.rollout(&self.client, self.context.interrupt);
+        let times: BTreeMap<&str, Duration> =
+            running.map(|container| (container.service.as_str(), rollout.drain_time(container))).collect();
+        if let Some(note) = drain::announcement(times) {
+            events.note(note);
+        }
+        for problem in dry_run::known_in_advance(&self.client, &self.stack, &changes, self.drain_timeout()) {
+            events.warning(problem);
+        }
+        record.snapshot = rollout::snapshot(&self.client, &self.stack, &changes, self.moved.get())?;
+        let pins = self.pins(&record.id, &images)?;
+        Ok((record, Some(Plan { changes, pins })))
+    }
+
     /// Builds and pulls the images of the release, or takes existing ones; tags them for it, and records them.
-    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<Images> {
+    /// Returns their ids, by reference.
+    fn images(&self, record: &mut Record, overlay: &Overlay) -> anyhow::Result<BTreeMap<String, String>> {
         let (client, stack, events) = (&self.client, &self.stack, &self.context.events);
         let all = self.records.all()?;
         let target = previous(&all).filter(|_| self.options.rollback);
@@ -328,11 +319,10 @@ impl Compose<'_> {
         if is_built {
             events.step("build", || images::build(client, stack, overlay, events))?;
         }
-        let moved = pulls::pull(client, stack, self.options, events)?;
-        let ids =
-            images::tag(client, stack, &record.id, target, is_built).inspect_err(|_| pulls::restore(client, &moved))?;
+        let _ = self.moved.set(pulls::pull(client, stack, self.options, events)?);
+        let ids = images::tag(client, stack, &record.id, target, is_built)?;
         images::record(stack, &ids, record);
-        Ok(Images { ids, moved })
+        Ok(ids)
     }
 
     /// Returns the overlay of a rollback: an image that is not built here has another one's name by now, and a registry's
@@ -353,11 +343,8 @@ impl Compose<'_> {
     fn check_health_checks(&self, ids: &BTreeMap<String, String>) -> anyhow::Result<()> {
         let (client, is_yes) = (&self.client, self.context.is_yes);
         let (images, engine) = (health_checks::of_images(client, ids)?, health_checks::engine_version(client)?);
-        let Some(problem) = health_checks::late(&self.stack, &images, &engine, self.options, is_yes) else {
-            return Ok(());
-        };
-        self.discard()?;
-        Err(Failure::new(Exit::NotMet, problem).into())
+        let problem = health_checks::late(&self.stack, &images, &engine, self.options, is_yes);
+        problem.map_or(Ok(()), |problem| Err(Failure::new(Exit::NotMet, problem).into()))
     }
 
     /// Leaves out the services whose replacement would lose data, with a warning for each. One that is unhealthy would let

@@ -128,8 +128,9 @@ fn examine<'a>(
     }
     let target = Target { command: Compose::COMMAND.to_owned(), engine: engine_id, project: stack.name().to_owned() };
     let records = Records::at_target(client.volumes(stack.name()), context.project, target);
-    let (overlay, cut) = (OnceCell::new(), CutWork::default());
-    Ok((Some(Compose { options, context, client, stack, records, foreign, method, versions, overlay, cut }), warnings))
+    let (overlay, moved, cut) = (OnceCell::new(), OnceCell::new(), CutWork::default());
+    let backend = Compose { options, context, client, stack, records, foreign, method, versions, overlay, moved, cut };
+    Ok((Some(backend), warnings))
 }
 
 /// Surveys the project as the deploy makes it: with `DEPLOY_METHOD=docker`. Returns the present value as well.

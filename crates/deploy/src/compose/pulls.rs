@@ -125,7 +125,7 @@ pub(super) fn pull(
     let mut moved = BTreeMap::new();
     for pull in find(client, stack, options)?.iter().filter(|pull| pull.is_wanted()) {
         let pulled = events.step(&format!("pull {}", pull.reference), || one(client, pull));
-        let now = pulled.and_then(|()| client.image(pull.reference)).inspect_err(|_| restore(client, &moved))?;
+        let now = pulled.and_then(|()| client.image(pull.reference)).inspect_err(|_| restore(client, Some(&moved)))?;
         if let Some(before) = pull.id.clone().filter(|before| now.as_ref() != Some(before)) {
             moved.insert(pull.reference.to_owned(), before);
         }
@@ -150,8 +150,8 @@ fn one(client: &Client<'_>, pull: &Pull<'_>) -> anyhow::Result<()> {
 }
 
 /// Gives references back the images that they had.
-pub(super) fn restore(client: &Client<'_>, moved: &BTreeMap<String, String>) {
-    for (reference, id) in moved {
+pub(super) fn restore(client: &Client<'_>, moved: Option<&BTreeMap<String, String>>) {
+    for (reference, id) in moved.into_iter().flatten() {
         // The image that serves is not changed by it: the next deploy pulls again.
         let _ = client.uninterrupted().docker(["tag", id, reference], QUICK);
     }

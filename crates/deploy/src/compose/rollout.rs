@@ -297,9 +297,10 @@ pub(super) fn snapshot(
     client: &Client<'_>,
     stack: &Stack,
     changes: &[Change],
-    moved: BTreeMap<String, String>,
+    moved: Option<&BTreeMap<String, String>>,
 ) -> anyhow::Result<Snapshot> {
-    let mut images: BTreeMap<_, _> = moved.into_iter().map(|(reference, id)| (reference, Some(id))).collect();
+    let moved = moved.into_iter().flatten();
+    let mut images: BTreeMap<_, _> = moved.map(|(reference, id)| (reference.clone(), Some(id.clone()))).collect();
     for reference in stack.built_images() {
         let running = running_image(changes, reference);
         let image = if running.is_some() { running } else { client.image(reference)? };

@@ -79,7 +79,7 @@ pub(super) fn fill(
     run(&sync, "uv sync", events, secrets, interrupt)?;
     // A checkout without a virtual environment was not asked before.
     let code = Code { python: &python(folder, layout), manage_dir: &layout.manage_of(folder), root: folder, env };
-    let release = Release { units, shown, source, declared: &preflight.declared, layout };
+    let release = Release { units, shown, source, declared: &preflight.declared, user: &preflight.user, layout };
     let state = state::find(&code, &release, &Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD));
     if !state.problems.is_empty() {
         return Err(Failure { exit: Exit::Failed, problems: state.problems }.into());
@@ -94,6 +94,7 @@ pub(super) fn fill(
         // systemd sets it for the units; the user who deploys has no access to that folder.
         .envs([("STATE_DIRECTORY", layout.state_dir())]);
     run(&collect, "static files", events, secrets, interrupt)?;
+    // After the static files: Django's own output explains better why settings cannot be loaded.
     if let Some(reason) = &state.unknown {
         let message = format!("what the settings let the service write to cannot be found: {}", secrets.redact(reason));
         return Err(Failure::new(Exit::Failed, Problem::new(message)).into());

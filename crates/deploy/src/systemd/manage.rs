@@ -9,7 +9,7 @@ use std::path::Path;
 use ::systemd::UnitFile;
 use checks::group::core::interpreter;
 use project::secret::in_variable;
-use subprocess::Command;
+use subprocess::{Command, quoted};
 
 use super::canary::{is_yes, service_lines, stem, with_name};
 use super::layout::Layout;
@@ -66,7 +66,10 @@ pub fn manage(call: &ManageCall<'_>) -> anyhow::Result<Invocation> {
     let shown = manager::show(std::slice::from_ref(&name), call.secrets)?;
     let shown = shown.first().ok_or_else(|| anyhow::anyhow!("`systemctl` does not know `{name}`"))?;
     let read = |path: &str| {
-        fs::read_to_string(path).map_err(|error| not_met(Problem::new(format!("cannot read `{path}`: {error}"))))
+        fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot read `{path}`, whose lines the command shares with the service: {error}");
+            not_met(Problem::new(message).hint(format!("sudo chmod a+r {}", quoted(path))))
+        })
     };
     let unit = UnitFile { text: read(shown.get("FragmentPath"))?, name };
     let drop_ins = shown.get("DropInPaths").split_whitespace().map(read).collect::<anyhow::Result<Vec<_>>>()?;

@@ -67,7 +67,7 @@ pub(super) fn plan_release(
         snapshot,
         restarts,
         schedulers,
-        user: context.project.settings.user.clone(),
+        user: preflight.user.clone(),
         group,
         state: preflight.state.clone(),
         owner,

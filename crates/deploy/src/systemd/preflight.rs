@@ -63,8 +63,9 @@ pub(super) struct Preflight {
     pub(super) read: Vec<Step>,
     /// The files in the live folder that no release has.
     pub(super) data: Option<Data>,
-    /// The setting `shared-paths`.
+    /// The settings `shared-paths` and `user`.
     pub(super) declared: Vec<SharedPath>,
+    pub(super) user: String,
     /// What is shared by the settings of the checkout, if it has a virtual environment to load them with.
     pub(super) state: State,
     pub(super) secrets: Secrets,
@@ -135,8 +136,8 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     if let (false, Ok((env, _)), Some(source)) = (options.rollback, &env, &source) {
         let (python, root) = (interpreter(&target_of_checks.venv), &context.project.root);
         let code = Code { python: &python, manage_dir: context.project.manage_dir(), root, env };
-        let declared = &context.project.settings.shared_paths;
-        let release = Release { units: &units, shown: &shown, source, declared, layout: &layout };
+        let (declared, user) = (&context.project.settings.shared_paths, &context.project.settings.user);
+        let release = Release { units: &units, shown: &shown, source, declared, user, layout: &layout };
         state = state::find(&code, &release, &Deadline::unless(interrupt.flag(), state::LOAD, state::LOAD));
         problems.append(&mut state.problems);
     }
@@ -173,6 +174,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
                 read,
                 data,
                 declared: context.project.settings.shared_paths.clone(),
+                user: context.project.settings.user.clone(),
                 state,
                 secrets,
                 group,

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use subprocess::{Command, Deadline};
 
 use super::build::SCRIPTS;
+use super::canary::with_name;
 use super::env_file::EnvPlan;
 use super::layout::Layout;
 use super::shared::{self, Part, Parts};
@@ -62,6 +63,8 @@ pub(super) struct Release<'a> {
     pub(super) shown: &'a [Unit],
     pub(super) source: &'a Source,
     pub(super) declared: &'a [SharedPath],
+    /// The setting `user`, who owns the state.
+    pub(super) user: &'a str,
     pub(super) layout: &'a Layout,
 }
 
@@ -84,7 +87,7 @@ pub(super) struct State {
 
 /// Finds the state of a service. Settings that cannot be loaded name none.
 pub(super) fn find(code: &Code<'_>, release: &Release<'_>, deadline: &Deadline) -> State {
-    let Release { units, shown, source, declared, layout } = *release;
+    let Release { units, shown, source, declared, user, layout } = *release;
     let (own, lacking) = (layout.state_dir(), without_state_directory(release));
     let main = units.iter().find(|unit| unit.name == layout.main_unit());
     let directory = main.and_then(|main| state_directory(main, shown));
@@ -99,53 +102,20 @@ pub(super) fn find(code: &Code<'_>, release: &Release<'_>, deadline: &Deadline) 
     let parts = Parts { source, made };
     let folders: Vec<PathBuf> = files.iter().filter(|file| file.is_folder).filter_map(place_of).collect();
     for shared in declared {
-        let path = &shared.path;
-        let is_folder = || {
-            let dirs = [source.root().join(path), shared::place(path, layout)];
-            folders.contains(path) || dirs.iter().any(|dir| dir.is_dir())
-        };
-        let problem = match parts.at(path) {
-            Some(part) => format!("the setting `shared-paths` has `{shared}`, and {part}, which each release has anew"),
-            None if !shared.is_folder && is_folder() => {
-                format!("the setting `shared-paths` has `{shared}`, which is a folder: write `{shared}/`")
-            }
-            None => {
-                state.shared.push(shared.clone());
-                continue;
-            }
-        };
-        state.problems.push(Problem::new(problem));
+        match refused(shared, &parts, &folders, layout) {
+            Some(message) => state.problems.push(Problem::new(message)),
+            None => state.shared.push(shared.clone()),
+        }
     }
     for file in &files {
-        let Some(path) = place_of(file) else {
-            if is_in_no_release(&file.path, code, source, layout) {
-                let shown = format!("`{}`", file.path.display());
-                state.problems.push(problem(file, &file.path, &shown, "it is in no release", code, layout));
-            }
-            continue;
-        };
-        let declared = state.shared.iter().find(|shared| shared.has(&path)).cloned();
-        let shared = match declared {
-            Some(declared) => declared,
-            None if file.is_folder => SharedPath { path: path.clone(), is_folder: true },
-            None => parts.shared_of(&path),
-        };
-        let reason = match parts.at(&shared.path) {
-            Some(Part::Tracked(tracked)) if tracked == path => {
-                "Git tracks it, so that each release has it anew".to_owned()
-            }
-            Some(part) => format!("{part} there, so that each release has it anew"),
-            // A link cannot be renamed in a folder of root.
-            None if file.is_renamed && !shared.is_folder => "the service cannot rename it in a release".to_owned(),
-            None => {
-                let folder = if file.is_folder { Some(path.as_path()) } else { path.parent() };
-                state.folders.extend(folder.map(Path::to_owned));
+        match share_of(file, &parts, &state.shared, code, layout) {
+            Ok(Some((shared, folder))) => {
+                state.folders.extend(folder);
                 state.shared.push(shared);
-                continue;
             }
-        };
-        let shown = format!("`./{}` in the project", path.display());
-        state.problems.push(problem(file, &path, &shown, &reason, code, layout));
+            Ok(None) => {}
+            Err(problem) => state.problems.push(problem),
+        }
     }
     state.shared = shared::merged(state.shared);
     for shared in &state.shared {
@@ -170,7 +140,78 @@ pub(super) fn find(code: &Code<'_>, release: &Release<'_>, deadline: &Deadline) 
         state.problems.push(Problem::new(message).hint(hint));
     }
     state.needs_directory = needs_directory && !lacking.is_empty();
+    if !state.shared.is_empty() || state.needs_directory {
+        state.problems.extend(main.and_then(|main| of_another_user(main, user, layout)));
+    }
     state
+}
+
+/// Returns a problem if a unit runs as another user than the one who owns the state. Root can write everywhere.
+fn of_another_user(unit: &UnitFile, user: &str, layout: &Layout) -> Option<Problem> {
+    let of_unit = unit.values("Service", "User").pop().filter(|of_unit| !of_unit.is_empty() && !is_dynamic(unit))?;
+    let is_other = with_name(&of_unit, &unit.name) != user && !["root", "0"].contains(&of_unit.as_str());
+    let message = format!(
+        "`{}` runs as `{of_unit}`, and `{}` belongs to the user of the setting `user`, which is `{user}`",
+        unit.name,
+        layout.state_dir().display()
+    );
+    let hint = format!("set `user` in {} to the user of the unit", layout.settings_file);
+    is_other.then(|| Problem::new(message).hint(hint))
+}
+
+/// Returns the reason why a path of the setting `shared-paths` cannot be shared; `folders` are those of the settings.
+fn refused(shared: &SharedPath, parts: &Parts<'_>, folders: &[PathBuf], layout: &Layout) -> Option<String> {
+    let path = &shared.path;
+    let is_folder = || {
+        let dirs = [parts.source.root().join(path), shared::place(path, layout)];
+        folders.contains(path) || dirs.iter().any(|dir| dir.is_dir())
+    };
+    match parts.at(path) {
+        Some(part) => {
+            Some(format!("the setting `shared-paths` has `{shared}`, and {part}, which each release has anew"))
+        }
+        None if !shared.is_folder && is_folder() => {
+            Some(format!("the setting `shared-paths` has `{shared}`, which is a folder: write `{shared}/`"))
+        }
+        None => None,
+    }
+}
+
+/// Returns the path that is shared for a file, with the folder that it needs there; `None` for a file elsewhere. A path that is
+/// `known` to be shared has all that is below it.
+///
+/// # Errors
+/// If the service cannot write to the file in a release, nor to a link.
+fn share_of(
+    file: &StateFile,
+    parts: &Parts<'_>,
+    known: &[SharedPath],
+    code: &Code<'_>,
+    layout: &Layout,
+) -> Result<Option<(SharedPath, Option<PathBuf>)>, Problem> {
+    let Some(path) = within(&file.path, code, parts.source, layout) else {
+        if is_in_no_release(&file.path, code, parts.source, layout) {
+            let shown = format!("`{}`", file.path.display());
+            return Err(problem(file, &file.path, &shown, "it is in no release", code, layout));
+        }
+        return Ok(None);
+    };
+    let shared = match known.iter().find(|shared| shared.has(&path)) {
+        Some(known) => known.clone(),
+        None if file.is_folder => SharedPath { path: path.clone(), is_folder: true },
+        None => parts.shared_of(&path),
+    };
+    let reason = match parts.at(&shared.path) {
+        Some(Part::Tracked(tracked)) if tracked == path => "Git tracks it, so that each release has it anew".to_owned(),
+        Some(part) => format!("{part} there, so that each release has it anew"),
+        // A link cannot be renamed in a folder of root.
+        None if file.is_renamed && !shared.is_folder => "the service cannot rename it in a release".to_owned(),
+        None => {
+            let folder = if file.is_folder { Some(path.as_path()) } else { path.parent() };
+            return Ok(Some((shared, folder.map(Path::to_owned))));
+        }
+    };
+    Err(problem(file, &path, &format!("`./{}` in the project", path.display()), &reason, code, layout))
 }
 
 /// Returns a problem if systemd does not make the folders that a dynamic user needs.

@@ -106,6 +106,18 @@ pub(crate) fn from_a_registry() {
     stack.deployed(QUICK);
     assert!(stack.deployed("").contains("nothing has changed"));
 
+    // A release that is refused after its image was pulled leaves the name with the image that serves.
+    let dockerfile = stack.checkout.read("Dockerfile");
+    stack.checkout.write("Dockerfile", &format!("{dockerfile}HEALTHCHECK --interval=90s CMD true\n"));
+    shop.push("1", "late");
+    docker(&["tag", &second, &reference("1")]);
+    let (output, code) = stack.deploy(QUICK);
+    assert_eq!(code, 3, "{output}");
+    contains_all(&output, &["pull ", "comes 90 s after the start"]);
+    let image = |tag: &str| docker(&["image", "inspect", "--format", "{{.Id}}", &reference(tag)]).trim().to_owned();
+    assert_eq!(image("1"), second, "{output}");
+    stack.checkout.write("Dockerfile", &dockerfile);
+
     // Another tag in `.env`, for both kinds of images. The rollback gives no other image the name of a registry's.
     let third = shop.push("2", "release 3");
     let env = stack.checkout.read(".env");
@@ -115,7 +127,7 @@ pub(crate) fn from_a_registry() {
     shop.serves("release 3", [&third, &own_third], &output);
     let output = stack.deployed("--stability 1s --rollback");
     shop.serves("release 2", [&second, &own_second], &output);
-    assert_eq!(docker(&["image", "inspect", "--format", "{{.Id}}", &reference("2")]).trim(), third);
+    assert_eq!(image("2"), third);
 
     // Without the registry nothing is changed; `--no-build` needs none.
     drop(registry);

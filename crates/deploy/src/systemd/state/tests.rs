@@ -57,7 +57,8 @@ fn found(settings: &str, unit: &str, variables: &[(&str, &str)], declared: &[(&s
     let declared: Vec<_> =
         declared.iter().map(|(path, is_folder)| SharedPath { path: path.into(), is_folder: *is_folder }).collect();
     let layout = Layout::of_a_shop();
-    let release = Release { units: &units, shown: &[], source: &source, declared: &declared, layout: &layout };
+    let release =
+        Release { units: &units, shown: &[], source: &source, declared: &declared, user: "web", layout: &layout };
     let mut state = find(&code, &release, &Deadline::within(LOAD));
     for problem in &mut state.problems {
         problem.message = problem.message.replace(&shown, "{root}");
@@ -149,6 +150,17 @@ fn state_that_git_tracks_is_refused_with_its_new_place() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_unit_of_another_user_than_the_setting_is_refused() {
+    let problem = |unit| messages(&found(SETTINGS, unit, &[], &[])).join("\n");
+    let expected = "`shop.service` runs as `deploy`, and `/var/lib/shop` belongs to the user of the setting `user`, which is \
+                    `web`";
+    assert_eq!(problem("User=deploy\n"), expected);
+    assert_eq!(problem("User=web\n") + &problem("User=root\n") + &problem(""), "");
+    let settings = "DATABASES, CACHES, LOGGING, MEDIA_ROOT = {}, {}, {}, ''\n";
+    assert_eq!(messages(&found(settings, "User=deploy\n", &[], &[])), [""; 0]);
 }
 
 #[test]
