@@ -1,5 +1,7 @@
 //! The grammar of the command line, and nothing else. The doc comments are the help.
 
+mod times;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use checks::catalogue::Selector;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deploy::{DEFAULT_STABILITY, DEFAULT_TIMEOUT, compose, systemd};
+
+use self::times::{duration, since};
 
 /// Installs and operates a Django + Celery + Redis service.
 ///
@@ -58,6 +62,14 @@ pub(crate) enum Command {
     Run(Run),
     Manage(Manage),
     Health(Health),
+    Status(Status),
+    Logs(Logs),
+    /// Stop the whole service; containers, volumes and the database stay
+    ///
+    /// Every container or unit has its grace period to finish requests and tasks. Containers stay stopped until `start`, a
+    /// deploy or `docker compose up`; units until `start`, or the next start of the machine if they are enabled.
+    Stop,
+    Start(Start),
     DeployDocker(DeployDocker),
     DeploySystemd(DeploySystemd),
     Detect(Detect),
@@ -115,6 +127,50 @@ pub(crate) struct Manage {
     pub(crate) command: Vec<OsString>,
 }
 
+/// Show the live release, how the checkout differs from it, what serves, and the last deploys
+///
+/// Nothing is changed, and the exit status is 0 whether or not the service responds; `health` tells that.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The number of deploys to show, the newest first
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 5)]
+    pub(crate) deploys: usize,
+    /// How to print it
+    #[arg(long, default_value = "human")]
+    pub(crate) format: Format,
+}
+
+/// Show the log of the service: of its containers, or its units in the journal
+///
+/// Secrets are redacted: the values of `.env`, and of the environment that the service runs with. The journal of systemd
+/// is read through `sudo`. In a checkout without a deployment, the development server logs to the terminal of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Services of the Compose file, or units, such as `celery`; all otherwise
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Wait for new lines, and print them as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only lines since then: a duration such as 10m, or a time in UTC such as 2026-12-01T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(crate) since: Option<Duration>,
+    /// The number of last lines; with Docker, of each container. 100 otherwise, or all with `--since`
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub(crate) lines: Option<u32>,
+}
+
+/// Start the service that `stop` has stopped, and wait until it responds
+///
+/// Starts the containers as they are, or the units that `stop` has stopped; it deploys nothing. Exit status: 1 if the
+/// service does not respond in time, 3 if there is nothing to start.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// How long the service may take to respond, such as 90s
+    #[arg(long, value_name = "DURATION", default_value = TIMEOUT.as_str(), value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
 /// Check the health of the service, and show how to fix problems
 ///
 /// The checks depend on both axes: `env` always; `core`, `django` and, in dev, `dev` with `bare`; `docker` with
@@ -162,19 +218,6 @@ pub(crate) struct Health {
 pub(crate) const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long all of them may take.
 pub(crate) const HEALTH_DEADLINE: Duration = Duration::from_secs(30);
-
-/// The longest time that can be asked for.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Reads `10s`, `500ms`, `1m 30s`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = text.trim().parse::<u64>().map(Duration::from_secs);
-    let duration = seconds.or_else(|_| humantime::parse_duration(text)).map_err(|error| error.to_string())?;
-    if duration.is_zero() || duration > LONGEST {
-        return Err("expected more than nothing, and at most a day".to_owned());
-    }
-    Ok(duration)
-}
 
 static CHECK_TIMEOUT: LazyLock<String> = LazyLock::new(|| humantime::format_duration(HEALTH_TIMEOUT).to_string());
 static CHECK_DEADLINE: LazyLock<String> = LazyLock::new(|| humantime::format_duration(HEALTH_DEADLINE).to_string());
@@ -313,17 +356,6 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-
-    #[test]
-    fn durations() {
-        for (text, millis) in [("10s", 10_000), ("500ms", 500), ("1m 30s", 90_000), ("7", 7_000), (" 24h", 86_400_000)]
-        {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for text in ["", "0", "0s", "25h", "-1", "soon", "1e9", "99999999999999999999"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn the_grammar_is_consistent() {

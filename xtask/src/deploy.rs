@@ -34,16 +34,35 @@ fn run(
 ) -> anyhow::Result<Exit> {
     let ui = context.ui;
     let interrupt = Deferred::begin()?;
+    if format == Format::Json {
+        ui.result(json::started(command));
+    }
+    let verdict = on_terminal(context, format, &interrupt, deploy);
+    let exit = verdict.exit;
+    match format {
+        Format::Human => conclude(&verdict, ui),
+        Format::Json => {
+            let problems = verdict.problems.iter().map(|problem| typed_problem(problem, ui)).collect();
+            ui.result(json::verdict(&Verdict { problems, ..verdict }));
+        }
+    }
+    Ok(exit)
+}
+
+/// Does something to the service, with this terminal as its operator.
+pub(crate) fn on_terminal<T>(
+    context: &Context<'_>,
+    format: Format,
+    interrupt: &Deferred,
+    operate: impl FnOnce(&::deploy::Context<'_>) -> T,
+) -> T {
+    let (ui, host) = (context.ui, context.host);
     let renderer = Renderer::new(ui);
     let receive = |event: Event| match format {
         Format::Human => renderer.render(&event),
         Format::Json => ui.result(json::event(&typed(event, ui))),
     };
-    if format == Format::Json {
-        ui.result(json::started(command));
-    }
-    let host = context.host;
-    let deploy_context = ::deploy::Context {
+    let result = operate(&::deploy::Context {
         project: &context.project,
         host_facts: &host.facts,
         user: &host.user,
@@ -54,21 +73,10 @@ fn run(
         can_ask: host.can_ask && format == Format::Human,
         operator: &Terminal,
         events: Events::new(&receive),
-        interrupt: &interrupt,
-    };
-    let verdict = deploy(&deploy_context);
-    let exit = verdict.exit;
-    match format {
-        Format::Human => {
-            renderer.finish();
-            conclude(&verdict, ui);
-        }
-        Format::Json => {
-            let problems = verdict.problems.iter().map(|problem| typed_problem(problem, ui)).collect();
-            ui.result(json::verdict(&Verdict { problems, ..verdict }));
-        }
-    }
-    Ok(exit)
+        interrupt,
+    });
+    renderer.finish();
+    result
 }
 
 /// Returns an event whose commands are complete for this caller.

@@ -73,7 +73,7 @@ fn answer<T: Display>(format: Format, detected: &Detected<T>, context: &Context<
 }
 
 /// Prints the values that detection has rejected, and the sources that did not respond.
-fn remarks<T>(detected: &Detected<T>, context: &Context<'_>) {
+pub(crate) fn remarks<T>(detected: &Detected<T>, context: &Context<'_>) {
     if let Some(rejected) = &detected.rejected {
         context.ui.warning(&Problem::new(rejected.to_string()));
     }
@@ -105,8 +105,9 @@ fn named<'a>(variable: Variable, context: &'a Context<'_>) -> Name<'a> {
     Name { name: named.name.as_deref(), source: named.source.to_string() }
 }
 
+/// A value with its source.
 #[derive(Serialize)]
-struct Answer {
+pub(crate) struct Answer {
     value: String,
     source: String,
 }

@@ -9,11 +9,15 @@ mod health;
 mod host;
 mod install;
 mod interrupt;
+mod logs;
 mod manage;
 mod manage_py;
 mod prompt;
 mod run;
+mod service;
 mod spinner;
+mod status;
+mod stop_start;
 mod typed;
 mod ui;
 
@@ -51,6 +55,10 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Manage(args) => return manage_py::run(args, &context),
         Command::Install(args) => install::run(args, &context),
         Command::Health(args) => health::run(args, &context),
+        Command::Status(args) => status::run(args, &context),
+        Command::Logs(args) => logs::run(args, &context),
+        Command::Stop => stop_start::stop(&context),
+        Command::Start(args) => stop_start::start(args, &context),
         Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &context),
         Command::DeploySystemd(args) => deploy::systemd(&args.options(), args.format, &context),
         Command::Detect(args) => detect::run(args, &context),

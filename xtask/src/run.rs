@@ -1,11 +1,7 @@
 //! `cargo xtask run`: starts the development server in dev+bare, and reports what serves elsewhere.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use checks::catalogue::Selection;
-use checks::report;
-use checks::{Limits, Status, Target, plan};
 use detect::{DeployMethod, Environment};
 use envfile::EnvFile;
 use project::{Variable, value};
@@ -15,6 +11,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 use crate::manage_py;
+use crate::service::{self, Service};
 
 /// The default port of `runserver`.
 const PORT: &str = "8000";
@@ -47,32 +44,14 @@ fn address(given: Option<&str>, file: &EnvFile, context: &Context<'_>) -> String
 
 /// Prints which services run, and where they respond. Nothing is started.
 fn report(method: DeployMethod, context: &Context<'_>) -> anyhow::Result<Exit> {
-    let (checks, http, deploy) = match method {
-        DeployMethod::Docker => (["docker.service", "docker.http"], "docker.http", "cargo xtask deploy-docker"),
-        DeployMethod::Bare => (["systemd.unit", "systemd.http"], "systemd.http", "cargo xtask deploy-systemd"),
-    };
-    let only = checks.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-    let selection = Selection { only, skip: Vec::new() };
     let deferred = Deferred::begin()?;
-    let spinner = context.ui.spinner("looking for the service");
-    let (project, facts) = (context.project.clone(), &context.host.facts);
-    let target = Arc::new(Target::survey(project, facts, selection, cli::HEALTH_TIMEOUT, deferred.flag()));
-    let limits = Limits { timeout: cli::HEALTH_TIMEOUT, deadline: cli::HEALTH_DEADLINE };
-    let outcomes = checks::run(plan(&target), limits, &deferred.flag(), &mut |_| {});
-    drop(spinner);
-    deferred.check("run")?;
-    let width = outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or_default();
-    for outcome in &outcomes {
-        let outcome = context.ui.typed_outcome(outcome.clone());
-        for line in report::outcome(&outcome, width, context.ui.is_verbose(), context.ui.out()) {
-            context.ui.result(line);
-        }
-    }
-    if outcomes.iter().any(|outcome| &*outcome.name == http && outcome.status == Status::Ok) {
+    let service = Service::examine(method, &deferred, context)?;
+    service.print(context);
+    if service.is_serving() {
         context.ui.result("it serves, and is not started here; more:");
         context.ui.commands(&[("cargo xtask health", "check the health, and show how to fix problems")]);
         return Ok(Exit::Done);
     }
-    let problem = Problem::new("the service does not respond, and `run` starts it only in dev+bare").hint(deploy);
-    Err(Failure::new(Exit::Failed, problem).into())
+    let problem = Problem::new("the service does not respond, and `run` starts it only in dev+bare");
+    Err(Failure::new(Exit::Failed, problem.hint(service::deploy_command(method))).into())
 }

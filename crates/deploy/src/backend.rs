@@ -144,9 +144,6 @@ pub trait Backend<'a>: Sized {
 
     /// Returns the command that puts the copy of a database file back in its place, after a release was rolled back.
     fn restore_command(&self, record: &Record, copy: &str, database: &str) -> String;
-
-    /// Returns the command that shows the log of the service, if there is one command for it.
-    fn log_command(&self) -> Option<String>;
 }
 
 /// The reason of a rollback.

@@ -15,6 +15,7 @@ mod manage;
 mod migrations;
 mod mounts;
 mod names;
+pub mod operate;
 mod options;
 mod preflight;
 mod proxy;
@@ -249,10 +250,6 @@ impl<'a> Backend<'a> for Compose<'a> {
             "{compose} stop && {run} rm {web} -f {journals} && {run} cp {web} -p {copy} {database} && {compose} start"
         )
     }
-
-    fn log_command(&self) -> Option<String> {
-        None
-    }
 }
 
 /// Returns whether the changes replace a service that runs the project's code, for which migrations can be pending.
@@ -272,6 +269,7 @@ impl Compose<'_> {
     fn make_plan(&self) -> anyhow::Result<(Record, Option<Plan>)> {
         let events = &self.context.events;
         let mut record = self.records.begin(self.context.user.to_owned(), self.commit()?)?;
+        record.subject = source::subject(&self.context.project.root, &self.context.interrupt.flag());
         let overlay = Overlay::write(&self.stack, &record.id, &self.stack.release_images())?;
         let images = self.images(&mut record, &overlay)?;
         // A plan is made once.
@@ -310,8 +308,7 @@ impl Compose<'_> {
         let target = previous(&all).filter(|_| self.options.rollback);
         if let Some(target) = target {
             events.note(format!("back to release {} of {}", target.id, target.started));
-            record.rollback_to = Some(target.id.clone());
-            record.commit.clone_from(&target.commit);
+            record.roll_back_to(target);
         } else if self.options.rollback {
             return Err(no_previous_release(&all, "images", self.records.list_command()).into());
         }

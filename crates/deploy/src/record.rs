@@ -1,16 +1,19 @@
 //! Release records: contents, time, user, commit and status of each release. A record with the status "under way" while
 //! no deploy runs is one that the next deploy recovers.
 
+mod history;
 pub(crate) mod storage;
 mod store;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use project::text::counted;
 use serde::{Deserialize, Serialize};
 
+pub use self::history::{Deploy, Releases};
 pub(crate) use self::store::{Records, no_previous_release, previous, serving};
 
 const SCHEMA: u32 = 1;
@@ -32,6 +35,9 @@ pub struct Record {
     pub by: String,
     /// The commit, with `+` behind it if the checkout had changes beside it.
     pub commit: Option<String>,
+    /// The first line of the message of that commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub result: Status,
     /// The release that `--rollback` has rolled back to.
     pub rollback_to: Option<String>,
@@ -75,9 +81,22 @@ pub struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
+    /// Something is about to change; or a run was killed, and the next one rolls it back.
     UnderWay,
+    /// The release has served, and may serve still.
     Deployed,
+    /// The previous release was restored.
     RolledBack,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Status::UnderWay => "under way",
+            Status::Deployed => "deployed",
+            Status::RolledBack => "rolled back",
+        })
+    }
 }
 
 /// The state of the target before a release.
@@ -157,6 +176,7 @@ impl Record {
             ended: None,
             by,
             commit,
+            subject: None,
             result: Status::UnderWay,
             rollback_to: None,
             contents: BTreeMap::new(),
@@ -202,6 +222,13 @@ impl Record {
         let copy = self.database_copy.as_deref()?;
         let (database, _) = copy.rsplit_once(".before-")?;
         Some((copy, database))
+    }
+
+    /// Makes this the record of a rollback to an earlier release, which has the commit of that one.
+    pub fn roll_back_to(&mut self, target: &Record) {
+        self.rollback_to = Some(target.id.clone());
+        self.commit.clone_from(&target.commit);
+        self.subject.clone_from(&target.subject);
     }
 
     /// The record with its end.

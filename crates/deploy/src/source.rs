@@ -1,5 +1,6 @@
 //! The files of the checkout that a deploy copies, and its commit, from Git.
 
+use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -13,16 +14,71 @@ use detect::ENV_FILE;
 use project::{Project, env_target};
 use subprocess::{Command, Deadline};
 
+use crate::context::Context;
 use crate::failure::{Exit, Failure, Problem};
 
 /// The timeout of a Git command.
 const QUICK: Duration = Duration::from_secs(60);
+/// The number of characters of a commit's subject that are recorded.
+const LONGEST_SUBJECT: usize = 100;
 
 /// The commit of the checkout, with `+` behind it where that is not all of it.
 pub(super) fn commit(root: &Path, stop: &Arc<AtomicBool>) -> Option<String> {
     let commit = git(root, &["rev-parse", "--short=12", "HEAD"], b"", stop).ok()?;
     let is_clean = git(root, &["status", "--porcelain"], b"", stop).is_ok_and(|changes| changes.is_empty());
     Some(if is_clean { commit.trim().to_owned() } else { format!("{}+", commit.trim()) })
+}
+
+/// Returns the first line of the message of the checkout's commit, without control characters; `None` without a commit.
+pub(super) fn subject(root: &Path, stop: &Arc<AtomicBool>) -> Option<String> {
+    let line = git(root, &["log", "--max-count=1", "--format=%s"], b"", stop).ok()?;
+    let line: String = line.trim().chars().filter(|it| !it.is_control()).take(LONGEST_SUBJECT).collect();
+    (!line.is_empty()).then_some(line)
+}
+
+/// Returns a commit as a message shows it; a `+` behind it stands for changes beside it.
+pub(super) fn version(commit: &str, subject: Option<&str>) -> String {
+    let (commit, changes) = match commit.strip_suffix('+') {
+        Some(commit) => (commit, " with uncommitted changes"),
+        None => (commit, ""),
+    };
+    let subject = subject.map(|subject| format!(" \"{subject}\"")).unwrap_or_default();
+    format!("commit {commit}{subject}{changes}")
+}
+
+/// The commit of a checkout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// The commit, with `+` behind it if the checkout has changes beside it.
+    pub commit: String,
+    /// The first line of the message of that commit.
+    pub subject: Option<String>,
+}
+
+impl fmt::Display for Checkout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&version(&self.commit, self.subject.as_deref()))
+    }
+}
+
+impl Checkout {
+    /// Returns the commit of the project's checkout; `None` if it is not one of Git's, or has no commit.
+    #[must_use]
+    pub fn of(context: &Context<'_>) -> Option<Self> {
+        let (root, stop) = (&context.project.root, context.interrupt.flag());
+        Some(Checkout { commit: commit(root, &stop)?, subject: subject(root, &stop) })
+    }
+
+    /// Returns the number of commits that the checkout has and `commit` has not, and the other way round; `None` if the
+    /// checkout does not know that commit.
+    #[must_use]
+    pub fn distance(&self, commit: &str, context: &Context<'_>) -> Option<(u64, u64)> {
+        let range = format!("HEAD...{}", commit.trim_end_matches('+'));
+        let args = ["rev-list", "--left-right", "--count", "--end-of-options", &range];
+        let counts = git(&context.project.root, &args, b"", &context.interrupt.flag()).ok()?;
+        let mut counts = counts.split_whitespace().map(|count| count.parse().ok());
+        Some((counts.next()??, counts.next()??))
+    }
 }
 
 /// The tracked files of a checkout, as they are in the working tree.

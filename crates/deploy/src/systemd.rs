@@ -11,6 +11,7 @@ mod files;
 mod layout;
 mod manage;
 mod manager;
+pub mod operate;
 mod options;
 mod places;
 mod planning;
@@ -246,10 +247,6 @@ impl<'a> Backend<'a> for Systemd<'a> {
              {sudo}systemctl start {units}"
         )
     }
-
-    fn log_command(&self) -> Option<String> {
-        Some(format!("journalctl -fu {}", self.preflight.layout.name))
-    }
 }
 
 impl Systemd<'_> {
@@ -273,14 +270,14 @@ impl Systemd<'_> {
     fn begin(&self, target: Option<&Record>) -> anyhow::Result<(Record, ReleasePlan)> {
         let source = &self.preflight.source;
         let mut record = self.preflight.records.begin(self.context.user.to_owned(), Some(source.commit.clone()))?;
+        record.subject = crate::source::subject(source.root(), &self.context.interrupt.flag());
         record.id = match target {
             Some(target) => format!("{}-{}", record.id, target.id.split_once('-').map_or("", |(_, tag)| tag)),
             None => format!("{}-{}", record.id, source.tag()),
         };
         record.contents = BTreeMap::from([("tree".to_owned(), source.hash.clone())]);
         if let Some(target) = target {
-            record.rollback_to = Some(target.id.clone());
-            record.commit.clone_from(&target.commit);
+            record.roll_back_to(target);
             record.contents.clone_from(&target.contents);
         }
         let Options { timeout, stability, .. } = *self.options;

@@ -13,7 +13,8 @@ use crate::backend::{Backend, Cause};
 use crate::context::Context;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
-use crate::record::{Record, Status, previous, serving};
+use crate::record::{Deploy, Record, Status, previous, serving};
+use crate::source::Checkout;
 
 /// The result of a deploy.
 #[derive(Debug)]
@@ -158,6 +159,7 @@ fn transact<'a, B: Backend<'a>>(
         backend = backend.refresh()?;
     }
 
+    announce(&backend, context)?;
     let (mut record, plan) = backend.plan()?;
     let Some(plan) = plan else {
         let release = unchanged(&backend, record)?;
@@ -190,23 +192,52 @@ fn transact<'a, B: Backend<'a>>(
             Problem::new(message).hint(format!("{}, which cleans up first", backend.command(false))),
         )
     })?;
+    if backend.is_rollback()
+        && let Some(checkout) = Checkout::of(context)
+    {
+        events.note(format!("the checkout is still at {checkout}: {} would deploy it again", backend.command(false)));
+    }
     // The deploy has succeeded, even if the engine does not respond any more.
     let unknown = |error: anyhow::Error| {
         events.warning(Problem::new(format!("release {} serves, and its address is unknown: {error:#}", record.id)));
     };
     let addresses = backend.addresses().map_err(unknown).unwrap_or_default();
-    let next_steps = next_steps(&backend).map_err(unknown).unwrap_or_default();
+    let next_steps = next_steps(&backend, &record, context).map_err(unknown).unwrap_or_default();
     Ok(Verdict { addresses, next_steps, ..succeeded(Outcome::Deployed) })
 }
 
-/// Returns the commands that follow a deploy.
-fn next_steps<'a, B: Backend<'a>>(backend: &B) -> anyhow::Result<Vec<(String, &'static str)>> {
-    let mut steps: Vec<_> = backend.log_command().into_iter().map(|command| (command, "follow its log")).collect();
-    steps.push(("cargo xtask health".to_owned(), "check its health"));
-    if previous(&backend.records().all()?).is_some() {
-        steps.push((backend.command(true), "go back to the previous release"));
+/// Reports the commit that is deployed, and the release that it replaces. A rollback reports its release itself.
+fn announce<'a, B: Backend<'a>>(backend: &B, context: &Context<'a>) -> anyhow::Result<()> {
+    let records = backend.records().all()?;
+    let serving = serving(&records).map(Deploy::from);
+    let serving = serving.map(|live| match live.version() {
+        Some(version) => format!("release {} serves, of {version}", live.id),
+        None => format!("release {} serves", live.id),
+    });
+    let checkout = Checkout::of(context).filter(|_| !backend.is_rollback());
+    let checkout = checkout.map(|checkout| format!("deploying {checkout}"));
+    let parts: Vec<String> = checkout.into_iter().chain(serving).collect();
+    if !parts.is_empty() {
+        context.events.note(parts.join("; "));
     }
-    Ok(steps)
+    Ok(())
+}
+
+/// Returns the commands that follow a deploy.
+fn next_steps<'a, B: Backend<'a>>(
+    backend: &B,
+    record: &Record,
+    context: &Context<'a>,
+) -> anyhow::Result<Vec<(String, &'static str)>> {
+    let is_first = backend.is_first(record) && context.project.has_accounts;
+    let rollback = previous(&backend.records().all()?).map(|_| backend.command(true));
+    let steps = [
+        (is_first.then(|| "cargo xtask manage createsuperuser".to_owned()), "create the first account"),
+        (Some("cargo xtask health".to_owned()), "check its health"),
+        (Some("cargo xtask logs --follow".to_owned()), "follow its log"),
+        (rollback, "go back to the previous release"),
+    ];
+    Ok(steps.into_iter().filter_map(|(command, purpose)| Some((command?, purpose))).collect())
 }
 
 /// Ends a deploy that has nothing to change; returns the release that serves. A target without a record, such as a
@@ -333,7 +364,7 @@ fn restored_failure<'a, B: Backend<'a>>(backend: &B, record: &Record) -> Option<
     if record.migrations.is_empty() {
         return Some(Problem::new(message).hint("cargo xtask health"));
     }
-    let applied = listed(record.migrations.iter().map(|migration| format!("`{migration}`")));
+    let applied = listed(&record.migrations);
     let message = format!("{message}; it may not work with the migrations that stay applied: {applied}");
     Some(match record.copied_database() {
         Some((copy, database)) => {

@@ -28,6 +28,8 @@ pub struct Project {
     pub names: Names,
     /// Compose's variables in the environment of the call; none unless the caller sets them.
     pub compose_variables: ComposeVariables,
+    /// Whether the settings list Django's accounts, so that there is a command `createsuperuser`.
+    pub has_accounts: bool,
     places: Places,
     settings_file: &'static str,
 }
@@ -86,7 +88,8 @@ impl Project {
             no_celery: names::no_celery(&root, &lock_file, &pyproject),
         });
         let compose_variables = ComposeVariables::default();
-        Ok(Project { root, settings, names, compose_variables, places, settings_file })
+        let has_accounts = code.has_app("django.contrib.auth");
+        Ok(Project { root, settings, names, compose_variables, has_accounts, places, settings_file })
     }
 
     /// The `.env` of this project.

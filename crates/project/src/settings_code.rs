@@ -48,6 +48,12 @@ impl SettingsCode {
         self.statements.is_empty()
     }
 
+    /// Returns whether a setting lists an app of Django, such as `django.contrib.auth`.
+    pub(crate) fn has_app(&self, app: &str) -> bool {
+        let mut apps = self.statements.iter().filter(|(_, statement)| statement.text.contains("INSTALLED_APPS"));
+        apps.any(|(_, statement)| literals(&statement.text).contains(&app))
+    }
+
     /// Returns whether names are read with a prefix that the code adds: they are not those of the literals.
     pub(crate) fn has_prefix(&self) -> bool {
         let signs = [".prefixed(", ".prefix =", "env_prefix"];

@@ -9,6 +9,7 @@ mod health;
 mod in_git;
 mod install;
 mod manage;
+mod operate;
 mod other_projects;
 mod preflight;
 mod python;

@@ -101,7 +101,6 @@ fn examine<'a>(
     };
     let engine_version = health_checks::engine_version(&client)?;
     versions = format!("Docker {engine_version}, {versions}");
-    let engine_id = client.docker(["info", "--format", "{{.ID}}"], QUICK)?.trim().to_owned();
     let (own, others): (Vec<_>, Vec<_>) =
         client.running_containers()?.into_iter().partition(|it| it.project == stack.name());
     problems.extend(ports(&stack, &own, &others, is_here));
@@ -126,11 +125,17 @@ fn examine<'a>(
     if is_here {
         problems.extend(disk(&client)?);
     }
-    let target = Target { command: Compose::COMMAND.to_owned(), engine: engine_id, project: stack.name().to_owned() };
-    let records = Records::at_target(client.volumes(stack.name()), context.project, target);
+    let records = records(&client, stack.name())?;
     let (overlay, moved, cut) = (OnceCell::new(), OnceCell::new(), CutWork::default());
     let backend = Compose { options, context, client, stack, records, foreign, method, versions, overlay, moved, cut };
     Ok((Some(backend), warnings))
+}
+
+/// Returns the release records of a Compose project on the engine.
+pub(super) fn records<'a>(client: &Client<'a>, compose_project: &str) -> anyhow::Result<Records<'a>> {
+    let engine = client.docker(["info", "--format", "{{.ID}}"], QUICK)?.trim().to_owned();
+    let target = Target { command: Compose::COMMAND.to_owned(), engine, project: compose_project.to_owned() };
+    Ok(Records::at_target(client.volumes(compose_project), client.project, target))
 }
 
 /// Surveys the project as the deploy makes it: with `DEPLOY_METHOD=docker`. Returns the present value as well.

@@ -12,6 +12,12 @@ use crate::record::storage::{Storage, Stored};
 const RELEASE: &str = "xtask.release";
 /// The label with the record itself.
 const RECORD: &str = "xtask.record";
+/// The label of a volume with lines of the history; its value is the Compose project.
+const HISTORY: &str = "xtask.history";
+/// The label with the lines: an array in JSON.
+const LINES: &str = "xtask.lines";
+/// The number of lines that one volume has: the labels of a volume are an argument of one command.
+const LINES_OF_A_VOLUME: usize = 100;
 /// The number of times that a command is tried that a signal ends.
 const ATTEMPTS: usize = 5;
 
@@ -78,6 +84,18 @@ impl Volumes<'_> {
         Ok(volumes.into_iter().filter_map(parse).collect())
     }
 
+    /// Returns the volumes with the history by their numbers, each with its lines, the oldest first.
+    fn chapters(&self) -> anyhow::Result<Vec<(u64, Vec<String>, Volume)>> {
+        let volumes = self.list(HISTORY, LINES)?;
+        let parse = |volume: Volume| {
+            let number = volume.name.rsplit_once('.')?.1.parse().ok()?;
+            Some((number, serde_json::from_str(&volume.value).unwrap_or_default(), volume))
+        };
+        let mut chapters: Vec<_> = volumes.into_iter().filter_map(parse).collect();
+        chapters.sort_by_key(|(number, ..)| *number);
+        Ok(chapters)
+    }
+
     fn prefix(&self) -> String {
         format!("xtask-release.{}.", self.compose_project)
     }
@@ -127,5 +145,29 @@ impl Storage for Volumes<'_> {
     fn remove(&self, id: &str) -> anyhow::Result<()> {
         let revisions = self.revisions()?;
         self.remove_all(revisions.iter().filter(|(other, _, _)| other == id).map(|(_, _, volume)| volume))
+    }
+
+    fn read_history(&self) -> anyhow::Result<Vec<String>> {
+        let mut all: Vec<String> = Vec::new();
+        for line in self.chapters()?.into_iter().flat_map(|(_, lines, _)| lines) {
+            // A volume that was to be replaced can still be there.
+            if !all.contains(&line) {
+                all.push(line);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The last volume is replaced by one with more lines, until it is full.
+    fn add_history(&self, lines: &[String]) -> anyhow::Result<()> {
+        let chapters = self.chapters()?;
+        let last = chapters.last().map_or(0, |(number, ..)| *number);
+        let replaced = chapters.last().filter(|(_, known, _)| known.len() + lines.len() <= LINES_OF_A_VOLUME);
+        let known = replaced.map(|(_, known, _)| known.as_slice()).unwrap_or_default();
+        let json = serde_json::to_string(&[known, lines].concat())?;
+        let name = format!("xtask-history.{}.{}", self.compose_project, last + 1);
+        self.create(&name, &[(HISTORY, &self.compose_project), (LINES, &json)])
+            .context("cannot write the history to the engine")?;
+        self.remove_all(replaced.map(|(_, _, volume)| volume))
     }
 }

@@ -40,6 +40,30 @@ pub(crate) trait Storage {
     /// # Errors
     /// If it cannot be removed.
     fn remove(&self, id: &str) -> anyhow::Result<()>;
+
+    /// Returns the lines of the history, the oldest first: JSON each.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn read_history(&self) -> anyhow::Result<Vec<String>>;
+
+    /// Adds lines to the end of the history, all or none.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    fn add_history(&self, lines: &[String]) -> anyhow::Result<()>;
+}
+
+/// The name of the file with the history, beside the records.
+pub(crate) const HISTORY_FILE: &str = "history.jsonl";
+
+/// Reads the lines of the history in a folder with records; there are none if there is no such file.
+pub(crate) fn read_history_file(dir: &Path, shown: &str) -> anyhow::Result<Vec<String>> {
+    match fs::read_to_string(dir.join(HISTORY_FILE)) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{shown}/{HISTORY_FILE}`")),
+    }
 }
 
 /// A folder that belongs to the user who deploys.
@@ -80,6 +104,16 @@ impl Storage for OwnFolder {
         let name = file_name(id);
         fs::remove_file(self.dir.join(&name))
             .with_context(|| format!("cannot remove the old record `{}/{name}`", self.shown))
+    }
+
+    fn read_history(&self) -> anyhow::Result<Vec<String>> {
+        read_history_file(&self.dir, &self.shown)
+    }
+
+    fn add_history(&self, lines: &[String]) -> anyhow::Result<()> {
+        let all = [self.read_history()?.as_slice(), lines].concat();
+        let write = || fs::write(self.dir.join(HISTORY_FILE), all.join("\n") + "\n");
+        write().with_context(|| format!("cannot write `{}/{HISTORY_FILE}`", self.shown))
     }
 }
 

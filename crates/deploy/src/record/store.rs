@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use project::Project;
 
 use super::storage::{OwnFolder, Storage, Stored};
-use super::{Record, SCHEMA, Status, Target, id_of};
+use super::{Deploy, Record, SCHEMA, Status, Target, id_of};
 use crate::failure::{Exit, Failure, Problem};
 
 /// The number of records, and of releases with their images, that are kept.
@@ -13,7 +13,7 @@ const KEPT: usize = 5;
 
 /// The records of one target.
 pub struct Records<'a> {
-    storage: Box<dyn Storage + 'a>,
+    pub(super) storage: Box<dyn Storage + 'a>,
     /// Where earlier versions have kept them.
     earlier: Option<OwnFolder>,
     target: Target,
@@ -121,10 +121,16 @@ impl<'a> Records<'a> {
         self.storage.write(&record.id, &serde_json::to_string_pretty(record)?)
     }
 
-    /// Removes the records that are too old; gives those that are left.
+    /// Removes the records that are too old, each of which leaves a line in the history; returns those that are left.
     pub fn prune(&self) -> anyhow::Result<Vec<Record>> {
         let records = self.all()?;
         let (left, dropped) = kept(&records);
+        if dropped.is_empty() {
+            return Ok(left);
+        }
+        let lines: Result<Vec<String>, _> =
+            dropped.iter().map(|record| serde_json::to_string(&Deploy::from(record))).collect();
+        self.storage.add_history(&lines?)?;
         dropped.iter().try_for_each(|record| self.storage.remove(&record.id))?;
         Ok(left)
     }

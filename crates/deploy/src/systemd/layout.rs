@@ -151,6 +151,11 @@ impl Layout {
         format!("{}-migrate.service", self.name)
     }
 
+    /// Returns the file with the names of the units that the operator has stopped; gone after a reboot, which starts them.
+    pub(super) fn stopped_file(&self) -> PathBuf {
+        format!("/run/{}-stopped", self.name).into()
+    }
+
     /// Returns the file with the results of the migrations.
     pub(super) fn migrate_results(&self) -> PathBuf {
         format!("/run/{}-migrate.out", self.name).into()

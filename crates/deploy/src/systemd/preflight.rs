@@ -17,6 +17,7 @@ use project::secret::Secrets;
 use project::{Project, SharedPath, Variable};
 use subprocess::{Command, Deadline};
 
+use super::Options;
 use super::data::{self, Data};
 use super::env_file::EnvPlan;
 use super::layout::Layout;
@@ -27,15 +28,13 @@ use super::root::{Root, Step};
 use super::scheduler;
 use super::shared;
 use super::state::{self, Code, Release, State};
-use super::target::TargetFolder;
+use super::target;
 use super::tools::{self, Tools};
 use super::verify;
-use super::{Options, Systemd};
-use crate::backend::Backend;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
-use crate::record::{Records, Target};
+use crate::record::Records;
 use crate::source::Source;
 use ::systemd::{Unit, UnitFile};
 
@@ -155,10 +154,7 @@ pub(super) fn check(options: &Options, context: &Context<'_>) -> anyhow::Result<
     interrupt.check("preflight")?;
     match (env, group, tools, source) {
         (Ok((env, read)), Some(group), Some(tools), Some(source)) if problems.is_empty() => {
-            let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
-            let target = Target { command: Systemd::COMMAND.into(), engine: machine, project: layout.name.clone() };
-            let folder = TargetFolder { layout: layout.clone(), root: root.clone().filter(|_| !context.is_dry_run) };
-            let records = Records::at_target(folder, context.project, target);
+            let records = target::records(&layout, root.clone().filter(|_| !context.is_dry_run), context.project);
             let secrets = target_of_checks.secrets.clone().and(env.secrets());
             let (data, listed) = data.unwrap_or_default();
             let read = read.into_iter().chain(closed).chain(listed).collect();

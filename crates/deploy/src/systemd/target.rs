@@ -1,19 +1,24 @@
 //! The target of all checkouts that deploy one service to this machine: its lock and its release records. Both belong to
 //! root: every user can read the records, and only a user with root's rights can hold the lock.
 
+use std::fs;
+use std::path::Path;
 use std::process;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use project::LockError;
+use project::{LockError, Project};
 use subprocess::{Command, Deadline, Held, Start};
 
+use super::Systemd;
 use super::files::{flush, replace};
 use super::layout::Layout;
 use super::root::{Root, Step};
+use crate::backend::Backend;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
-use crate::record::storage::{Storage, Stored, file_name, read_folder};
+use crate::record::storage::{HISTORY_FILE, Storage, Stored, file_name, read_folder, read_history_file};
+use crate::record::{Records, Target};
 
 /// The exit status of `flock` if another process has the lock.
 const CONFLICT: i32 = 6;
@@ -49,24 +54,47 @@ impl Storage for TargetFolder {
     fn remove(&self, id: &str) -> anyhow::Result<()> {
         self.root()?.run(&Step::new("rm -f", [self.layout.records().join(file_name(id)).display()])).map(drop)
     }
+
+    fn read_history(&self) -> anyhow::Result<Vec<String>> {
+        read_history_file(&self.layout.records(), &self.layout.records().display().to_string())
+    }
+
+    fn add_history(&self, lines: &[String]) -> anyhow::Result<()> {
+        let all = [self.read_history()?.as_slice(), lines].concat().join("\n") + "\n";
+        self.root()?.run_all(&write_file(&self.layout.records(), HISTORY_FILE, &all))
+    }
+}
+
+/// Returns the release records of a service on this machine; without `root` they can only be read.
+pub(super) fn records(layout: &Layout, root: Option<Rc<Root>>, project: &Project) -> Records<'static> {
+    let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
+    let target = Target { command: Systemd::COMMAND.into(), engine: machine, project: layout.name.clone() };
+    Records::at_target(TargetFolder { layout: layout.clone(), root }, project, target)
 }
 
 /// Returns the steps that write a record; `is_new`: there is no folder for it yet.
 pub(super) fn write_record(layout: &Layout, id: &str, json: &str, is_new: bool) -> Vec<Step> {
     let (releases, dir) = (layout.releases(), layout.records());
-    let path = dir.join(file_name(id));
-    let partial = path.with_extension("partial");
     let mut steps = Vec::new();
     if is_new {
         let folders = [&releases, &dir];
         steps.push(Step::new("install -d -o root -g root -m 755", folders.map(|folder| folder.display())));
         steps.push(flush(dir.ancestors().skip(1).take(2)));
     }
-    steps.push(Step::new("install -m 644 /dev/stdin", [partial.display()]).stdin(json));
-    steps.push(flush([partial.as_path()]));
-    steps.push(replace(&partial, &path));
-    steps.push(flush([dir.as_path()]));
+    steps.extend(write_file(&dir, &file_name(id), json));
     steps
+}
+
+/// Returns the steps that write a file of the records' folder, as a whole or not at all.
+fn write_file(dir: &Path, name: &str, text: &str) -> [Step; 4] {
+    let path = dir.join(name);
+    let partial = path.with_extension("partial");
+    [
+        Step::new("install -m 644 /dev/stdin", [partial.display()]).stdin(text),
+        flush([partial.as_path()]),
+        replace(&partial, &path),
+        flush([dir]),
+    ]
 }
 
 /// Returns the steps that take the lock. `tee` writes the holder into the file, and holds the lock until its input ends:

@@ -36,6 +36,7 @@ pub(crate) fn from_nothing() {
     assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
     tls::logins(&stack);
     manages(&stack);
+    operates(&stack);
 
     // A container that was run from the image by hand has its labels, and is no part of the stack.
     let image = format!("{}-app", stack.name);
@@ -72,6 +73,38 @@ fn manages(stack: &Stack) {
     let (output, code) = finish(&stack.xtask(["run"]));
     assert_eq!(code, 0, "{output}");
     contains_all(&output, &["ok   docker.service.web", "ok   docker.http"]);
+}
+
+/// The service has a status and a log, stops, and starts again.
+fn operates(stack: &Stack) {
+    let ask = |args: &str| finish(&stack.xtask(args.split_whitespace()));
+    let (status, code) = ask("status");
+    assert_eq!(code, 0, "{status}");
+    contains_all(&status, &["deployed 20", "ok   docker.service.web", "ok   docker.http", "Last deploys"]);
+    let (json, _) = ask("status --format json");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("an object");
+    assert_eq!((&json["serves"], &json["deploys"][0]["result"]), (&true.into(), &"deployed".into()));
+
+    docker(&["exec", &stack.id("web"), "sh", "-c", "echo the token is $MONITORING_TOKEN >/proc/1/fd/1"]);
+    contains_all(&ask("logs web").0, &["web-1  | the token is ********"]);
+    let (log, code) = ask("logs celery --lines 1");
+    assert_eq!((log.lines().count(), code), (1, 0), "{log}");
+    assert_eq!(ask("logs nothing").1, 2);
+
+    assert_eq!(ask("--dry-run stop").1, 0);
+    assert_eq!(stack.serving(), "release 1");
+    let before = stack.containers();
+    let (output, code) = ask("stop");
+    assert_eq!(code, 0, "{output}");
+    contains_all(&output, &["stopped `", "cargo xtask start"]);
+    assert!(stack.containers().iter().all(|container| container.contains(" exited ")), "{:#?}", stack.containers());
+    assert!(stack.site.ask("GET", "/healthz").is_err());
+    contains_all(&ask("stop").0, &["nothing runs"]);
+    contains_all(&ask("status").0, &["err   docker.http"]);
+    let (output, code) = ask("start");
+    assert_eq!(code, 0, "{output}");
+    assert_eq!((stack.serving().as_str(), stack.containers().len()), ("release 1", before.len()));
+    contains_all(&ask("start").0, &["it ran already, and serves"]);
 }
 
 /// The health of a worker that runs, one that does not, and one that cannot.

@@ -22,6 +22,7 @@ pub(crate) fn from_nothing() {
     exposure(&server);
 
     manages(&server);
+    operates(&server);
 
     let before = server.state();
     let output = server.deployed("");
@@ -59,6 +60,34 @@ systemctl is-active server-monitoring-manage-$! || true"#;
     let (output, code) = server.run_as("dev", "run");
     assert_eq!(code, 0, "{output}");
     contains_all(&output, &["ok   systemd.unit.server-monitoring.service", "ok   systemd.http"]);
+}
+
+/// The service has a status and a log, stops, and starts again: the units that ran, and no others.
+fn operates(server: &Server) {
+    let ask = |args: &str| server.run_as("dev", args);
+    let (status, code) = ask("status");
+    assert_eq!(code, 0, "{status}");
+    contains_all(&status, &["\"first\"", "at the same commit", "ok   systemd.http", "Last deploys"]);
+    let (log, code) = ask("logs celery --lines 1000");
+    assert_eq!(code, 0, "{log}");
+    contains_all(&log, &[" ready."]);
+    assert!(!log.contains("gunicorn"), "{log}");
+    assert_eq!(ask("logs nothing").1, 2);
+
+    let units = "systemctl list-units --no-legend --plain --state=active 'server-monitoring*' | cut -d' ' -f1";
+    let before = server.machine.script(units);
+    contains_all(&ask("--dry-run stop").0, &["would stop `", "server-monitoring.socket"]);
+    assert_eq!(server.machine.script(units), before);
+    let (output, code) = ask("stop");
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(server.machine.script(units), "");
+    assert!(server.site.ask("GET", "/healthz").is_err());
+    contains_all(&ask("stop").0, &["nothing runs"]);
+    let (output, code) = ask("start");
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(server.machine.script(units), before);
+    assert_eq!(server.serving(), "release 1");
+    contains_all(&ask("start").0, &["it ran already, and serves"]);
 }
 
 /// The log of sudo has the commands of the plan, and no others.

@@ -382,8 +382,4 @@ impl<'a> Backend<'a> for Memory<'a> {
     fn restore_command(&self, _record: &Record, copy: &str, database: &str) -> String {
         format!("restore {copy} as {database}")
     }
-
-    fn log_command(&self) -> Option<String> {
-        None
-    }
 }
