@@ -62,6 +62,7 @@ pub(crate) enum Command {
     Run(Run),
     Manage(Manage),
     Health(Health),
+    Update(Update),
     Status(Status),
     Logs(Logs),
     /// Stop the whole service; containers, volumes and the database stay
@@ -125,6 +126,22 @@ pub(crate) struct Manage {
     /// The command with its options, such as `migrate --plan`; none lists the commands
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Fetch the upstream of the checkout's branch, and install or deploy it
+///
+/// Shows the new commits and their migrations, fast-forwards the checkout, and goes on with `deploy-docker`, `deploy-systemd`
+/// (where its unit is installed) or `install`, as both axes demand. If that fails, the checkout goes back to the commit
+/// from before. An update that was killed is completed by the next one. Uncommitted changes, and commits that the
+/// upstream does not have, are refused.
+///
+/// Exit status: 0 done or up to date, 1 with `--check` if there is news, 3 if the upstream could not be fetched or the
+/// checkout cannot be updated, else that of the command it went on with.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// Only fetch and show the news
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// Show the live release, how the checkout differs from it, what serves, and the last deploys

@@ -20,6 +20,8 @@ pub(crate) struct Host {
     pub(crate) github_workspace: Option<PathBuf>,
     /// The name by which we were called, if a shell has found us on PATH.
     pub(crate) program: Option<String>,
+    /// The file that this program runs from.
+    pub(crate) executable: io::Result<PathBuf>,
     /// The folder of this package, when cargo has started us.
     pub(crate) manifest_dir: Option<PathBuf>,
     /// Whether the caller can be asked: prompts are read from standard input and written to standard error.
@@ -54,6 +56,7 @@ impl Host {
             current_dir: env::current_dir(),
             github_workspace: env::var_os("GITHUB_WORKSPACE").map(PathBuf::from),
             program: env::args().next().filter(|program| !program.contains('/')),
+            executable: env::current_exe(),
             manifest_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             has_terminal: io::stdin().is_terminal() && io::stdout().is_terminal(),
             can_ask: io::stdin().is_terminal() && stderr_is_terminal,

@@ -20,6 +20,7 @@ mod status;
 mod stop_start;
 mod typed;
 mod ui;
+mod update;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,7 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<ExitCode> {
     let context = Context::open(host, ui, &cli.common)?;
     let exit = match &cli.command {
         Command::Run(args) => return run::run(args, &context),
+        Command::Update(args) => return update::run(args, &context),
         Command::Manage(args) => return manage_py::run(args, &context),
         Command::Install(args) => install::run(args, &context),
         Command::Health(args) => health::run(args, &context),

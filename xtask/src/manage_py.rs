@@ -104,7 +104,7 @@ pub(crate) fn start(invocation: &Invocation, context: &Context<'_>) -> anyhow::R
 const STOP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Returns the exit code of a shell for a status: that of the program, or 128 and the number of the signal.
-fn code(status: ExitStatus) -> ExitCode {
+pub(crate) fn code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

@@ -17,5 +17,6 @@ mod readme;
 mod sandbox;
 mod tidy;
 mod tty;
+mod update;
 mod uv;
 mod values;

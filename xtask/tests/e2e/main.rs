@@ -35,8 +35,8 @@ const REGISTRY: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstr
 /// For machines with systemd, and a Git checkout on them.
 const SYSTEMD: &[Engine] = &[Engine::Docker, Engine::Debootstrap, Engine::Git];
 
-/// For a project that is deployed both ways.
-const SYSTEMD_AND_COMPOSE: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap, Engine::Git];
+/// For containers of a Compose project, and a Git checkout.
+const COMPOSE_AND_GIT: &[Engine] = &[Engine::Docker, Engine::Compose, Engine::Debootstrap, Engine::Git];
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         trial("systemd_broken_releases_are_rolled_back", SYSTEMD, units::broken::rolled_back),
         trial("redeploys_lose_nothing", COMPOSE, deploy::redeploy::without_loss),
         trial("interrupted_deploys_do_no_harm", COMPOSE, deploy::faults::interrupted),
-        trial("first_deploy_to_running_service", COMPOSE, deploy::first::from_nothing),
+        trial("first_deploy_to_running_service", COMPOSE_AND_GIT, deploy::first::from_nothing),
         trial("deploy_to_a_remote_engine", COMPOSE, deploy::remote::engine),
         trial("systemd_deploys_that_broke_off_are_put_right", SYSTEMD, units::faults::put_right),
         trial("systemd_redeploys_lose_nothing", SYSTEMD, units::redeploy::without_loss),
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         trial("deploys_do_not_throw_data_away", COMPOSE, deploy::data::in_no_volume),
         trial("deploys_do_not_replace_another_checkouts", COMPOSE, deploy::data::of_another_checkout),
         trial("two_checkouts_share_one_target", COMPOSE, deploy::shared::one_target),
-        trial("a_project_of_the_usual_shape_deploys_both_ways", SYSTEMD_AND_COMPOSE, original::both_ways),
+        trial("a_project_of_the_usual_shape_deploys_both_ways", COMPOSE_AND_GIT, original::both_ways),
         trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
         trial("images_from_a_registry", REGISTRY, deploy::pulled::from_a_registry),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),

@@ -1,5 +1,10 @@
 //! The first deploy of a checkout, and the health checks after it.
 
+use std::fs;
+use std::path::Path;
+
+use duct::cmd;
+
 use crate::checkout::{answer, contains_all};
 use crate::deploy::stack::{QUICK, Stack, docker, finish};
 use crate::deploy::tls;
@@ -63,6 +68,37 @@ pub(crate) fn from_nothing() {
         "import os; from monitoring.models import Sample; print(Sample.objects.count(), flush=True); os._exit(7)";
     assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), ""), ("1\n".to_owned(), 7));
     assert_eq!(finish(&stack.xtask(["run"])).1, 1);
+    updates(&stack);
+}
+
+/// An update deploys what another developer has pushed.
+fn updates(stack: &Stack) {
+    let other = tempfile::tempdir().expect("a folder");
+    let (root, origin, clone) = (&stack.checkout.root, other.path().join("origin"), other.path().join("clone"));
+    let git = |dir: &Path, args: &str| {
+        let user = ["-c", "user.name=dev", "-c", "user.email=dev@here"];
+        cmd("git", user.into_iter().chain(args.split_whitespace())).dir(dir).stderr_null().run().expect("Git works");
+    };
+    stack.code("release 3");
+    for args in ["init --quiet --initial-branch=main", "add --all", "commit --quiet --message first"] {
+        git(root, args);
+    }
+    git(root, &format!("clone --quiet --bare . {}", origin.display()));
+    git(root, &format!("remote add origin {}", origin.display()));
+    git(root, "fetch --quiet origin");
+    git(root, "branch --quiet --set-upstream-to=origin/main");
+    git(other.path(), "clone --quiet origin clone");
+    let views = clone.join("service/monitoring/views.py");
+    let code = fs::read_to_string(&views).expect("readable");
+    fs::write(&views, code.replace("release 3", "release 4")).expect("written");
+    git(&clone, "commit --quiet --all --message pushed");
+    git(&clone, "push --quiet");
+
+    let (output, code) = finish(&stack.xtask(["update", "--yes"]));
+    assert_eq!(code, 0, "{output}");
+    contains_all(&output, &["1 new commit in `origin/main`", "deploying commit "]);
+    assert_eq!(stack.serving(), "release 4");
+    contains_all(&finish(&stack.xtask(["status"])).0, &["\"pushed\"", "at the same commit"]);
 }
 
 /// A command of `manage.py` runs in the container of the web service.

@@ -36,6 +36,40 @@ pub(crate) fn from_nothing() {
     server.ends_with_tasks(2);
     server.health("", 0);
     states(&server);
+    updates(&server);
+}
+
+/// An update deploys what another developer has pushed; one that fails leaves the checkout at its commit.
+fn updates(server: &Server) {
+    let push = |from: &str, to: &str| {
+        server.dev(&format!(
+            "cd /srv/app/../other && sed -i 's#{from}#{to}#' service/monitoring/views.py
+             git -c user.name=dev -c user.email=dev@here commit --quiet --all --message '{to}' && git push --quiet"
+        ));
+    };
+    server.machine.script("install -d -o dev -g dev /srv/origin /srv/other");
+    server.dev(
+        "cd /srv/app && git -c user.name=dev -c user.email=dev@here commit --quiet --all --message second
+         git clone --quiet --bare . /srv/origin && git remote add origin /srv/origin && git fetch --quiet origin
+         git branch --quiet --set-upstream-to=origin/$(git branch --show-current)
+         git clone --quiet /srv/origin /srv/other",
+    );
+    let (output, code) = server.run_as("dev", "update");
+    assert_eq!(code, 0, "{output}");
+    contains_all(&output, &["up to date with `origin/"]);
+    push("release 2", "release 3");
+    assert_eq!(server.run_as("dev", "update --check").1, 1);
+    assert_eq!(server.serving(), "release 2");
+    let (output, code) = server.run_as("dev", "update --yes");
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(server.serving(), "release 3");
+
+    push("^import logging$", "import no_such_module");
+    let (output, code) = server.run_as("dev", "update --yes");
+    assert_eq!(code, 4, "{output}");
+    contains_all(&output, &["no_such_module", "the checkout is back at ", "\"release 3\""]);
+    assert_eq!(server.serving(), "release 3");
+    contains_all(&server.run_as("dev", "status").0, &["at the same commit", "rolled back"]);
 }
 
 /// A command of `manage.py` runs in the release that serves, as the user of the units and with their environment. A signal
