@@ -71,6 +71,7 @@ pub(crate) enum Command {
     /// deploy or `docker compose up`; units until `start`, or the next start of the machine if they are enabled.
     Stop,
     Start(Start),
+    Uninstall(Uninstall),
     DeployDocker(DeployDocker),
     DeploySystemd(DeploySystemd),
     Detect(Detect),
@@ -186,6 +187,18 @@ pub(crate) struct Start {
     /// How long the service may take to respond, such as 90s
     #[arg(long, value_name = "DURATION", default_value = TIMEOUT.as_str(), value_parser = duration)]
     pub(crate) timeout: Duration,
+}
+
+/// Remove what this tool has created, and keep the data
+///
+/// Lists everything and asks first. With Docker: containers, networks, images that were built, and the records of the deploys.
+/// With systemd: units, releases, the link and the system env file, unless the operator has written or changed them. In the
+/// checkout: `.venv` and `.xtask`. Volumes, the state directory and `.env` stay.
+#[derive(Debug, Args)]
+pub(crate) struct Uninstall {
+    /// Remove this data as well, by the name that the list has for it; it is lost
+    #[arg(long, value_name = "NAME")]
+    pub(crate) remove_data: Vec<String>,
 }
 
 /// Check the health of the service, and show how to fix problems

@@ -20,6 +20,7 @@ mod status;
 mod stop_start;
 mod typed;
 mod ui;
+mod uninstall;
 mod update;
 
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::run(args, &context),
         Command::Logs(args) => logs::run(args, &context),
         Command::Stop => stop_start::stop(&context),
+        Command::Uninstall(args) => uninstall::run(args, &context),
         Command::Start(args) => stop_start::start(args, &context),
         Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &context),
         Command::DeploySystemd(args) => deploy::systemd(&args.options(), args.format, &context),

@@ -25,6 +25,7 @@ mod removal;
 mod rollout;
 mod stack;
 mod start_up;
+mod uninstall;
 mod volumes;
 
 use std::cell::OnceCell;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 pub use self::manage::manage;
 pub use self::options::Options;
+pub use self::uninstall::uninstall;
 
 use self::changes::Change;
 use self::client::Client;

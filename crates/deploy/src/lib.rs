@@ -23,6 +23,7 @@ mod record;
 mod source;
 pub mod systemd;
 mod transaction;
+pub mod uninstall;
 
 pub use backend::Backend;
 pub use context::{Context, Operator, Question};

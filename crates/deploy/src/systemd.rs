@@ -30,6 +30,7 @@ mod steps;
 mod target;
 mod temporary_units;
 mod tools;
+mod uninstall;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ use ::systemd::{Unit, address};
 
 pub use self::manage::manage;
 pub use self::options::Options;
+pub use self::uninstall::uninstall;
 
 use self::layout::Layout;
 use self::manager::Manager;

@@ -1,4 +1,4 @@
-//! `cargo xtask status`, `logs`, `stop` and `start` where nothing is deployed, and where the engine does not respond.
+//! `cargo xtask status`, `logs`, `stop`, `start` and `uninstall` where nothing is deployed, and where the engine does not respond.
 
 use snapbox::str;
 
@@ -135,4 +135,72 @@ nothing runs: the service is stopped already
 "#]],
         str![[""]],
     );
+}
+
+#[test]
+fn an_uninstall_removes_what_was_created_and_keeps_the_rest() {
+    let sandbox = Sandbox::project().file(".env", BARE).file(".xtask/tools/uv/x", "");
+    std::fs::remove_file(sandbox.root().join(".venv")).expect("a link");
+    sandbox.write(".venv/pyvenv.cfg", "home = /usr/bin\nuv = 0.13.9\n");
+    sandbox.check(
+        "uninstall",
+        3,
+        str![[r#"
+To be removed
+  `[ROOT]/.xtask`
+  `[ROOT]/.venv`
+
+"#]],
+        str![[r#"
+error: an uninstall needs consent, and there is no terminal to ask on: nothing was changed
+hint: the same command with --yes
+
+"#]],
+    );
+    sandbox.check(
+        "uninstall --dry-run",
+        0,
+        str![[r#"
+To be removed
+  `[ROOT]/.xtask`
+  `[ROOT]/.venv`
+
+"#]],
+        str![[""]],
+    );
+    sandbox.check(
+        "uninstall --yes --remove-data data",
+        2,
+        str![[""]],
+        str![[r#"
+error: the service has no data `data`: there is none
+
+"#]],
+    );
+    assert!(sandbox.has(".venv") && sandbox.has(".xtask"));
+    sandbox.check(
+        "uninstall --yes",
+        0,
+        str![[r#"
+To be removed
+  `[ROOT]/.xtask`
+  `[ROOT]/.venv`
+it is uninstalled; `.env` and all other files of the checkout stay
+
+"#]],
+        str![[""]],
+    );
+    assert!(!sandbox.has(".venv") && !sandbox.has(".xtask") && sandbox.has(".env"));
+    // A virtual environment that was made by hand is not removed.
+    sandbox.write(".venv/pyvenv.cfg", "home = /usr/bin\n");
+    sandbox.check(
+        "uninstall --yes",
+        0,
+        str![[r#"
+nothing is installed here
+
+"#]],
+        str![[""]],
+    );
+    assert!(sandbox.has(".venv"));
 }

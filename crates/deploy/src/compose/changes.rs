@@ -62,7 +62,10 @@ pub(super) fn find(
     }
     let mut reconfigured = Vec::new();
     for service in &comparable {
-        reconfigured.extend(self::reconfigured(client, stack, service)?);
+        // Compose does not name an unchanged container that is between two restarts.
+        let restarts =
+            containers.iter().any(|it| it.service == **service && (it.restarts > 0 || !it.runs() && it.is_up()));
+        reconfigured.extend(self::reconfigured(client, stack, service, restarts)?);
     }
     let mut changes = Vec::new();
     for service in &stack.services {
@@ -106,8 +109,8 @@ fn is_healthy(container: &Container, role: &Role) -> bool {
 
 /// Returns the names of the containers that Compose itself would recreate. Compose compares a hash of the service's
 /// configuration, which includes `.env`; how it computes the hash is not documented, and `config --hash` returns
-/// another one where there is an `env_file`.
-fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str) -> anyhow::Result<Vec<String>> {
+/// another one where there is an `env_file`. `may_be_silent`: Compose may name no container of the service.
+fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str, may_be_silent: bool) -> anyhow::Result<Vec<String>> {
     // Without containers of the dependencies, Compose does not name a service that only depends on a changed one.
     let scales: Vec<String> = stack.dependencies(service).into_iter().map(|name| format!("{name}=0")).collect();
     let scales: Vec<&str> = scales.iter().flat_map(|scale| ["--scale", scale]).collect();
@@ -118,10 +121,12 @@ fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str) -> anyhow::Re
     let without_dependencies: (&[String], &[&str]) = (&[], &["--no-deps"]);
     let alternatives = [without_dependencies].into_iter().filter(|_| !scales.is_empty());
     let alternatives = alternatives.chain([(&*more, &*scales)].into_iter().filter(|_| overlay.is_some()));
-    let mut names = recreated_with(client, service, &[], &scales)?;
+    let recreated_with =
+        |more: &[String], options: &[&str]| recreated_with(client, service, more, options, may_be_silent);
+    let mut names = recreated_with(&[], &scales)?;
     for (more, options) in alternatives {
         if !names.is_empty() {
-            let others = recreated_with(client, service, more, options)?;
+            let others = recreated_with(more, options)?;
             names.retain(|name| others.contains(name));
         }
     }
@@ -133,11 +138,12 @@ fn recreated_with(
     service: &str,
     more: &[String],
     options: &[&str],
+    may_be_silent: bool,
 ) -> anyhow::Result<Vec<String>> {
     let up = ["--dry-run", "up", "--no-start", "--no-build", "--pull", "never"];
     let words = up.iter().chain(options).copied().chain([service]);
     let parsed = client.compose_output(more, words, QUICK)?;
-    if !parsed.contains("Container ") {
+    if !parsed.contains("Container ") && !may_be_silent {
         let problem = Problem::new("`docker compose --dry-run up` is not understood: it names no container");
         return Err(Failure::new(Exit::Failed, problem).into());
     }

@@ -18,7 +18,7 @@ use crate::operate::{Log, LogRequest, Started, Stopped};
 use crate::record::Releases;
 
 /// The time that all containers together have to stop, or to start with what they depend on.
-const PATIENCE: Duration = Duration::from_secs(60 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// Returns the releases that were deployed to this Compose project.
 ///
@@ -95,7 +95,7 @@ pub fn start(context: &Context<'_>) -> anyhow::Result<Started> {
     Ok(Started { names: stopped })
 }
 
-fn take_lock<'a>(context: &Context<'a>) -> anyhow::Result<Option<lock::Lock<'a>>> {
+pub(super) fn take_lock<'a>(context: &Context<'a>) -> anyhow::Result<Option<lock::Lock<'a>>> {
     if context.is_dry_run { Ok(None) } else { Compose::lock(context) }
 }
 
@@ -104,7 +104,7 @@ fn running(client: &Client<'_>) -> anyhow::Result<Vec<String>> {
     Ok(containers.into_iter().filter(docker::Container::is_up).map(|it| it.name).collect())
 }
 
-fn client<'a>(context: &Context<'a>) -> anyhow::Result<Client<'a>> {
+pub(super) fn client<'a>(context: &Context<'a>) -> anyhow::Result<Client<'a>> {
     if context.project.compose_files().is_none() {
         let setting = context.project.settings_file();
         let problem = Problem::new(format!("there is no Compose file: name it with `compose-file` in {setting}"));

@@ -96,6 +96,16 @@ impl Volumes<'_> {
         Ok(chapters)
     }
 
+    /// Returns the volumes with the records and the history, which have no data of the service.
+    pub(super) fn state(&self) -> anyhow::Result<Vec<Volume>> {
+        Ok([self.list(RELEASE, RECORD)?, self.list(HISTORY, LINES)?].into_iter().flatten().collect())
+    }
+
+    /// Removes them.
+    pub(super) fn remove_state(&self) -> anyhow::Result<()> {
+        self.remove_all(&self.state()?)
+    }
+
     fn prefix(&self) -> String {
         format!("xtask-release.{}.", self.compose_project)
     }

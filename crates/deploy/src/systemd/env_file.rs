@@ -6,7 +6,8 @@ use project::secret;
 
 use crate::failure::Problem;
 
-const HEADER: &str = "# The environment of the units, for systemd alone. Made from the checkout's `.env` by \
+/// The first line of a file that a deploy has made.
+pub(super) const HEADER: &str = "# The environment of the units, for systemd alone. Made from the checkout's `.env` by \
                       `cargo xtask deploy-systemd`; yours from now on.\n";
 
 /// The planned change of the system env file. No `Debug`: it holds secrets.

@@ -86,8 +86,8 @@ pub fn stop(context: &Context<'_>) -> anyhow::Result<Stopped> {
     let units = Units::find(context, &layout, &secrets)?;
     let is_up = |unit: &&Unit| unit.is_active() || unit.get("ActiveState") == "activating";
     let is_lasting = |unit: &&Unit| file_of(&units.files, &unit.name).is_none_or(|file| !is_job(file, &units.files));
-    let running: Vec<&Unit> = units.shown.iter().filter(is_up).filter(is_lasting).collect();
-    let names: Vec<String> = running.iter().map(|unit| unit.name.clone()).collect();
+    let running = units.shown.iter().filter(is_up).filter(is_lasting);
+    let names: Vec<String> = running.map(|unit| unit.name.clone()).collect();
     if names.is_empty() || context.is_dry_run {
         return Ok(Stopped { names });
     }
@@ -96,19 +96,26 @@ pub fn stop(context: &Context<'_>) -> anyhow::Result<Stopped> {
     noted.extend(names.iter().filter(|name| !noted.contains(name)).cloned().collect::<Vec<_>>());
     let note = Step::new("install -m 644 /dev/stdin", [layout.stopped_file().display()]).stdin(noted.join("\n"));
     root.run(&note)?;
+    stop_units(&names, &units, &root, context)?;
+    Ok(Stopped { names })
+}
+
+/// Stops units, each within its `TimeoutStopSec`, and waits until they have ended.
+pub(super) fn stop_units(names: &[String], units: &Units, root: &Root, context: &Context<'_>) -> anyhow::Result<()> {
+    let secrets = Secrets::default();
+    let running = units.shown.iter().filter(|unit| names.contains(&unit.name));
     let patience =
-        running.iter().map(|unit| manager::stop_time(unit.get("TimeoutStopUSec"))).max().unwrap_or_default() + SLACK;
-    let manager = Manager { root: &root, events: context.events, secrets: &secrets, interrupt: context.interrupt };
+        running.map(|unit| manager::stop_time(unit.get("TimeoutStopUSec"))).max().unwrap_or_default() + SLACK;
+    let manager = Manager { root, events: context.events, secrets: &secrets, interrupt: context.interrupt };
     context.events.step("systemctl stop", || {
-        root.run(&Step::new("systemctl stop --no-block --", &names))?;
-        if manager.have_ended(&names, patience)? {
+        root.run(&Step::new("systemctl stop --no-block --", names))?;
+        if manager.have_ended(names, patience)? {
             return Ok(());
         }
         context.interrupt.check("systemctl stop")?;
-        let message = format!("{} did not stop in time", listed(&names));
+        let message = format!("{} did not stop in time", listed(names));
         Err(anyhow::Error::from(Failure::new(Exit::Failed, Problem::new(message).hint("systemctl list-jobs"))))
-    })?;
-    Ok(Stopped { names })
+    })
 }
 
 /// Starts the units that [`stop`] has stopped; without such a note, the enabled ones that do not run.
@@ -142,23 +149,24 @@ fn noted(layout: &Layout) -> Vec<String> {
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-fn take_lock(context: &Context<'_>) -> anyhow::Result<Option<Box<subprocess::Held>>> {
+pub(super) fn take_lock(context: &Context<'_>) -> anyhow::Result<Option<Box<subprocess::Held>>> {
     if context.is_dry_run { Ok(None) } else { Systemd::lock(context) }
 }
 
-fn ask_root(context: &Context<'_>) -> anyhow::Result<Root> {
+pub(super) fn ask_root(context: &Context<'_>) -> anyhow::Result<Root> {
     Root::ask(context).map_err(|problem| Failure::new(Exit::NotMet, problem).into())
 }
 
 /// The units of a service that systemd can start and stop.
-struct Units {
-    files: Vec<UnitFile>,
+pub(super) struct Units {
+    pub(super) files: Vec<UnitFile>,
     /// The state of those that are installed.
-    shown: Vec<Unit>,
+    pub(super) shown: Vec<Unit>,
 }
 
 impl Units {
-    fn find(context: &Context<'_>, layout: &Layout, secrets: &Secrets) -> anyhow::Result<Self> {
+    /// Finds the unit files of the checkout, and the units of the machine that are made of them.
+    pub(super) fn find(context: &Context<'_>, layout: &Layout, secrets: &Secrets) -> anyhow::Result<Self> {
         let not_met =
             |message: String| Failure::new(Exit::NotMet, Problem::new(message).hint("cargo xtask deploy-systemd"));
         if !context.host_facts.has_systemd {

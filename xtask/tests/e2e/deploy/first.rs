@@ -69,6 +69,26 @@ pub(crate) fn from_nothing() {
     assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), ""), ("1\n".to_owned(), 7));
     assert_eq!(finish(&stack.xtask(["run"])).1, 1);
     updates(&stack);
+    uninstalled(&stack);
+}
+
+/// Everything is removed except for the data, and that if it is named.
+fn uninstalled(stack: &Stack) {
+    let ask = |args: &str| finish(&stack.xtask(args.split_whitespace()));
+    let name = &stack.name;
+    assert_eq!(ask("uninstall").1, 3);
+    let (plan, _) = ask("uninstall --dry-run");
+    contains_all(&plan, &[&format!("container `{name}-web-1`"), &format!("network `{name}_front`"), "image `"]);
+    contains_all(&plan, &[&format!("`{name}_data`: a volume with data   (--remove-data {name}_data)")]);
+    docker(&["rm", "--force", &format!("{name}-mine")]);
+    let volumes = || docker(&["volume", "ls", "--format", "{{.Name}}", "--filter", &format!("name={name}")]);
+    let (output, code) = ask(&format!("uninstall --yes --remove-data {name}_redis"));
+    assert_eq!(code, 0, "{output}");
+    assert_eq!((stack.containers(), stack.images()), (vec![], vec![]));
+    assert_eq!(volumes(), format!("{name}_data\n"));
+    let networks = docker(&["network", "ls", "--format", "{{.Name}}", "--filter", &format!("name={name}")]);
+    assert_eq!(networks, "");
+    contains_all(&ask("uninstall --yes").0, &["nothing is installed here"]);
 }
 
 /// An update deploys what another developer has pushed.

@@ -37,6 +37,25 @@ pub(crate) fn from_nothing() {
     server.health("", 0);
     states(&server);
     updates(&server);
+    uninstalled(&server);
+}
+
+/// Everything is removed except for the data and the operator's files.
+fn uninstalled(server: &Server) {
+    let (plan, code) = server.run_as("dev", "uninstall --dry-run");
+    assert_eq!(code, 0, "{plan}");
+    contains_all(&plan, &["unit `server-monitoring.service`", "link `/opt/server-monitoring`", "with its secrets"]);
+    contains_all(&plan, &["--remove-data /var/lib/server-monitoring", "server-monitoring.socket.d`, the drop-ins"]);
+    assert_eq!(server.serving(), "release 3");
+    let (output, code) = server.run_as("dev", "uninstall --yes");
+    assert_eq!(code, 0, "{output}");
+    assert!(server.site.ask("GET", "/healthz").is_err());
+    let left = "ls -d /opt/server-monitoring* /etc/server-monitoring /etc/systemd/system/*server-monitoring* \
+                /etc/systemd/system/*.wants/server-monitoring* /run/server-monitoring* /var/lib/server-monitoring/* 2>/dev/null; true";
+    assert_eq!(
+        server.machine.script(left).lines().filter(|line| !line.contains(".before-")).collect::<Vec<_>>(),
+        ["/etc/systemd/system/server-monitoring.socket.d", "/var/lib/server-monitoring/db.sqlite3"]
+    );
 }
 
 /// An update deploys what another developer has pushed; one that fails leaves the checkout at its commit.
