@@ -12,6 +12,7 @@ mod drain;
 mod event;
 mod excerpt;
 mod failure;
+mod hooks;
 mod interrupt;
 pub mod json;
 mod manage;

@@ -4,6 +4,8 @@
 //! has the status `deployed`, the new release serves, and no failure rolls it back any more. A deploy that was killed
 //! before that is rolled back by the next one, with the code that rolls back a failed deploy.
 
+mod verdict;
+
 use std::time::{Duration, Instant};
 
 use project::Lock;
@@ -13,96 +15,12 @@ use crate::backend::{Backend, Cause};
 use crate::context::Context;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
+use crate::hooks::{self, Facts, Hook};
 use crate::record::{Deploy, Record, Status, previous, serving};
 use crate::source::Checkout;
 
-/// The result of a deploy.
-#[derive(Debug)]
-pub struct Verdict {
-    /// The exit code of the command, as the table in the README has them.
-    pub exit: Exit,
-    /// The problems; none for [`Exit::Done`].
-    pub problems: Vec<Problem>,
-    /// The kind of success; `None` for any other exit code.
-    pub outcome: Option<Outcome>,
-    /// The release that the deploy made, or that serves unchanged.
-    pub release: Option<String>,
-    /// The release that the deploy has rolled back to.
-    pub rollback_to: Option<String>,
-    /// Whether the release was rolled back, as far as it was applied.
-    pub is_rolled_back: bool,
-    /// The copy of the database from before the migrations.
-    pub database_copy: Option<String>,
-    /// The addresses of the service: a line each.
-    pub addresses: Vec<String>,
-    /// The commands to go on with, and their purposes.
-    pub next_steps: Vec<(String, &'static str)>,
-    /// The time that the deploy took.
-    pub duration: Duration,
-}
-
-/// The ways in which a deploy succeeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// A new release serves.
-    Deployed,
-    /// Nothing has changed since the release that serves.
-    Unchanged,
-    /// A rollback was wanted, and recovering an unfinished deploy was one.
-    Recovered,
-    /// The plan was shown, and nothing was changed.
-    Planned,
-}
-
-impl Outcome {
-    /// Returns the word for it in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Deployed => "deployed",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Recovered => "recovered",
-            Outcome::Planned => "planned",
-        }
-    }
-}
-
-impl Verdict {
-    pub(crate) fn new(duration: Duration) -> Self {
-        Verdict {
-            exit: Exit::Done,
-            problems: Vec::new(),
-            outcome: None,
-            release: None,
-            rollback_to: None,
-            is_rolled_back: false,
-            database_copy: None,
-            addresses: Vec::new(),
-            next_steps: Vec::new(),
-            duration,
-        }
-    }
-}
-
-/// The part of a verdict that is known when a deploy fails.
-#[derive(Default)]
-struct Progress {
-    release: Option<String>,
-    rollback_to: Option<String>,
-    is_rolled_back: bool,
-    database_copy: Option<String>,
-}
-
-impl Progress {
-    fn of(record: &Record) -> Self {
-        Progress {
-            release: Some(record.id.clone()),
-            rollback_to: record.rollback_to.clone(),
-            is_rolled_back: false,
-            database_copy: record.database_copy.clone(),
-        }
-    }
-}
+use self::verdict::Progress;
+pub use self::verdict::{Outcome, Verdict};
 
 /// Deploys: runs the whole transaction, and returns when the new release or the previous one serves.
 pub fn run<'a, B: Backend<'a>>(options: &'a B::Options, context: &'a Context<'a>) -> Verdict {
@@ -120,8 +38,25 @@ pub fn run<'a, B: Backend<'a>>(options: &'a B::Options, context: &'a Context<'a>
     verdict.rollback_to = progress.rollback_to;
     verdict.is_rolled_back = progress.is_rolled_back;
     verdict.database_copy = progress.database_copy;
+    run_hook(&verdict, B::COMMAND, context);
     verdict.duration = started.elapsed();
     verdict
+}
+
+/// Runs the hook that follows a deploy. A run that has changed nothing, and has built nothing, has none.
+fn run_hook(verdict: &Verdict, command: &str, context: &Context<'_>) {
+    let (hook, result) = match (verdict.exit, verdict.outcome) {
+        (Exit::Done, Some(Outcome::Deployed)) => (Hook::After, "deployed"),
+        (Exit::Failed, _) => (Hook::Failed, "failed"),
+        (Exit::RolledBack, _) => (Hook::Failed, "rolled-back"),
+        (Exit::RollbackFailed, _) => (Hook::Failed, "rollback-failed"),
+        (Exit::Interrupted, _) => (Hook::Failed, "interrupted"),
+        (Exit::Done | Exit::Usage | Exit::NotMet | Exit::Locked, _) => return,
+    };
+    let (release, rollback_to) = (verdict.release.as_deref(), verdict.rollback_to.as_deref());
+    if !context.is_dry_run {
+        hooks::run_after(hook, &Facts { command, release, rollback_to, result }, context);
+    }
 }
 
 fn transact<'a, B: Backend<'a>>(
@@ -165,7 +100,14 @@ fn transact<'a, B: Backend<'a>>(
         let release = unchanged(&backend, record)?;
         return Ok(Verdict { release: Some(release), ..succeeded(Outcome::Unchanged) });
     };
-    if let Err(error) = backend.accept_changes(&plan) {
+    let before = Facts {
+        command: B::COMMAND,
+        release: Some(&record.id),
+        rollback_to: record.rollback_to.as_deref(),
+        result: "planned",
+    };
+    let accepted = backend.accept_changes(&plan).and_then(|()| hooks::run(Hook::Before, &before, context));
+    if let Err(error) = accepted {
         backend.discard()?;
         return Err(error);
     }

@@ -251,6 +251,59 @@ fn a_release_that_was_unhealthy_before_is_no_failure_of_the_rollback() {
     assert_eq!(verdict.exit, Exit::RolledBack);
 }
 
+/// Makes a program a hook of the project.
+fn add_hook(machine: &Machine, name: &str, program: &str) {
+    let folder = machine.project().root.join("deploy/hooks");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let _ = std::fs::remove_file(folder.join(name));
+    std::os::unix::fs::symlink(program, folder.join(name)).expect("linked");
+}
+
+#[test]
+fn hooks_know_the_release_and_the_result() {
+    let machine = Machine::new();
+    std::fs::write(machine.project().env_file(), "XTASK_USER_TOKEN=hunter2hunter2\n").expect("written");
+    for name in ["pre-deploy", "post-deploy", "failed-deploy"] {
+        add_hook(&machine, name, "/usr/bin/env");
+    }
+    let verdict = machine.deploy("v1", &[]);
+    let release = verdict.release.expect("a release");
+    let check = |hook: &str, result: &str| {
+        let printed = machine.printed();
+        let [hook, result] = [format!("XTASK_HOOK={hook}\n"), format!("XTASK_RESULT={result}\n")];
+        assert!(printed.contains(&hook) && printed.contains(&result), "{printed}");
+    };
+    check("pre-deploy", "planned");
+    check("post-deploy", "deployed");
+    assert_eq!(machine.printed().matches(&format!("XTASK_RELEASE={release}\n")).count(), 2);
+    assert!(!machine.printed().contains("failed-deploy"));
+    machine.deploy("v2", &[Fault::Fail(machine.step_named("watch"))]);
+    check("failed-deploy", "rolled-back");
+    // Nothing changes, and no hook runs.
+    machine.deploy("v1", &[]);
+    assert_eq!(machine.printed(), "");
+    machine.dry_run("v2");
+    assert_eq!(machine.printed(), "");
+}
+
+#[test]
+fn a_hook_before_a_deploy_can_prevent_it() {
+    let machine = Machine::new();
+    machine.deploy("v1", &[]);
+    add_hook(&machine, "pre-deploy", "/bin/false");
+    let verdict = machine.deploy("v2", &[]);
+    assert_eq!(verdict.exit, Exit::NotMet);
+    assert_eq!(verdict.problems[0].message, "`deploy/hooks/pre-deploy` failed: exit status: 1");
+    assert_eq!((machine.target().serving.as_deref(), machine.records().len()), (Some("v1"), 1));
+    check_clean(&machine);
+    // One after it changes nothing any more.
+    add_hook(&machine, "pre-deploy", "/bin/true");
+    add_hook(&machine, "post-deploy", "/dev/null");
+    let verdict = machine.deploy("v2", &[]);
+    assert_eq!((verdict.exit, machine.target().serving.as_deref()), (Exit::Done, Some("v2")));
+    assert!(machine.printed().contains("`deploy/hooks/post-deploy` is not executable"), "{}", machine.printed());
+}
+
 #[test]
 fn a_rollback_whose_program_is_interrupted_is_repeated() {
     let begun = std::cell::Cell::new(0);

@@ -78,7 +78,7 @@ fn uninstalled(stack: &Stack) {
     let name = &stack.name;
     assert_eq!(ask("uninstall").1, 3);
     let (plan, _) = ask("uninstall --dry-run");
-    contains_all(&plan, &[&format!("container `{name}-web-1`"), &format!("network `{name}_front`"), "image `"]);
+    contains_all(&plan, &[&format!("container `{name}-web-"), &format!("network `{name}_front`"), "image `"]);
     contains_all(&plan, &[&format!("`{name}_data`: a volume with data   (--remove-data {name}_data)")]);
     docker(&["rm", "--force", &format!("{name}-mine")]);
     let volumes = || docker(&["volume", "ls", "--format", "{{.Name}}", "--filter", &format!("name={name}")]);

@@ -69,6 +69,8 @@ pub(super) struct Machine {
     target: RefCell<Target>,
     /// The names of the steps of the last deploy.
     steps: RefCell<Vec<&'static str>>,
+    /// The events of the last deploy.
+    events: RefCell<Vec<Event>>,
     /// The number of deploys: two in the same second need different ids.
     deploys: Cell<usize>,
     _dir: tempfile::TempDir,
@@ -99,8 +101,8 @@ impl Machine {
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let project = Project::open(dir.path()).expect("a project");
-        let (target, steps) = (RefCell::default(), RefCell::default());
-        Machine { project, target, steps, deploys: Cell::new(0), _dir: dir }
+        let (target, steps, events) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Machine { project, target, steps, events, deploys: Cell::new(0), _dir: dir }
     }
 
     pub(super) fn project(&self) -> &Project {
@@ -120,6 +122,16 @@ impl Machine {
     #[track_caller]
     pub(super) fn step_named(&self, name: &str) -> usize {
         self.steps.borrow().iter().position(|step| *step == name).expect("such a step")
+    }
+
+    /// Returns the output of programs during the last deploy, and the warnings.
+    pub(super) fn printed(&self) -> String {
+        let text = |event: &Event| match event {
+            Event::Output { text, .. } => text.clone(),
+            Event::Warning { problem } => problem.message.clone(),
+            _ => String::new(),
+        };
+        self.events.borrow().iter().map(text).collect()
     }
 
     pub(super) fn records(&self) -> Vec<Record> {
@@ -155,7 +167,8 @@ impl Machine {
     fn run(&self, options: &Options<'_>, is_dry_run: bool) -> Verdict {
         self.steps.borrow_mut().clear();
         self.deploys.set(self.deploys.get() + 1);
-        let ignore = |_: Event| {};
+        self.events.borrow_mut().clear();
+        let receive = |event: Event| self.events.borrow_mut().push(event);
         let facts = HostFacts { has_systemd: false, uv: project::UvSettings::default(), secrets: Vec::new() };
         let interrupt = Interrupt::default();
         let context = Context {
@@ -168,7 +181,7 @@ impl Machine {
             is_dry_run,
             can_ask: false,
             operator: &Absent,
-            events: Events::new(&ignore),
+            events: Events::new(&receive),
             interrupt: &interrupt,
         };
         super::super::run::<Memory<'_>>(options, &context)
