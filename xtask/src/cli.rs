@@ -264,6 +264,10 @@ pub(crate) enum ReportFormat {
     Junit,
     /// Annotations for GitHub Actions
     Github,
+    /// A table of the problems, for the summary of a step in GitHub Actions
+    Markdown,
+    /// Metrics, for the textfile collector of Prometheus' `node_exporter`
+    Prometheus,
 }
 
 /// Deploy with Docker Compose: healthy containers replace the old ones, and a failed release is rolled back

@@ -6,7 +6,7 @@ mod list;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use checks::catalogue::Selection;
@@ -169,6 +169,8 @@ fn publish(report: &Report, output: Option<&Path>, args: &cli::Health, context: 
         ReportFormat::Human => elsewhere(context) + &report::human(report, colors, ui.is_verbose()),
         ReportFormat::Json => report::json(report)?,
         ReportFormat::Junit => report::junit(report, args.strict)?,
+        ReportFormat::Markdown => report::markdown(report),
+        ReportFormat::Prometheus => report::prometheus(report, &context.project.settings.name, SystemTime::now()),
         ReportFormat::Github => report::github(report, &shown_env_file(context), args.strict),
     };
     let Some(path) = output else {

@@ -96,8 +96,12 @@ impl Service {
     /// Prints a line for each container or unit, and for the response.
     pub(crate) fn print(&self, context: &Context<'_>) {
         let width = self.outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or_default();
+        let mut hints = Vec::new();
         for outcome in &self.outcomes {
-            let outcome = context.ui.typed_outcome(outcome.clone());
+            let mut outcome = context.ui.typed_outcome(outcome.clone());
+            // The same one for several services is shown once.
+            outcome.hint = outcome.hint.filter(|hint| !hints.contains(hint));
+            hints.extend(outcome.hint.clone());
             for line in report::outcome(&outcome, width, context.ui.is_verbose(), context.ui.out()) {
                 context.ui.result(line);
             }

@@ -5,6 +5,8 @@ mod github;
 mod human;
 mod json;
 mod junit;
+mod markdown;
+mod prometheus;
 #[cfg(test)]
 mod sample;
 
@@ -21,6 +23,8 @@ pub use github::github;
 pub use human::{axis, human, outcome, verdict};
 pub use json::{JSON_SCHEMA, json};
 pub use junit::junit;
+pub use markdown::markdown;
+pub use prometheus::prometheus;
 
 /// The report of a run. Never holds a secret.
 #[derive(Debug, Clone)]

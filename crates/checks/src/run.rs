@@ -138,6 +138,11 @@ pub fn run(
             outcomes.extend(asked.checks.iter().map(|check| unanswered(check, &reason, started.elapsed())));
         }
     }
+    // A check that has failed after all of its time may only need more.
+    let needs_time = |it: &&mut Outcome| it.status == Status::Err && it.hint.is_none() && it.elapsed >= limits.timeout;
+    for outcome in outcomes.iter_mut().filter(needs_time) {
+        outcome.hint = Some(format!("cargo xtask health --timeout {}s", 3 * limits.timeout.as_secs().max(1)));
+    }
     sort(&mut outcomes);
     outcomes
 }

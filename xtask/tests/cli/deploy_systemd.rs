@@ -72,5 +72,5 @@ fn an_install_leaves_the_migrations_to_the_deploy() {
     let plan = messages(&sandbox, &format!("{args} --dry-run"), 0);
     assert!(plan.contains("manage.py check --deploy") && !plan.contains("migrate"), "{plan}");
     let health = messages(&sandbox, "health --only django.migrations", 0);
-    assert!(health.contains("hint: cargo xtask deploy-systemd --project"), "{health}");
+    assert!(health.contains("  1. cargo xtask deploy-systemd --project"), "{health}");
 }

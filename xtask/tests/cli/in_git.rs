@@ -60,7 +60,9 @@ mode           dev      .env:5
 
 env
 warn   env.ignored  Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
-       hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
+
+Next steps
+  1. git rm --cached .env && printf '/n.env/n' >>.gitignore   (env.ignored)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
@@ -78,7 +80,9 @@ mode           prod     .env:1
 
 env
  err   env.ignored  Git tracks `.env`: everyone with the repository has its secrets; replace them once it is removed
-       hint: git rm --cached .env && printf '/n.env/n' >>.gitignore
+
+Next steps
+  1. git rm --cached .env && printf '/n.env/n' >>.gitignore   (env.ignored)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -136,7 +140,9 @@ mode           dev      .env:5
 
 env
 warn   env.ignored  Git does not ignore `.env`: the next `git add` takes its secrets
-       hint: printf '/n.env/n' >>.gitignore
+
+Next steps
+  1. printf '/n.env/n' >>.gitignore   (env.ignored)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
@@ -154,8 +160,7 @@ environment    dev      .env:5
 deploy method  bare     .env:8
 mode           dev      .env:5
 
-env
-  ok   env.ignored  Git ignores `.env`
+  ok   env  env.ignored: Git ignores `.env`
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 

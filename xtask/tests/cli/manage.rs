@@ -165,13 +165,10 @@ hint: cargo xtask deploy-docker --project '[ROOT]'
         1,
         str![[r#"
  err   docker.service.celery  there is no container
-       hint: docker compose -f compose.yaml up -d celery
+       hint: cargo xtask deploy-docker --project '[ROOT]'
  err   docker.service.proxy   there is no container
-       hint: docker compose -f compose.yaml up -d proxy
  err   docker.service.redis   there is no container
-       hint: docker compose -f compose.yaml up -d redis
  err   docker.service.web     there is no container
-       hint: docker compose -f compose.yaml up -d web
  err   docker.http            `proxy` does not run
 
 "#]],

@@ -74,7 +74,6 @@ deploy method  docker   .env:2
  err   docker.service  Compose v2 is not installed: `docker compose version` fails
        hint: install the Compose plugin of Docker
  err   docker.http     Compose v2 is not installed: `docker compose version` fails
-       hint: install the Compose plugin of Docker
 
 "#]], str![[r#"
 error: `docker compose config` failed: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?

@@ -53,9 +53,7 @@ environment    prod     .env:6
 deploy method  bare     .env:7
 mode           prod     .env:6
 
-env
-  ok   env.sample  every variable of `.env.example` is there
-  ok   env.matrix  holds what prod+bare needs
+  ok   env  2 checks
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -80,7 +78,9 @@ mode           prod     .env:1
 env
  err   env.matrix  1 variable does not have the value that prod+bare needs
        `.env` line 3: `DEBUG` has to be `False`
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (env.matrix)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 

@@ -19,9 +19,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.python  3.12.1, as 3.12 (`.python-version`) asks for
-  ok   core.venv    `.venv` has Python 3.12.1
+  ok   core  2 checks
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -38,9 +36,10 @@ mode           dev      .env:1
 
 core
  err   core.python  no Python 3.13 (`.python-version`) found: `python3` is 3.12.1
-       hint: cargo xtask install --project '[ROOT]'
  err   core.venv    `.venv` has Python 3.12.1, and 3.13 (`.python-version`) is asked for
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.python, core.venv)
 
 0 ok, 0 warn, 2 err, 0 skip in [TIME]
 
@@ -76,9 +75,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.python  3.14.2, as 3.14 (`.python-version`) asks for
-  ok   core.venv    `.venv` has Python 3.14.2
+  ok   core  2 checks
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -105,9 +102,10 @@ mode           dev      .env:1
 
 core
  err   core.python  no Python >=3.14 found: `python3` is 3.12.1
-       hint: cargo xtask install --project '[ROOT]'
  err   core.venv    `.venv` is not there
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.python, core.venv)
 
 0 ok, 0 warn, 2 err, 0 skip in [TIME]
 
@@ -198,8 +196,9 @@ mode           dev      .env:1
 
 core
  err   core.venv  `.venv` is not there
-       hint: cargo xtask install --project '[ROOT]'
-skip   core.lock  there is no virtual environment
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.venv)
 
 0 ok, 0 warn, 1 err, 1 skip in [TIME]
 
@@ -215,9 +214,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.venv  `.venv` has Python 3.12.1
-  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   core  2 checks
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -278,7 +275,9 @@ mode           dev      .env:1
 
 core
  err   core.venv  `venvs/shop` is not there
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.venv)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -295,16 +294,8 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.python    3.12.1, as >=3.11 asks for
-  ok   core.uv        uv 9.9.9 (uv)
-  ok   core.venv      `venvs/shop` has Python 3.12.1
-  ok   core.lock      `venvs/shop` is in step with `uv.lock`
-  ok   core.writable  the project can be written to
-  ok   core.disk      [FREE] free
-
-django
-  ok   django.check   no issues
+  ok   core    6 checks
+  ok   django  django.check: no issues
 
 7 ok, 0 warn, 0 err, 0 skip in [TIME]
 

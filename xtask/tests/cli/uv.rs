@@ -21,9 +21,10 @@ deploy method  bare     .env:2
 mode           dev      .env:1
 
 core
- err   core.uv    `uv` is too old: uv 0.5.10, and uv 0.6.10 is the oldest that works
-       hint: cargo xtask install --project '[ROOT]'
-skip   core.lock  there is no uv to ask
+ err   core.uv  `uv` is too old: uv 0.5.10, and uv 0.6.10 is the oldest that works
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.uv)
 
 0 ok, 0 warn, 1 err, 1 skip in [TIME]
 
@@ -50,9 +51,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.uv    uv 9.9.9 (.xtask/tools/uv/bin/uv)
-  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   core  2 checks
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -163,8 +162,9 @@ mode           dev      .env:1
 
 core
  err   core.venv  `.venv` was moved or copied here: its script `gunicorn` starts `/srv/previous/.venv/bin/python`, which does not exist
-       hint: cargo xtask install --project '[ROOT]'
-  ok   core.lock  `.venv` is in step with `uv.lock`
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.venv)
 
 1 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -174,8 +174,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.venv  `.venv` has Python 3.12.1
+  ok   core  core.venv: `.venv` has Python 3.12.1
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 

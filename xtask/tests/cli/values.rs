@@ -50,7 +50,9 @@ env
  err   env.matrix  2 variables do not have the values that prod+bare needs
        `.env` line 5: `DJANGO_ALLOWED_HOSTS` has a host with a port, which is not compared: write the name alone, such as `example.org`
        `.env` line 6: `CELERY_BROKER_URL` has a `/`, `?` or `#` in its password: write it as `%2F`, `%3F` or `%23`
-       hint: cargo xtask install --project '[ROOT]' --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…
+
+Next steps
+  1. cargo xtask install --project '[ROOT]' --set DJANGO_ALLOWED_HOSTS=… --set CELERY_BROKER_URL=…   (env.matrix)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -102,9 +104,10 @@ deploy method  unknown: `.env` cannot be read
 mode           unknown: `.env` cannot be read
 
 env
-skip   env.axes  `.env` cannot be read
  err   env.file  `[ROOT]/.env` line 1: expected UTF-8, found UTF-16: no program reads that
-       hint: (umask 077; iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8') && cat '[ROOT]/.env.utf-8' >'[ROOT]/.env' && rm '[ROOT]/.env.utf-8'
+
+Next steps
+  1. (umask 077; iconv -f UTF-16 -t UTF-8 '[ROOT]/.env' >'[ROOT]/.env.utf-8') && cat '[ROOT]/.env.utf-8' >'[ROOT]/.env' && rm '[ROOT]/.env.utf-8'   (env.file)
 
 0 ok, 0 warn, 1 err, 1 skip in [TIME]
 
@@ -125,7 +128,9 @@ mode           prod     .env:1
 env
  err   env.matrix  1 variable does not have the value that prod+bare needs
        `.env` line 4: `DJANGO_SECRET_KEY` has the value of a sample, which is public
-       hint: python3 -c 'import secrets; print("DJANGO_SECRET_KEY=" + secrets.token_urlsafe(50))' | cargo xtask install --project '[ROOT]' --answers -
+
+Next steps
+  1. python3 -c 'import secrets; print("DJANGO_SECRET_KEY=" + secrets.token_urlsafe(50))' | cargo xtask install --project '[ROOT]' --answers -   (env.matrix)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 

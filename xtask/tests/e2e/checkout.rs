@@ -119,9 +119,9 @@ impl Checkout {
     /// The report of `health`, after checking how it ended; `code` is the exit code.
     #[track_caller]
     pub(crate) fn health(&self, args: &str, code: i32) -> String {
-        let (output, actual) = self.run(["health"].into_iter().chain(args.split_whitespace()));
+        let (output, actual) = self.run(["health", "-v"].into_iter().chain(args.split_whitespace()));
         assert_eq!(actual, code, "{args}: {output}");
-        output
+        without_times(&output)
     }
 
     /// The uv of the tool folder, run in the service folder with the `.env` alone.
@@ -141,6 +141,12 @@ impl Checkout {
 pub(crate) fn answer(command: &Expression, stdin: &str) -> (String, i32) {
     let output = command.stdin_bytes(stdin).stdout_capture().unchecked().run().expect("it starts");
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().expect("an exit code"))
+}
+
+/// A report of `health -v` without the times of the checks.
+pub(crate) fn without_times(report: &str) -> String {
+    let time = regex::Regex::new(r"(?m)  \d+ ms$").expect("a pattern");
+    time.replace_all(report, "").into_owned()
 }
 
 #[track_caller]

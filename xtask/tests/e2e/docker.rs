@@ -105,7 +105,7 @@ pub(crate) fn healthy_or_not() {
         "ok   docker.compose        Compose ",
         "ok   docker.environment    1 variable of `.env` in `web`",
         "err   docker.service.web    there is no container",
-        "hint: docker compose -f deploy/docker/compose.yaml --env-file .env up -d web",
+        "  1. cargo xtask deploy-docker   (docker.service.gone, docker.service.held,",
         "err   docker.http           `web` does not run",
     ];
     contains_all(&checkout.health("--only docker", 1), &missing);
@@ -127,7 +127,8 @@ pub(crate) fn healthy_or_not() {
         &output,
         &[
             "err   docker.service.gone   has exited with code 7",
-            "err   docker.service.held   is paused\n       hint: docker compose -f deploy/docker/compose.yaml --env-file .env unpause held",
+            "err   docker.service.held   is paused\n",
+            ". docker compose -f deploy/docker/compose.yaml --env-file .env unpause held   (docker.service.held)",
             "ok   docker.service.job    has completed",
             "err   docker.service.leak   unhealthy\n       | no way with ********\n",
             "err   docker.service.loop   restarting: ",

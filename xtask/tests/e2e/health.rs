@@ -119,7 +119,7 @@ pub(crate) fn knows_hooks() {
     cmd!("git", "init", "-q").dir(&checkout.root).run().expect("git answers");
     contains_all(&checkout.health("--only dev", 0), &["skip   dev.hooks  the project has no hook configuration"]);
     checkout.write(".pre-commit-config.yaml", "repos: []\n");
-    contains_all(&checkout.health("--only dev", 0), &["warn   dev.hooks", "hint: pre-commit install"]);
+    contains_all(&checkout.health("--only dev", 0), &["warn   dev.hooks", "  1. pre-commit install   (dev.hooks)"]);
     let args = ["run", "--no-project", "--with", "pre-commit", "pre-commit", "install"];
     checkout.uv(".", args).stdout_null().stderr_null().run().expect("pre-commit installs its hooks");
     contains_all(&checkout.health("--only dev", 0), &["ok   dev.hooks  `.pre-commit-config.yaml`: pre-commit"]);

@@ -16,8 +16,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-env
-  ok   env.file  `.env` is there, 10 variables
+  ok   env  env.file: `.env` is there, 10 variables
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -49,14 +48,8 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-docker
-skip   docker.daemon  the deployment method is `bare`
-
-systemd
-skip   systemd.unit   the unit is not installed
-skip   systemd.redis  the unit is not installed
-skip   systemd.http   the unit is not installed
-skip   systemd.drift  the unit is not installed
+skip   docker   docker.daemon: the deployment method is `bare`
+skip   systemd  4 checks, 4 skipped
 
 0 ok, 0 warn, 0 err, 5 skip in [TIME]
 
@@ -71,8 +64,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-docker
-skip   docker.service  the deployment method is `bare`
+skip   docker  docker.service: the deployment method is `bare`
 
 0 ok, 0 warn, 0 err, 1 skip in [TIME]
 
@@ -208,7 +200,9 @@ mode           dev      .env:1
 
 core
  err   core.lock  command not found: `uv`
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.lock)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -226,13 +220,12 @@ mode           dev      .env:1
 
 django
  err   django.check       `.venv` is not there
-       hint: cargo xtask install --project '[ROOT]'
  err   django.settings    `.venv` is not there
-       hint: cargo xtask install --project '[ROOT]'
  err   django.migrations  `.venv` is not there
-       hint: cargo xtask install --project '[ROOT]'
  err   django.database    `.venv` is not there
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (django.check, django.settings, django.migrations, django.database)
 
 0 ok, 0 warn, 4 err, 0 skip in [TIME]
 
@@ -254,12 +247,11 @@ deploy method  docker   .env:1
 mode           docker   .env:1
 
 docker
- err   docker.daemon       command not found: `docker`
-       hint: install Docker: https://docs.docker.com/engine/install/
- err   docker.compose      command not found: `docker`
-skip   docker.environment  Compose does not know the services
-skip   docker.service      Compose does not know the services
-skip   docker.http         Compose does not know the services
+ err   docker.daemon   command not found: `docker`
+ err   docker.compose  command not found: `docker`
+
+Next steps
+  1. install Docker: https://docs.docker.com/engine/install/   (docker.daemon)
 
 0 ok, 0 warn, 2 err, 3 skip in [TIME]
 
@@ -276,13 +268,12 @@ deploy method  docker   .env:1
 mode           docker   .env:1
 
 docker
- err   docker.daemon       Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
-       hint: sudo systemctl start docker
- err   docker.compose      Compose v2 is not installed: `docker compose version` fails
-       hint: install the Compose plugin of Docker
-skip   docker.environment  Compose does not know the services
-skip   docker.service      Compose does not know the services
-skip   docker.http         Compose does not know the services
+ err   docker.daemon   Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+ err   docker.compose  Compose v2 is not installed: `docker compose version` fails
+
+Next steps
+  1. sudo systemctl start docker   (docker.daemon)
+  2. install the Compose plugin of Docker   (docker.compose)
 
 0 ok, 0 warn, 2 err, 3 skip in [TIME]
 
@@ -300,7 +291,9 @@ mode           docker   .env:1
 
 docker
  err   docker.compose  Compose v2 is required, the installed version is 1.29.2
-       hint: install the Compose plugin of Docker
+
+Next steps
+  1. install the Compose plugin of Docker   (docker.compose)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -318,7 +311,9 @@ mode           docker   .env:1
 
 docker
  err   docker.compose  there is no Compose file
-       hint: name it in Cargo.toml: [workspace.metadata.service] compose-file = "…"
+
+Next steps
+  1. name it in Cargo.toml: [workspace.metadata.service] compose-file = "…"   (docker.compose)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -335,7 +330,9 @@ mode           dev      .env:1
 
 env
 warn   env.axes  `bare` is a guess, as `docker`: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
-       hint: cargo xtask install --project '[ROOT]' --method bare|docker
+
+Next steps
+  1. cargo xtask install --project '[ROOT]' --method bare|docker   (env.axes)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
@@ -354,8 +351,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-env
-skip   env.sample  there is no `.env.sample`
+skip   env  env.sample: there is no `.env.sample`
 
 0 ok, 0 warn, 0 err, 1 skip in [TIME]
 

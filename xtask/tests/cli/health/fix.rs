@@ -31,15 +31,12 @@ deploy method  bare     .env:1
 mode           dev      default
 
 env
-  ok   env.axes      dev (default), bare (.env:1)
-  ok   env.file      `.env` is there, 1 variable
-warn   env.mode      664: every user of this machine can get at the secrets in it
-       hint: chmod 660 .env
-skip   env.ignored   command not found: `git`
-warn   env.sample    only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
-       hint: cargo xtask health --project '[ROOT]' --fix
-  ok   env.portable  python-dotenv and bash read every line alike
-  ok   env.matrix    holds what dev+bare needs
+warn   env.mode    664: every user of this machine can get at the secrets in it
+warn   env.sample  only `.env.sample` has `DJANGO_ENV`, `DJANGO_DEBUG`, `GREETING`, `A_TOKEN`
+
+Next steps
+  1. chmod 660 .env   (env.mode)
+  2. cargo xtask health --project '[ROOT]' --fix   (env.sample)
 
 4 ok, 2 warn, 0 err, 1 skip in [TIME]
 
@@ -68,7 +65,9 @@ mode           dev      default
 
 env
 warn   env.mode  664: every user of this machine can get at the secrets in it
-       hint: chmod 660 .env
+
+Next steps
+  1. chmod 660 .env   (env.mode)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
@@ -96,14 +95,7 @@ environment    dev      .env:4
 deploy method  bare     .env:1
 mode           dev      .env:4
 
-env
-  ok   env.axes      dev (.env:4), bare (.env:1)
-  ok   env.file      `.env` is there, 5 variables
-  ok   env.mode      660: no other user can read it
-skip   env.ignored   command not found: `git`
-  ok   env.sample    every variable of `.env.sample` is there
-  ok   env.portable  python-dotenv and bash read every line alike
-  ok   env.matrix    holds what dev+bare needs
+  ok   env  7 checks, 1 skipped
 
 6 ok, 0 warn, 0 err, 1 skip in [TIME]
 
@@ -132,8 +124,7 @@ environment    dev      .env:4
 deploy method  bare     .env:1
 mode           dev      .env:4
 
-env
-  ok   env.mode  660: no other user can read it
+  ok   env  env.mode: 660: no other user can read it
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -157,7 +148,9 @@ mode           prod     .env:1
 
 env
  err   env.mode  644: every user of this machine can get at the secrets in it
-       hint: chmod 640 .env
+
+Next steps
+  1. chmod 640 .env   (env.mode)
 
 0 ok, 0 warn, 1 err, 0 skip in [TIME]
 
@@ -178,8 +171,7 @@ environment    prod     .env:1
 deploy method  bare     .env:2
 mode           prod     .env:1
 
-env
-  ok   env.mode  640: no other user can read it
+  ok   env  env.mode: 640: no other user can read it
 
 1 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -207,11 +199,12 @@ mode           dev      .env:1
 core
  err   core.lock          `.venv` is not in step with `uv.lock`
        | error: no way: uv sync --check
-       hint: cargo xtask install --project '[ROOT]'
 
 django
  err   django.migrations  2 not applied: shop.0001_initial, shop.0002_more
-       hint: cargo xtask install --project '[ROOT]'
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.lock, django.migrations)
 
 0 ok, 0 warn, 2 err, 0 skip in [TIME]
 
@@ -255,7 +248,9 @@ mode           docker   .env:2
 
 env
 warn   env.sample  only `.env.sample` has `POSTGRES_USER`, `DATABASE_URL`, `IN_COMPOSE`, `IN_CODE`, `IN_ENV`
-       hint: cargo xtask install --project '[ROOT]' --set POSTGRES_USER=… --set DATABASE_URL=… --set IN_COMPOSE=… --set IN_CODE=… --set IN_ENV=…; or write `# KEY=` where there is to be none
+
+Next steps
+  1. cargo xtask install --project '[ROOT]' --set POSTGRES_USER=… --set DATABASE_URL=… --set IN_COMPOSE=… --set IN_CODE=… --set IN_ENV=…; or write `# KEY=` where there is to be none   (env.sample)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
@@ -274,7 +269,9 @@ mode           docker   .env:2
 
 env
 warn   env.sample  only `.env.sample` has `POSTGRES_USER`, `DATABASE_URL`, `IN_COMPOSE`, `IN_CODE`, `IN_ENV`
-       hint: cargo xtask install --project '[ROOT]' --set POSTGRES_USER=… --set DATABASE_URL=… --set IN_COMPOSE=… --set IN_CODE=… --set IN_ENV=…; or write `# KEY=` where there is to be none
+
+Next steps
+  1. cargo xtask install --project '[ROOT]' --set POSTGRES_USER=… --set DATABASE_URL=… --set IN_COMPOSE=… --set IN_CODE=… --set IN_ENV=…; or write `# KEY=` where there is to be none   (env.sample)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 
@@ -341,7 +338,9 @@ mode           dev      default
 
 env
 warn   env.mode  644: every user of this machine can get at the secrets in it
-       hint: chmod 640 .env
+
+Next steps
+  1. chmod 640 .env   (env.mode)
 
 0 ok, 1 warn, 0 err, 0 skip in [TIME]
 

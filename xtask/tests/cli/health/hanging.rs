@@ -47,14 +47,14 @@ deploy method  bare     .env:2
 mode           dev      .env:1
 
 core
- err   core.venv          `.venv` does not start: no response in 0.3 s from `[ROOT]/.venv/bin/python`
-       hint: cargo xtask install --project '[ROOT]'
+ err   core.venv     `.venv` does not start: no response in 0.3 s from `[ROOT]/.venv/bin/python`
 
 django
- err   django.check       no response in 0.3 s from `[ROOT]/.venv/bin/python`
-skip   django.settings    Django did not get that far
-skip   django.migrations  Django did not get that far
-skip   django.database    Django did not get that far
+ err   django.check  no response in 0.3 s from `[ROOT]/.venv/bin/python`
+
+Next steps
+  1. cargo xtask install --project '[ROOT]'   (core.venv)
+  2. cargo xtask health --project '[ROOT]' --timeout 3s   (django.check)
 
 0 ok, 0 warn, 2 err, 3 skip in [TIME]
 
@@ -76,10 +76,7 @@ deploy method  bare     .env:2
 mode           dev      .env:1
 
 django
-  ok   django.check       no issues
-  ok   django.settings    1 value as in `.env`
-skip   django.migrations  the database does not answer
- err   django.database    no response in 10 s from `[ROOT]/.venv/bin/python`
+ err   django.database  no response in 10 s from `[ROOT]/.venv/bin/python`
 
 2 ok, 0 warn, 1 err, 1 skip in [TIME]
 
@@ -101,9 +98,7 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.uv    uv 9.9.9 (uv)
-  ok   core.lock  `.venv` is in step with `uv.lock`
+  ok   core  2 checks
 
 2 ok, 0 warn, 0 err, 0 skip in [TIME]
 
@@ -151,14 +146,10 @@ environment    dev      .env:1
 deploy method  bare     .env:2
 mode           dev      .env:1
 
-core
-  ok   core.lock          `.venv` is in step with `uv.lock`
+  ok   core    core.lock: `.venv` is in step with `uv.lock`
 
 django
- err   django.check       no response in 10 s from `[ROOT]/.venv/bin/python`
-skip   django.settings    Django did not get that far
-skip   django.migrations  Django did not get that far
-skip   django.database    Django did not get that far
+ err   django.check  no response in 10 s from `[ROOT]/.venv/bin/python`
 
 1 ok, 0 warn, 1 err, 3 skip in [TIME]
 

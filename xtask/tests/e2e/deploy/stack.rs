@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use duct::{Expression, cmd};
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, without_times};
 use crate::client::Site;
 use crate::engine::{IMAGE, image};
 use crate::port;
@@ -108,9 +108,9 @@ impl Stack {
 
     #[track_caller]
     pub(crate) fn health(&self, args: &str, code: i32) -> String {
-        let (output, actual) = finish(&self.xtask(["health"].into_iter().chain(args.split_whitespace())));
+        let (output, actual) = finish(&self.xtask(["health", "-v"].into_iter().chain(args.split_whitespace())));
         assert_eq!(actual, code, "{output}");
-        output
+        without_times(&output)
     }
 
     #[track_caller]

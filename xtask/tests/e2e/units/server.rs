@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use duct::cmd;
 
-use crate::checkout::Checkout;
+use crate::checkout::{Checkout, without_times};
 use crate::client::Site;
 pub(crate) use crate::deploy::stack::QUICK;
 use crate::deploy::stack::{KEY, TOKEN, finish, wait_for};
@@ -194,9 +194,9 @@ impl Server {
 
     #[track_caller]
     pub(crate) fn health(&self, args: &str, code: i32) -> String {
-        let (output, actual) = self.run_as("dev", &format!("health --only systemd {args}"));
+        let (output, actual) = self.run_as("dev", &format!("health -v --only systemd {args}"));
         assert_eq!(actual, code, "{output}");
-        output
+        without_times(&output)
     }
 }
 

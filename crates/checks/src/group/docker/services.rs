@@ -11,7 +11,6 @@ use crate::outcome::{Outcome, Status};
 /// Returns the outcome of a service: that of its worst container. `compose` is the command with its files.
 pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compose: &str) -> Outcome {
     let name = CheckName::of_service(Some(&service.name));
-    let command = |verb: &str| format!("{compose} {verb} {}", service.name);
     let its: Vec<_> = containers.iter().filter(|it| it.container.service == service.name).collect();
     let judged = its.iter().map(|container| (*container, judge(container, service.is_job)));
     // Of equally bad containers the first is reported, so that two reports of the same state are the same.
@@ -19,7 +18,7 @@ pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compos
     let Some((ServiceContainer { container, .. }, (status, message))) = worst else {
         return match service.scale {
             0 => Outcome::skip(name, "scaled to 0"),
-            _ => Outcome::err(name, "there is no container").hint(command("up -d")),
+            _ => Outcome::err(name, "there is no container").hint(DEPLOY),
         };
     };
     let expected = its.len().max(service.scale);
@@ -29,9 +28,9 @@ pub(super) fn outcome(service: &Service, containers: &[ServiceContainer], compos
         _ => format!("{message} ({running} of {expected} containers run)"),
     };
     match status {
-        Status::Ok if its.len() < service.scale => Outcome::warn(name, message).hint(command("up -d")),
+        Status::Ok if its.len() < service.scale => Outcome::warn(name, message).hint(DEPLOY),
         Status::Err => {
-            let outcome = Outcome::err(name, message).hint(command(remedy(container)));
+            let outcome = Outcome::err(name, message).hint(remedy(container, compose));
             match &container.health {
                 Health::Unhealthy(output) if container.runs() => outcome.output(output),
                 _ => outcome,
@@ -82,14 +81,24 @@ fn by_state(ServiceContainer { container, status, .. }: &ServiceContainer, is_jo
     }
 }
 
-/// Returns the Compose command that fixes the state of a container, or shows more about it.
-fn remedy(container: &Container) -> &'static str {
+/// The command that creates missing containers.
+const DEPLOY: &str = "cargo xtask deploy-docker";
+
+/// The exit codes of a process that was asked to end: its own, or those of KILL and TERM.
+const STOPPED: [i64; 3] = [0, 128 + 9, 128 + 15];
+
+/// Returns the command that fixes the state of a container, or shows more about it.
+fn remedy(container: &Container, compose: &str) -> String {
+    let service = &container.service;
     match container.state.as_str() {
-        "paused" => "unpause",
-        "created" => "up -d",
+        "paused" => format!("{compose} unpause {service}"),
+        "created" => DEPLOY.to_owned(),
         // Half removed, which nothing but removing ends.
-        "dead" => "rm --force",
-        _ => "logs --tail 50",
+        "dead" => format!("{compose} rm --force {service}"),
+        "exited" if STOPPED.contains(&container.exit_code) && !container.is_out_of_memory => {
+            "cargo xtask start".to_owned()
+        }
+        _ => format!("cargo xtask logs {service}"),
     }
 }
 
@@ -139,43 +148,46 @@ mod tests {
             ),
             (
                 container("running", "unhealthy", "Up 2 minutes (unhealthy)", 0, 0),
-                "err unhealthy | no way | logs --tail 50 web",
+                "err unhealthy | no way | cargo xtask logs web",
             ),
             (
                 container("running", "", "Up Less than a second", 10, 0),
-                "err restarting: 10 restarts, up less than a second |  | logs --tail 50 web",
+                "err restarting: 10 restarts, up less than a second |  | cargo xtask logs web",
             ),
             (
                 container("running", "healthy", "Up 4 seconds (healthy)", 1, 0),
-                "err restarting: 1 restart, up 4 seconds (healthy) |  | logs --tail 50 web",
+                "err restarting: 1 restart, up 4 seconds (healthy) |  | cargo xtask logs web",
             ),
             (
                 container("restarting", "", "Restarting (3) 18 seconds ago", 11, 3),
-                "err restarting: exit code 3, 11 restarts |  | logs --tail 50 web",
+                "err restarting: exit code 3, 11 restarts |  | cargo xtask logs web",
             ),
             (
                 container("exited", "unhealthy", "Exited (7) 2 minutes ago", 0, 7),
-                "err has exited with code 7 |  | logs --tail 50 web",
+                "err has exited with code 7 |  | cargo xtask logs web",
             ),
             (
                 container("exited", "", "Exited (0) 2 minutes ago", 0, 0),
-                "err has exited with code 0 |  | logs --tail 50 web",
+                "err has exited with code 0 |  | cargo xtask start",
             ),
             (container("paused", "", "Up 17 seconds (Paused)", 0, 0), "err is paused |  | unpause web"),
-            (container("created", "", "Created", 0, 0), "err was created, and never started |  | up -d web"),
+            (
+                container("created", "", "Created", 0, 0),
+                "err was created, and never started |  | cargo xtask deploy-docker",
+            ),
             (container("dead", "", "Dead", 0, 137), "err is dead |  | rm --force web"),
-            (container("removing", "", "Removal In Progress", 0, 0), "err is removing |  | logs --tail 50 web"),
+            (container("removing", "", "Removal In Progress", 0, 0), "err is removing |  | cargo xtask logs web"),
         ] {
             check(&service(1, false), &[container], expected);
         }
-        check(&service(1, false), &[], "err there is no container |  | up -d web");
+        check(&service(1, false), &[], "err there is no container |  | cargo xtask deploy-docker");
     }
 
     #[test]
     fn completed_jobs_and_services_scaled_to_0_are_no_failures() {
         let exited = |code| [container("exited", "", "Exited 5 seconds ago", 0, code)];
         check(&service(1, true), &exited(0), "ok has completed |  | ");
-        check(&service(1, true), &exited(1), "err has exited with code 1 |  | logs --tail 50 web");
+        check(&service(1, true), &exited(1), "err has exited with code 1 |  | cargo xtask logs web");
         check(&service(1, true), &[container("running", "", "Up 5 seconds", 0, 0)], "ok runs |  | ");
         check(&service(0, false), &[], "skip scaled to 0 |  | ");
         check(&service(0, false), &[container("running", "", "Up 2 hours", 0, 0)], "ok runs |  | ");
@@ -187,11 +199,11 @@ mod tests {
         let exited = |code| container("exited", "", "Exited 2 hours ago", 0, code);
         check(&service(2, false), &[healthy(), healthy()], "ok healthy (2 of 2 containers run) |  | ");
         check(&service(1, false), &[healthy(), healthy()], "ok healthy (2 of 2 containers run) |  | ");
-        check(&service(2, false), &[healthy()], "warn healthy (1 of 2 containers run) |  | up -d web");
+        check(&service(2, false), &[healthy()], "warn healthy (1 of 2 containers run) |  | cargo xtask deploy-docker");
         check(
             &service(3, false),
             &[healthy(), exited(7), container("paused", "", "Up 2 hours (Paused)", 0, 0)],
-            "err has exited with code 7 (1 of 3 containers run) |  | logs --tail 50 web",
+            "err has exited with code 7 (1 of 3 containers run) |  | cargo xtask logs web",
         );
     }
 
@@ -210,6 +222,6 @@ mod tests {
     fn containers_of_others_do_not_count() {
         let mut other = container("running", "", "Up 2 hours", 0, 0);
         other.container.service = "db".to_owned();
-        check(&service(1, false), &[other], "err there is no container |  | up -d web");
+        check(&service(1, false), &[other], "err there is no container |  | cargo xtask deploy-docker");
     }
 }
