@@ -4,7 +4,9 @@ mod fix;
 mod list;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
+use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -176,9 +178,22 @@ fn publish(report: &Report, output: Option<&Path>, args: &cli::Health, context: 
     let Some(path) = output else {
         return ui.results(&text).context("cannot write the report");
     };
-    fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    write_whole(path, &text).with_context(|| format!("cannot write `{}`", path.display()))?;
     ui.note(format_args!("{}: `{}`", report::verdict(report, ui.err()), path.display()));
     Ok(())
+}
+
+/// Writes a file as a whole or not at all: another program may read it at any moment, such as `node_exporter`. A device or a
+/// pipe is written as it is.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let is_file = fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_file());
+    let Some(name) = path.file_name().filter(|_| is_file) else { return fs::write(path, text) };
+    let partial = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), process::id()));
+    fs::write(&partial, text)?;
+    if let Ok(metadata) = fs::metadata(path) {
+        fs::set_permissions(&partial, metadata.permissions())?;
+    }
+    fs::rename(&partial, path)
 }
 
 /// Where the commands of the report are to be typed, if that is not here.

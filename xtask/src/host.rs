@@ -4,11 +4,16 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use checks::HostFacts;
 use project::ComposeVariables;
 use project::UvSettings;
 use project::secret::in_variable;
+use subprocess::{Command, Deadline, Finished};
+
+/// The time that `id` has to respond.
+const ID_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The facts of this machine and this call.
 #[derive(Debug)]
@@ -85,7 +90,10 @@ impl Host {
 fn user() -> String {
     let named = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let uid = || std::fs::metadata("/proc/self").map_or("somebody".to_owned(), |own| format!("uid {}", own.uid()));
-    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(uid);
+    // Neither is set in a cron job, or in a container.
+    let by_id = || Command::new("id", ["-un"]).run(&Deadline::within(ID_TIMEOUT)).ok();
+    let by_id = || by_id().filter(Finished::is_success).map(|finished| finished.stdout().trim().to_owned());
+    let user = named("USER").or_else(|| named("LOGNAME")).or_else(by_id).unwrap_or_else(uid);
     match std::fs::read_to_string("/proc/sys/kernel/hostname") {
         Ok(host) => format!("{user}@{}", host.trim()),
         Err(_) => user,
