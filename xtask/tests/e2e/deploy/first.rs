@@ -146,6 +146,13 @@ fn operates(stack: &Stack) {
     let (log, code) = ask("logs celery --lines 1");
     assert_eq!((log.lines().count(), code), (1, 0), "{log}");
     assert_eq!(ask("logs nothing").1, 2);
+    // A line for each request in the log of each server, and no query.
+    assert_eq!(stack.site.get("/admin/%0a/?code=hunter2").0, 302);
+    for service in ["web", "proxy"] {
+        let (log, _) = ask(&format!("logs {service}"));
+        contains_all(&log, &["\"POST /samples\" 202 ", "\"GET /admin/%0"]);
+        assert!(!log.contains("hunter2") && (service == "proxy" || !log.contains("/healthz")), "{log}");
+    }
 
     assert_eq!(ask("--dry-run stop").1, 0);
     assert_eq!(stack.serving(), "release 1");
