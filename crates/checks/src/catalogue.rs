@@ -78,7 +78,7 @@ const PLACEHOLDER: &str = ".<name>";
 
 /// Every check in the order of a report: its name and its subject.
 #[rustfmt::skip]
-pub const CATALOGUE: [(&str, &str); 27] = [
+pub const CATALOGUE: [(&str, &str); 28] = [
     ("env.axes",              "`DJANGO_ENV` and `DEPLOY_METHOD` have known values"),
     ("env.file",              "`.env` exists and is readable"),
     ("env.mode",              "no other user can read `.env`; an error in prod"),
@@ -102,6 +102,7 @@ pub const CATALOGUE: [(&str, &str); 27] = [
     ("docker.environment",    "the variables of `.env` reach the web service"),
     ("docker.service.<name>", "a service of the Compose file runs, is healthy, and is not restarting"),
     ("docker.http",           "the published web service responds over HTTP"),
+    ("docker.drift",          "the release that serves is of the commit of the checkout"),
     ("systemd.unit.<name>",   "a unit is active and enabled, and is not restarting"),
     ("systemd.redis",         "Redis runs and responds"),
     ("systemd.http",          "the service's socket responds over HTTP"),

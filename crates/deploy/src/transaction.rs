@@ -188,6 +188,12 @@ fn unchanged<'a, B: Backend<'a>>(backend: &B, record: Record) -> anyhow::Result<
     let records = backend.records().all()?;
     if let Some(last) = serving(&records).filter(|last| last.contents == record.contents) {
         backend.discard()?;
+        // It serves a later commit as well, whose changes are not in it.
+        if record.commit.is_some() && last.commit != record.commit {
+            let mut last = last.clone();
+            (last.commit, last.subject) = (record.commit, record.subject);
+            backend.records().write(&last)?;
+        }
         return Ok(last.id.clone());
     }
     let record = record.ended(Status::Deployed);

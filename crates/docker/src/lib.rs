@@ -8,9 +8,11 @@ mod container;
 mod engine;
 mod health_check;
 mod inspected;
+mod release;
 pub mod roles;
 
 pub use container::{Container, Health, PublishedPort, STATE_LABEL, inspect, is_started_from};
 pub use engine::{EngineError, compose_version, host, version};
 pub use health_check::{HealthCheck, ImageHealthCheck};
 pub use inspected::containers;
+pub use release::{LiveRelease, RECORD_LABEL, RELEASE_LABEL, list_records, live_release};

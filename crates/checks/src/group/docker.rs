@@ -4,6 +4,7 @@
 
 mod containers;
 mod declared;
+mod drift;
 mod engine;
 mod environment;
 mod services;
@@ -30,6 +31,7 @@ const COMPOSE: CheckName = CheckName::known("docker.compose");
 const ENVIRONMENT: CheckName = CheckName::known("docker.environment");
 const SERVICES: CheckName = CheckName::known("docker.service.<name>");
 const HTTP: CheckName = CheckName::known("docker.http");
+const DRIFT: CheckName = CheckName::known("docker.drift");
 
 /// An engine that refuses at once. For Compose's reading of a file it makes no difference, except that Docker would
 /// wait for one that does not answer (3 s, Docker 20.10).
@@ -37,7 +39,8 @@ const NO_ENGINE: (&str, &str) = ("DOCKER_HOST", "unix:///dev/null");
 
 pub(super) fn probes(target: &Arc<Target>) -> Vec<Probe> {
     let target = Arc::clone(target);
-    let probe = Probe::new([DAEMON, COMPOSE, ENVIRONMENT, SERVICES, HTTP], move |deadline| outcomes(&target, deadline));
+    let probe =
+        Probe::new([DAEMON, COMPOSE, ENVIRONMENT, SERVICES, HTTP, DRIFT], move |deadline| outcomes(&target, deadline));
     // The services, then the web service among them.
     vec![probe.in_turn(2)]
 }
@@ -48,7 +51,7 @@ fn outcomes(target: &Target, deadline: &Deadline) -> Vec<Outcome> {
         if target.selection.wants(&DAEMON) {
             scope.spawn(|| daemon = Some(Outcome::timed(|| engine::daemon(target, deadline))));
         }
-        if [COMPOSE, ENVIRONMENT, SERVICES, HTTP].iter().any(|name| target.selection.wants(name)) {
+        if [COMPOSE, ENVIRONMENT, SERVICES, HTTP, DRIFT].iter().any(|name| target.selection.wants(name)) {
             compose = Some(Answers::ask(target, deadline));
         }
     });
@@ -107,12 +110,12 @@ impl Answers {
 
     fn judged(self, target: &Target, is_engine_well: bool, deadline: &Deadline) -> Vec<Outcome> {
         let Answers { files, compose, containers, host, elapsed } = self;
-        let (version, Declared { services, secrets, environment }) = match compose {
+        let (version, Declared { project, services, secrets, environment }) = match compose {
             Ok(answer) => answer,
             Err(cause) => {
                 let reason = "Compose does not know the services";
-                let others =
-                    [ENVIRONMENT, CheckName::of_service(None), HTTP].map(|name| Outcome::blocked(name, reason, &cause));
+                let others = [ENVIRONMENT, CheckName::of_service(None), HTTP, DRIFT]
+                    .map(|name| Outcome::blocked(name, reason, &cause));
                 return [*cause].into_iter().chain(others).map(|outcome| Outcome { elapsed, ..outcome }).collect();
             }
         };
@@ -147,6 +150,9 @@ impl Answers {
         if let (true, Some(Ok(containers))) = (target.selection.wants(&HTTP), &containers) {
             let ask = || web::outcome(&services, containers, host.as_deref(), target, &deadline.again());
             outcomes.push(Outcome::timed(ask));
+        }
+        if target.selection.wants(&DRIFT) {
+            outcomes.push(Outcome::timed(|| drift::outcome(&project, target, &deadline.again())));
         }
         outcomes
     }

@@ -3,15 +3,12 @@
 //! them. A power cut can lose a volume that is seconds old: then the state before it counts.
 
 use anyhow::Context as _;
+use docker::{RECORD_LABEL as RECORD, RELEASE_LABEL as RELEASE};
 
 use super::client::{Client, QUICK};
 use crate::failure::Exit;
 use crate::record::storage::{Storage, Stored};
 
-/// The label of a volume with a release record; its value is the Compose project.
-const RELEASE: &str = "xtask.release";
-/// The label with the record itself.
-const RECORD: &str = "xtask.record";
 /// The label of a volume with lines of the history; its value is the Compose project.
 const HISTORY: &str = "xtask.history";
 /// The label with the lines: an array in JSON.

@@ -55,6 +55,8 @@ pub fn uninstall(options: &Options, context: &Context<'_>) -> anyhow::Result<Uni
     for data in &options.data {
         root.run(&Step::new("rm -rf --one-file-system --", [data]))?;
     }
+    // A run that begins now makes a new one: nothing is left that it could disturb.
+    root.run(&Step::new("rm -rf --", [layout.lock_dir().display()]))?;
     Ok(Uninstalled::Removed)
 }
 

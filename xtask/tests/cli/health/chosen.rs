@@ -24,7 +24,7 @@ mode           dev      .env:1
         str![],
     );
     sandbox.check("health --only djang", 2, str![], str![[r#"
-error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.settings, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.environment, docker.service.<name>, docker.http, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
+error: invalid value 'djang' for '--only <NAME>': unknown check `djang`, expected one of the groups env, core, django, dev, docker, systemd, or of the checks env.axes, env.file, env.mode, env.ignored, env.sample, env.portable, env.matrix, core.python, core.uv, core.venv, core.lock, core.writable, core.disk, django.check, django.settings, django.migrations, django.database, dev.hooks, docker.daemon, docker.compose, docker.environment, docker.service.<name>, docker.http, docker.drift, systemd.unit.<name>, systemd.redis, systemd.http, systemd.drift
 
 For more information, try '--help'.
 
@@ -128,6 +128,7 @@ dev+bare in [ROOT]
   skip  docker.environment     the variables of `.env` reach the web service  (the deployment method is `bare`)
   skip  docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting  (the deployment method is `bare`)
   skip  docker.http            the published web service responds over HTTP  (the deployment method is `bare`)
+  skip  docker.drift           the release that serves is of the commit of the checkout  (the deployment method is `bare`)
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the unit is not installed)
   skip  systemd.redis          Redis runs and responds  (the unit is not installed)
   skip  systemd.http           the service's socket responds over HTTP  (the unit is not installed)
@@ -160,6 +161,7 @@ prod+docker in [ROOT]
   run   docker.environment     the variables of `.env` reach the web service
   run   docker.service.<name>  a service of the Compose file runs, is healthy, and is not restarting
   run   docker.http            the published web service responds over HTTP
+  run   docker.drift           the release that serves is of the commit of the checkout
   skip  systemd.unit.<name>    a unit is active and enabled, and is not restarting  (the deployment method is `docker`)
   skip  systemd.redis          Redis runs and responds  (the deployment method is `docker`)
   skip  systemd.http           the service's socket responds over HTTP  (the deployment method is `docker`)
@@ -253,7 +255,7 @@ docker
 Next steps
   1. install Docker: https://docs.docker.com/engine/install/   (docker.daemon)
 
-0 ok, 0 warn, 2 err, 3 skip in [TIME]
+0 ok, 0 warn, 2 err, 4 skip in [TIME]
 
 "#]],
         str![],
@@ -275,7 +277,7 @@ Next steps
   1. sudo systemctl start docker   (docker.daemon)
   2. install the Compose plugin of Docker   (docker.compose)
 
-0 ok, 0 warn, 2 err, 3 skip in [TIME]
+0 ok, 0 warn, 2 err, 4 skip in [TIME]
 
 "#]],
         str![],

@@ -119,6 +119,13 @@ fn updates(stack: &Stack) {
     contains_all(&output, &["1 new commit in `origin/main`", "deploying commit "]);
     assert_eq!(stack.serving(), "release 4");
     contains_all(&finish(&stack.xtask(["status"])).0, &["\"pushed\"", "at the same commit"]);
+    let drift = |status: &str| contains_all(&stack.health("--only docker.drift", 0), &[status]);
+    drift("ok   docker.drift  release ");
+    git(root, "commit --quiet --allow-empty --message nothing");
+    drift("warn   docker.drift  release ");
+    // The release has all that is deployed of the commit, and its record says so.
+    contains_all(&stack.deployed(""), &["nothing has changed"]);
+    drift("ok   docker.drift  release ");
 }
 
 /// A command of `manage.py` runs in the container of the web service.

@@ -51,7 +51,7 @@ fn uninstalled(server: &Server) {
     assert_eq!(code, 0, "{output}");
     assert!(server.site.ask("GET", "/healthz").is_err());
     let left = "ls -d /opt/server-monitoring* /etc/server-monitoring /etc/systemd/system/*server-monitoring* \
-                /etc/systemd/system/*.wants/server-monitoring* /run/server-monitoring* /var/lib/server-monitoring/* 2>/dev/null; true";
+                /etc/systemd/system/*.wants/server-monitoring* /run/server-monitoring* /var/lib/server-monitoring/* 2>/dev/null || true";
     assert_eq!(
         server.machine.script(left).lines().filter(|line| !line.contains(".before-")).collect::<Vec<_>>(),
         ["/etc/systemd/system/server-monitoring.socket.d", "/var/lib/server-monitoring/db.sqlite3"]

@@ -24,6 +24,8 @@ pub(super) struct Service {
 
 /// The declared services. No `Debug`: they have secrets.
 pub(super) struct Declared {
+    /// The name of the Compose project.
+    pub(super) project: String,
     pub(super) services: Vec<Service>,
     /// Those of the project, and those that only the Compose file knows.
     pub(super) secrets: Secrets,
@@ -39,7 +41,8 @@ pub(super) fn declared(config: Result<Finished, CommandError>, target: &Target) 
                 let secrets = target.secrets.clone().and(config.secrets());
                 let roles = roles(&config, &target.project.settings);
                 let environment = environment::outcome(&config, &roles, target);
-                return Ok(Declared { services: services(&config, &roles), secrets, environment });
+                let services = services(&config, &roles);
+                return Ok(Declared { project: config.name, services, secrets, environment });
             }
             // The position of the error, without the text around it: that can hold secrets.
             Err(error) => {
