@@ -24,7 +24,7 @@ class Logger(glogging.Logger):
 logger_class = Logger
 accesslog = "-"
 # The client, the request, and the response with its bytes and milliseconds.
-access_log_format = '%({x-forwarded-for}i)s "%(m)s %(path)s" %(s)s %(B)s %(M)sms'
+access_log_format = '%({x-forwarded-for}i)s "%(m)s %(path)s" %(s)s %(B)s %(M)s ms'
 
 # Processes: WEB_CONCURRENCY, which gunicorn reads by itself.
 workers = 2

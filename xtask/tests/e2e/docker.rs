@@ -105,7 +105,7 @@ pub(crate) fn healthy_or_not() {
         "ok   docker.compose        Compose ",
         "ok   docker.environment    1 variable of `.env` in `web`",
         "err   docker.service.web    there is no container",
-        "  1. cargo xtask deploy-docker   (docker.service.gone, docker.service.held,",
+        "   (docker.service.gone, docker.service.held and 6 more)",
         "err   docker.http           `web` does not run",
     ];
     contains_all(&checkout.health("--only docker", 1), &missing);

@@ -90,7 +90,11 @@ fn next_steps(report: &Report, colors: Colors) -> Vec<String> {
     let mut lines = vec![String::new(), colors.style(BOLD, "Next steps")];
     for (number, (hint, names)) in steps.iter().enumerate() {
         let mut hint = hint.lines();
-        let names = colors.style(DIM, format_args!("({})", names.join(", ")));
+        let names = match names.as_slice() {
+            [first, second, more @ ..] if more.len() > 1 => format!("({first}, {second} and {} more)", more.len()),
+            names => format!("({})", names.join(", ")),
+        };
+        let names = colors.style(DIM, names);
         lines.push(format!("{:>3}. {}   {names}", number + 1, hint.next().unwrap_or_default()));
         lines.extend(hint.map(|line| format!("     {line}")));
     }

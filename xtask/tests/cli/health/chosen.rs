@@ -227,7 +227,7 @@ django
  err   django.database    `.venv` is not there
 
 Next steps
-  1. cargo xtask install --project '[ROOT]'   (django.check, django.settings, django.migrations, django.database)
+  1. cargo xtask install --project '[ROOT]'   (django.check, django.settings and 2 more)
 
 0 ok, 0 warn, 4 err, 0 skip in [TIME]
 
