@@ -23,6 +23,7 @@ mod pulls;
 mod readiness;
 mod removal;
 mod rollout;
+mod rotation;
 mod stack;
 mod start_up;
 mod uninstall;

@@ -87,6 +87,8 @@ pub struct Service {
     pub build: Option<Value>,
     /// When Compose pulls the image, such as `always`; `None` stands for `missing`.
     pub pull_policy: Option<String>,
+    /// Whether its containers cannot write to their own file system.
+    pub read_only: bool,
     /// A name that only one container can have.
     pub container_name: Option<String>,
     scale: Option<usize>,

@@ -8,6 +8,7 @@ use detect::Environment;
 
 /// A container, by `docker inspect`. The rest of its output, and with it the secrets in the environment, is dropped.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "facts, each of its own")]
 pub struct Container {
     /// The full id: 64 hexadecimal digits.
     pub id: String,
@@ -48,6 +49,8 @@ pub struct Container {
     pub addresses: BTreeMap<String, String>,
     /// The URL of the rotation state, if it is a proxy with such a label.
     pub state_url: Option<String>,
+    /// Whether its health check fails while [`HOLD_FILE`] is there.
+    pub is_holdable: bool,
     /// Whether the engine does not restart it after it has exited with 0.
     pub is_never_restarted: bool,
     /// The mount points in it.
@@ -82,7 +85,17 @@ pub enum Health {
     Healthy,
     /// The health check fails; the output of the last one is given.
     Unhealthy(String),
+    /// The health check fails because a deploy holds the container out of the rotation of its proxy.
+    Held {
+        /// Whether the engine calls it unhealthy by now, so that the proxy leaves it out.
+        is_out: bool,
+    },
 }
+
+/// While this file is in a container, the health check that [`held_test`] has made fails.
+pub const HOLD_FILE: &str = "/.xtask-hold";
+/// The output of the health check then.
+pub(crate) const HOLD_MARK: &str = "xtask: held out of the rotation";
 
 impl Container {
     /// Returns whether its main process runs, healthy or not.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use detect::DJANGO_ENV;
 use serde::Deserialize;
 
-use crate::container::{Container, Health, PublishedPort, STATE_LABEL};
+use crate::container::{Container, HOLD_FILE, HOLD_MARK, Health, PublishedPort, STATE_LABEL};
 
 /// The fields of `docker inspect` that a [`Container`] is made of.
 #[derive(Deserialize)]
@@ -56,6 +56,13 @@ struct Config {
     labels: Option<BTreeMap<String, String>>,
     stop_timeout: Option<u64>,
     env: Option<Vec<String>>,
+    healthcheck: Option<HealthCheckConfig>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HealthCheckConfig {
+    test: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -113,16 +120,19 @@ impl From<Inspected> for Container {
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         let health = match state.health {
             None => Health::Unchecked,
-            Some(health) => match health.status.as_str() {
-                "healthy" => Health::Healthy,
-                "unhealthy" => {
-                    let last = health.log.unwrap_or_default().pop();
-                    Health::Unhealthy(last.map(|log| log.output).unwrap_or_default())
+            Some(health) => {
+                let last = health.log.unwrap_or_default().pop().map(|log| log.output).unwrap_or_default();
+                match health.status.as_str() {
+                    "none" => Health::Unchecked,
+                    status if last.trim_end() == HOLD_MARK => Health::Held { is_out: status != "healthy" },
+                    "healthy" => Health::Healthy,
+                    "unhealthy" => Health::Unhealthy(last),
+                    _ => Health::Starting,
                 }
-                "none" => Health::Unchecked,
-                _ => Health::Starting,
-            },
+            }
         };
+        let health_check = config.healthcheck.unwrap_or_default();
+        let is_holdable = health_check.test.iter().flatten().any(|word| word.contains(HOLD_FILE));
         // The engine itself names a volume that has no name: 64 digits.
         let is_anonymous = |mount: &Mount| {
             mount.kind == "volume" && mount.name.len() == 64 && mount.name.bytes().all(|b| b.is_ascii_hexdigit())
@@ -164,6 +174,7 @@ impl From<Inspected> for Container {
                 .map(|(name, endpoint)| (name, endpoint.address))
                 .collect(),
             state_url: labels.get(STATE_LABEL).cloned(),
+            is_holdable,
             is_never_restarted: matches!(host_config.restart_policy.name.as_str(), "" | "no" | "on-failure"),
             mounts: mounts.iter().map(|mount| PathBuf::from(&mount.destination)).collect(),
             anonymous_volumes: mounts.into_iter().filter(is_anonymous).map(|mount| mount.destination).collect(),

@@ -11,7 +11,7 @@ mod inspected;
 mod release;
 pub mod roles;
 
-pub use container::{Container, Health, PublishedPort, STATE_LABEL, inspect, is_started_from};
+pub use container::{Container, HOLD_FILE, Health, PublishedPort, STATE_LABEL, inspect, is_started_from};
 pub use engine::{EngineError, compose_version, host, version};
 pub use health_check::{HealthCheck, ImageHealthCheck};
 pub use inspected::containers;

@@ -12,4 +12,5 @@ pub(crate) mod remote;
 pub(crate) mod shared;
 pub(crate) mod stack;
 pub(crate) mod tls;
+pub(crate) mod traefik;
 pub(crate) mod watch;

@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         trial("two_checkouts_share_one_target", COMPOSE, deploy::shared::one_target),
         trial("a_project_of_the_usual_shape_deploys_both_ways", COMPOSE_AND_GIT, original::both_ways),
         trial("deploy_by_the_rules_of_compose", COMPOSE, deploy::own_rules::faithful),
+        trial("traefik_rolls_without_our_labels", COMPOSE, deploy::traefik::rolls_without_our_labels),
         trial("images_from_a_registry", REGISTRY, deploy::pulled::from_a_registry),
         trial("deploy_without_a_proxy", COMPOSE, deploy::foreign::without_a_proxy),
         trial(

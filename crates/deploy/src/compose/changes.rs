@@ -8,7 +8,8 @@ use docker::{Container, Health};
 
 use super::client::{Client, QUICK};
 use super::names;
-use super::stack::{Role, Service, Stack};
+use super::rotation;
+use super::stack::{Role, Rotation, Service, Stack};
 use crate::failure::{Exit, Failure, Problem};
 
 /// A service that is replaced, and the cause.
@@ -101,9 +102,9 @@ fn is_healthy(container: &Container, role: &Role) -> bool {
     match role {
         role if role.is_done(container) => true,
         // An earlier deploy created it and was not finished.
-        Role::Web(Some(rotation)) if !container.addresses.contains_key(&rotation.network) => false,
+        Role::Web(Some(Rotation::Labels(front))) if !container.addresses.contains_key(&front.network) => false,
         Role::Job => false,
-        _ => container.runs() && !matches!(container.health, Health::Unhealthy(_)),
+        _ => container.runs() && !matches!(container.health, Health::Unhealthy(_) | Health::Held { .. }),
     }
 }
 
@@ -114,17 +115,20 @@ fn reconfigured(client: &Client<'_>, stack: &Stack, service: &str, may_be_silent
     // Without containers of the dependencies, Compose does not name a service that only depends on a changed one.
     let scales: Vec<String> = stack.dependencies(service).into_iter().map(|name| format!("{name}=0")).collect();
     let scales: Vec<&str> = scales.iter().flat_map(|scale| ["--scale", scale]).collect();
-    // The hash includes the dependencies, except for a container that was created with `--no-deps`, and the name, except
-    // for one that was created while another container had it.
-    let overlay = names::overlay(stack, [service])?;
-    let more = names::files(overlay.as_ref());
-    let without_dependencies: (&[String], &[&str]) = (&[], &["--no-deps"]);
-    let alternatives = [without_dependencies].into_iter().filter(|_| !scales.is_empty());
-    let alternatives = alternatives.chain([(&*more, &*scales)].into_iter().filter(|_| overlay.is_some()));
+    // The hash includes the dependencies, except for a container that was created with `--no-deps`; the name, except for one
+    // that was created while another container had it; and the health check that the rotation may need.
+    let (renamed, held) = (names::overlay(stack, [service])?, rotation::overlay(stack, service)?);
+    let (renamed, held) = (names::files(renamed.as_ref()), names::files(held.as_ref()));
+    let both = [renamed.as_slice(), &held].concat();
+    let no_deps: &[&str] = &["--no-deps"];
+    let alternatives: Vec<(&[String], &[&str])> =
+        vec![(&[], no_deps), (&renamed, &scales), (&held, &scales), (&held, no_deps), (&both, &scales)];
+    let is_other =
+        |(more, options): &(&[String], &[&str])| !(more.is_empty() && (scales.is_empty() || *options == scales));
     let recreated_with =
         |more: &[String], options: &[&str]| recreated_with(client, service, more, options, may_be_silent);
     let mut names = recreated_with(&[], &scales)?;
-    for (more, options) in alternatives {
+    for (more, options) in alternatives.into_iter().filter(is_other) {
         if !names.is_empty() {
             let others = recreated_with(more, options)?;
             names.retain(|name| others.contains(name));
@@ -165,7 +169,7 @@ mod tests {
     use std::slice::from_ref;
 
     use super::super::fixture::{self, container};
-    use super::super::stack::Rotation;
+    use super::super::stack::Front;
     use super::*;
 
     fn service(role: Role) -> Service {
@@ -175,7 +179,8 @@ mod tests {
     #[test]
     fn the_first_cause_is_the_one() {
         let rotation = |network: &str| {
-            Role::Web(Some(Rotation { network: network.into(), aliases: Vec::new(), hold_file: "/tmp/hold".into() }))
+            let front = Front { network: network.into(), aliases: Vec::new(), hold_file: "/tmp/hold".into() };
+            Role::Web(Some(Rotation::Labels(front)))
         };
         let (web, current) = (service(rotation("shop_front")), container());
         let exited = Container { state: "exited".into(), exit_code: 1, ..container() };

@@ -6,7 +6,7 @@ use docker::Container;
 
 use super::changes::{self, Cause, Change};
 use super::client::{Client, QUICK};
-use super::stack::{Role, Stack};
+use super::stack::{Role, Rotation, Stack};
 use super::start_up::migrates_at_start;
 use super::{Compose, data, pulls};
 use crate::event::Event;
@@ -106,6 +106,7 @@ pub(super) fn known_in_advance(
     drain_timeout: Option<Duration>,
 ) -> Vec<Problem> {
     let mut problems = outages(stack, changes);
+    problems.extend(changes.iter().filter_map(undrained));
     for change in changes {
         let service = &change.service;
         if service.role != Role::Backing && migrates_at_start(client, stack, change) {
@@ -122,6 +123,18 @@ pub(super) fn known_in_advance(
         }
     }
     problems
+}
+
+/// Returns a warning about a container whose health check cannot be made to fail: Traefik sends it requests until it has
+/// stopped.
+fn undrained(change: &Change) -> Option<Problem> {
+    let Role::Web(Some(Rotation::HealthCheck(_))) = change.service.role else { return None };
+    let old = change.old.iter().find(|old| old.runs() && !old.is_holdable)?;
+    let message = format!(
+        "{old} was not started by a deploy that can take it out of Traefik's rotation: requests fail for a moment when it \
+         stops, and with the next deploy none does"
+    );
+    Some(Problem::new(message))
 }
 
 /// Returns a warning for each service whose replacement costs an outage, with the reason.

@@ -1,12 +1,11 @@
-//! The proxy before the web service: who is in rotation, how one gets in, and how one gets out without losing a
-//! request.
+//! The rotation by the labels of this tool: a proxy that shows its state, a network, and a hold file.
 
 use std::time::{Duration, Instant};
 
 use docker::Container;
 
 use super::client::{Client, QUICK};
-use super::stack::Rotation;
+use super::stack::Front;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 
@@ -28,9 +27,9 @@ struct Server {
 }
 
 /// The proxy, asked from within a container.
-pub(super) struct Proxy<'a> {
+pub(super) struct Labels<'a> {
     pub(super) client: &'a Client<'a>,
-    pub(super) rotation: &'a Rotation,
+    pub(super) front: &'a Front,
     /// The service of the proxy.
     pub(super) name: String,
     /// The URL of the rotation state of the running proxy; none if it has no such URL.
@@ -38,20 +37,20 @@ pub(super) struct Proxy<'a> {
     pub(super) interrupt: &'a Interrupt,
 }
 
-impl Proxy<'_> {
+impl Labels<'_> {
     /// Keeps a container that was never started away from the proxy's network.
     pub(super) fn detach(&self, container: &Container) -> anyhow::Result<()> {
-        self.client.docker(["network", "disconnect", &self.rotation.network, &container.id], QUICK)?;
+        self.client.docker(["network", "disconnect", &self.front.network, &container.id], QUICK)?;
         Ok(())
     }
 
     /// Puts a container on the proxy's network, if it is not there.
     pub(super) fn connect(&self, container: &Container) -> anyhow::Result<()> {
-        if container.addresses.contains_key(&self.rotation.network) {
+        if container.addresses.contains_key(&self.front.network) {
             return Ok(());
         }
-        let aliases = self.rotation.aliases.iter().flat_map(|alias| ["--alias", alias]);
-        let to = [self.rotation.network.as_str(), &container.id];
+        let aliases = self.front.aliases.iter().flat_map(|alias| ["--alias", alias]);
+        let to = [self.front.network.as_str(), &container.id];
         self.client.docker(["network", "connect"].into_iter().chain(aliases).chain(to), QUICK)?;
         Ok(())
     }
@@ -73,7 +72,7 @@ impl Proxy<'_> {
         if self.state.is_none() {
             return Ok(0);
         }
-        self.client.docker(["exec", "--user", "0", &container.id, "touch", &self.rotation.hold_file], QUICK)?;
+        self.client.docker(["exec", "--user", "0", &container.id, "touch", &self.front.hold_file], QUICK)?;
         let address = self.address(container)?;
         self.wait(container, &format!("goes on handing requests to {container}"), |server| {
             server.is_none_or(Server::is_out)
@@ -128,10 +127,9 @@ impl Proxy<'_> {
     }
 
     fn address(&self, container: &Container) -> anyhow::Result<String> {
-        let address = container.addresses.get(&self.rotation.network).filter(|address| !address.is_empty());
+        let address = container.addresses.get(&self.front.network).filter(|address| !address.is_empty());
         address.cloned().ok_or_else(|| {
-            let problem =
-                Problem::new(format!("{container} has no address on the network `{}`", self.rotation.network));
+            let problem = Problem::new(format!("{container} has no address on the network `{}`", self.front.network));
             Failure::new(Exit::Failed, problem).into()
         })
     }

@@ -60,8 +60,8 @@ impl<'a> Rollout<'a> {
 
     /// Takes a container out of the rotation, stops and removes it.
     fn end(&self, container: &Container, urgency: Urgency) -> anyhow::Result<()> {
-        let proxy = match self.stack.service(&container.service) {
-            Some(service) => self.proxy(service)?,
+        let gate = match self.stack.service(&container.service) {
+            Some(service) => self.gate(service)?,
             None => None,
         };
         // A release that has failed is given the time of its own container: it has little to finish.
@@ -70,11 +70,11 @@ impl<'a> Rollout<'a> {
             Urgency::FailedDeploy => Duration::from_secs(container.stop_timeout),
         };
         let (begun, mut time_to_stop) = (Instant::now(), time);
-        if let Some(proxy) = proxy
+        if let Some(gate) = gate
             && container.runs()
-            && container.addresses.contains_key(&proxy.rotation.network)
+            && gate.can_drain(container)
         {
-            match proxy.drain(container, time) {
+            match gate.drain(container, time) {
                 Ok(0) => {}
                 Ok(left) => {
                     let (left, seconds) = (counted(left, "request"), time.as_secs());
@@ -84,8 +84,10 @@ impl<'a> Rollout<'a> {
                 Err(error) if urgency == Urgency::Patient => return Err(error),
                 Err(error) => self.events.note(self.client.secrets.redact(&error.to_string())),
             }
-            // The rest of the time is for exiting.
-            time_to_stop = time.saturating_sub(begun.elapsed()).max(EXIT.min(time));
+            // The rest of the time is for exiting, where the requests have been waited for.
+            if gate.counts_requests() {
+                time_to_stop = time.saturating_sub(begun.elapsed()).max(EXIT.min(time));
+            }
         }
         if container.is_up() {
             match urgency {
@@ -198,10 +200,10 @@ impl<'a> Rollout<'a> {
         for container in &now {
             self.readiness().wait_until_responding(service, &container.id)?;
         }
-        if let Some(proxy) = self.proxy(service)? {
-            for container in now.iter().filter(|it| it.addresses.contains_key(&proxy.rotation.network)) {
+        if let Some(gate) = self.gate(service)? {
+            for container in now.iter().filter(|it| gate.can_drain(it)) {
                 // They answer; a proxy that cannot be asked must not keep the rest from being put back.
-                if let Err(error) = proxy.wait_until_in_rotation(container) {
+                if let Err(error) = gate.wait_until_in_rotation(container) {
                     self.events.note(self.client.secrets.redact(&error.to_string()));
                 }
             }

@@ -10,9 +10,10 @@ use super::changes::Change;
 use super::client::{Client, QUICK};
 use super::images::tagged;
 use super::names;
-use super::proxy::Proxy;
+use super::proxy::Labels;
 use super::readiness::Readiness;
-use super::stack::{Role, Service, Stack};
+use super::rotation::{self, Gate, HealthCheck};
+use super::stack::{Role, Rotation, Service, Stack};
 use crate::drain::CutWork;
 use crate::event::Events;
 use crate::failure::{Exit, Failure, Problem};
@@ -97,29 +98,29 @@ impl<'a> Rollout<'a> {
     fn start_rolling<'c>(&self, change: &'c Change) -> anyhow::Result<Started<'c>> {
         let service = &change.service;
         let name = &service.name;
-        let proxy = self.proxy(service)?;
+        let gate = self.gate(service)?;
         let place = if change.old.is_empty() { "" } else { " next to the old one" };
         let started = self.stage(&format!("{name}: new container{place}"), || {
             let created = self.create(change)?;
             for container in &created {
-                if let Some(proxy) = &proxy {
-                    proxy.detach(container)?;
+                if let Some(gate) = &gate {
+                    gate.keep_out(container)?;
                 }
                 self.start(container)?;
             }
             self.wait_until_healthy(service, created)
         })?;
-        let Some(proxy) = proxy else { return Ok(started) };
+        let Some(gate) = gate else { return Ok(started) };
         // It gets no requests yet: a container that exits soon after its start does so here.
         let seconds = self.stability.as_secs_f32();
         self.stage(&format!("{name}: lives on for {seconds} s"), || self.readiness().watch(&started, self.stability))?;
         self.stage(&format!("{name}: gets requests"), || {
             let ids = started.iter().map(|(_, container)| container.id.as_str());
             for (_, container) in &started {
-                proxy.connect(container)?;
+                gate.let_in(container)?;
             }
             for container in &self.client.inspect(ids)? {
-                proxy.wait_until_in_rotation(container)?;
+                gate.wait_until_in_rotation(container)?;
             }
             Ok(())
         })?;
@@ -162,7 +163,8 @@ impl<'a> Rollout<'a> {
         let scales = scales.iter().flat_map(|scale| ["--scale", scale]);
         // The images are here, and those that were looked at: another pull could bring others.
         let how = ["--no-start", "--no-build", "--pull", "never", "--no-recreate"];
-        let more = [names::files(overlay.as_ref()), self.pins.clone()].concat();
+        let held = rotation::overlay(self.stack, &service.name)?;
+        let more = [names::files(overlay.as_ref()), names::files(held.as_ref()), self.pins.clone()].concat();
         self.client.compose(&more, ["up"].into_iter().chain(how).chain(scales).chain([&*service.name]), QUICK)?;
         let mut containers = self.client.containers(self.stack.name())?;
         containers.retain(|it| it.service == service.name && !old.iter().any(|old| old.id == it.id));
@@ -215,18 +217,25 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// Returns the proxy of a service; `None` for a service that no proxy adds to a rotation.
-    pub(super) fn proxy<'c>(&self, service: &'c Service) -> anyhow::Result<Option<Proxy<'c>>>
+    /// Returns the way to the rotation of a service; `None` for a service that has none.
+    pub(super) fn gate<'c>(&self, service: &'c Service) -> anyhow::Result<Option<Gate<'c>>>
     where
         'a: 'c,
     {
-        let Role::Web(Some(rotation)) = &service.role else { return Ok(None) };
+        let (client, interrupt, timeout) = (self.client, self.interrupt, self.timeout);
+        let front = match &service.role {
+            Role::Web(Some(Rotation::Labels(front))) => front,
+            Role::Web(Some(Rotation::HealthCheck(hold))) => {
+                return Ok(Some(Gate::HealthCheck(HealthCheck { client, hold, timeout, interrupt })));
+            }
+            _ => return Ok(None),
+        };
         // The one that runs decides: it may be another one than the Compose file has by now.
-        let containers = self.client.containers(self.stack.name())?;
+        let containers = client.containers(self.stack.name())?;
         let mut running = containers.into_iter().filter(Container::runs);
         let (name, state) = running.find_map(|it| Some((it.service, it.state_url?))).unzip();
         let name = name.unwrap_or_default();
-        Ok(Some(Proxy { client: self.client, rotation, name, state, interrupt: self.interrupt }))
+        Ok(Some(Gate::Labels(Labels { client, front, name, state, interrupt })))
     }
 
     pub(super) fn readiness(&self) -> Readiness<'_> {

@@ -1,6 +1,7 @@
 //! The Compose file's services, and the part that each has in a deploy.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use docker::Container;
 use docker::compose::{Config, Service as Declared, repository};
@@ -55,7 +56,25 @@ pub(super) enum Role {
 
 /// The way in which requests reach a web container, and stop reaching it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rotation {
+pub(super) enum Rotation {
+    /// By the labels of this tool: the container is on the network of a proxy, and has no hold file.
+    Labels(Front),
+    /// By the labels of Traefik, which leaves out containers whose health check fails.
+    HealthCheck(Hold),
+}
+
+/// How containers wait outside of a rotation that goes by health checks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hold {
+    /// The health check that fails while a container is held.
+    pub(super) test: Vec<String>,
+    /// The time that the engine takes at most to call a held container unhealthy.
+    pub(super) time: Duration,
+}
+
+/// The network in front of the web service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Front {
     /// The network, by the name that the engine has for it.
     pub(super) network: String,
     /// The names by which the service is known there.
@@ -250,11 +269,28 @@ fn dependencies(config: &Config, service: &str) -> BTreeSet<String> {
 
 fn rotation(config: &Config, web: &str) -> Option<Rotation> {
     let declared = &config.services[web];
+    by_labels(config, web, declared).map(Rotation::Labels).or_else(|| by_traefik(declared).map(Rotation::HealthCheck))
+}
+
+/// Returns how Traefik leaves out containers of a service: it has routes to it, several containers can run, and their health
+/// check can be made to fail.
+fn by_traefik(declared: &Declared) -> Option<Hold> {
+    let is_enabled = declared.labels.get("traefik.enable").is_none_or(|value| value.eq_ignore_ascii_case("true"));
+    let has_route = declared.labels.keys().any(|label| label.starts_with("traefik.http."));
+    let is_single = declared.ports.iter().any(|port| port.published.as_deref().is_some_and(|port| !port.contains('-')));
+    if !is_enabled || !has_route || is_single || declared.read_only {
+        return None;
+    }
+    let health_check = declared.healthcheck.as_ref()?;
+    Some(Hold { test: health_check.held_test()?, time: health_check.time_to_unhealthy() })
+}
+
+fn by_labels(config: &Config, web: &str, declared: &Declared) -> Option<Front> {
     config.services.values().find(|service| service.labels.contains_key(docker::STATE_LABEL))?;
     let (front, hold_file) = (declared.labels.get(FRONT_LABEL)?, declared.labels.get(HOLD_FILE)?);
     let membership = declared.networks.get(front)?;
     let more = membership.as_ref().map(|membership| membership.aliases.clone()).unwrap_or_default();
-    Some(Rotation {
+    Some(Front {
         network: config.networks.get(front)?.name.clone(),
         aliases: [web.to_owned()].into_iter().chain(more).collect(),
         hold_file: hold_file.clone(),
@@ -288,7 +324,7 @@ mod tests {
         )
         .expect("a stack");
         assert_eq!(order(&stack), "db cache web celery beat proxy");
-        let Some(Role::Web(Some(rotation))) = stack.web().map(|web| web.role.clone()) else {
+        let Some(Role::Web(Some(Rotation::Labels(rotation)))) = stack.web().map(|web| web.role.clone()) else {
             panic!("there is a rotation")
         };
         assert_eq!((rotation.network.as_str(), rotation.aliases.join(" ").as_str()), ("shop_front", "web app"));
@@ -296,6 +332,26 @@ mod tests {
         assert_eq!(stack.built_images(), ["shop-app:latest", "shop-proxy:latest"]);
         let outages: Vec<_> = stack.services.iter().filter(|it| it.role.costs_outage()).map(|it| &it.name).collect();
         assert_eq!(outages, ["db", "cache", "proxy"]);
+    }
+
+    #[test]
+    fn traefik_has_a_rotation_where_the_health_check_can_be_held() {
+        let check = |more: &str, expected: bool| {
+            let service = format!(
+                r#"{{"build": {{}}, "labels": {{"traefik.http.routers.web.rule": "Host(`x`)"}},
+                    "healthcheck": {{"test": ["CMD", "true"]}}{more}}}"#
+            );
+            let stack = stack(&format!(r#"{{"name": "shop", "services": {{"web": {service}}}}}"#)).expect("a stack");
+            let role = &stack.web().expect("web").role;
+            assert_eq!(matches!(role, Role::Web(Some(Rotation::HealthCheck(_)))), expected, "{more}");
+        };
+        check("", true);
+        check(r#", "ports": [{"target": 8000, "published": "8000-8001"}]"#, true);
+        check(r#", "ports": [{"target": 8000, "published": "8000"}]"#, false);
+        check(r#", "read_only": true"#, false);
+        check(r#", "healthcheck": {"disable": true}"#, false);
+        check(r#", "labels": {"traefik.enable": "false", "traefik.http.routers.web.rule": "x"}"#, false);
+        check(r#", "labels": {"traefik.enable": "true"}"#, false);
     }
 
     #[test]

@@ -30,7 +30,7 @@ def wait():
 
 /// Deploys under load, prints the figures, and expects that no request failed and no task was lost.
 #[track_caller]
-fn redeploy(stack: &Stack, case: &str, args: &str) -> (String, Tally) {
+pub(crate) fn redeploy(stack: &Stack, case: &str, args: &str) -> (String, Tally) {
     let tasks = stack.tasks();
     let load = Load::start(&stack.site);
     let begun = Instant::now();

@@ -68,6 +68,7 @@ fn by_state(ServiceContainer { container, status, .. }: &ServiceContainer, is_jo
             (Status::Err, format!("restarting: {}, {}", counted(restarts, "restart"), status.to_lowercase()))
         }
         ("running", Health::Unhealthy(_)) => (Status::Err, "unhealthy".to_owned()),
+        ("running", Health::Held { .. }) => (Status::Warn, "is held out of the rotation by a deploy".to_owned()),
         ("running", Health::Starting) => (Status::Warn, "runs, and is not healthy yet".to_owned()),
         ("running", Health::Healthy) => (Status::Ok, "healthy".to_owned()),
         ("running", Health::Unchecked) => (Status::Ok, "runs".to_owned()),
