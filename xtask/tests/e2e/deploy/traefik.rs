@@ -59,7 +59,7 @@ pub(crate) fn rolls_without_our_labels() {
     assert_eq!(stack.serving(), "release 2");
     assert_eq!(stack.containers().len(), 4, "{:#?}", stack.containers());
 
-    // It is healthy by its health check, and gets no request before it is verified.
+    // It gets no request before it is verified.
     stack.code("release 3");
     stack.edit("service/monitoring/views.py", "HttpResponse(\"release 3", "broken(\"release 3");
     let load = Load::start(&stack.site);
