@@ -35,6 +35,7 @@ pub(crate) struct Host {
     pub(crate) has_terminal: bool,
     pub(crate) stdout_has_color: bool,
     pub(crate) stderr_has_color: bool,
+    pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
     /// Of the user that this runs as.
     pub(crate) uid: u32,
@@ -67,6 +68,7 @@ impl Host {
             can_ask: io::stdin().is_terminal() && stderr_is_terminal,
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,
+            stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal,
             uid: ids.0,
             gid: ids.1,

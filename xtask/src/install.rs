@@ -10,9 +10,11 @@ mod settle;
 mod steps;
 mod summary;
 
-use checks::report::BOLD;
+use std::fmt;
+
+use checks::report::{BOLD, DIM};
 use detect::{DeployMethod, ENV_FILE, Environment};
-use envfile::{Saved, Undo};
+use envfile::{EnvFile, Saved, Undo};
 use project::Lock;
 use project::secret::Secrets;
 
@@ -21,7 +23,7 @@ use crate::context::Context;
 use crate::deploy;
 use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
-use crate::prompt;
+use crate::prompt::{self, Dialogue};
 use ::deploy::{compose, systemd};
 use axes::Axes;
 use env_file::Preview;
@@ -34,31 +36,49 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
     let Context { ui, project, .. } = context;
     let existing = context.env_file()?;
     let sample = envfile::read(project.sample_file())?.unwrap_or_default();
-    let given = answers::collect(args, &project.names)?;
+    let known = existing.iter().chain([&sample]).flat_map(EnvFile::keys);
+    let given = answers::collect(args, &project.names, &known.collect::<Vec<_>>())?;
 
-    let axes = axes::ask(args, &given, existing.as_ref(), context)?;
-    let previous = existing.as_ref().map(|file| axes::of(file, context)).filter(|previous| *previous != axes);
-    let files = Files {
+    let files = |axes| Files {
         existing: existing.as_ref(),
         sample: &sample,
         sample_name: project.sample_name(),
         names: &project.names,
-        previous,
+        previous: existing.as_ref().map(|file| axes::of(file, context)).filter(|previous| *previous != axes),
     };
-    let Found { tools, is_private } = preflight::run(axes, args, existing.as_ref().unwrap_or(&sample), context)?;
-    let settings = settle::run(axes, args, &given, &files, context)?;
-    let preview = Preview::of(&settings, &files, is_private)?;
+    let dialogue = Dialogue::default();
+    if context.is_interactive() {
+        env_file::check_writable(&given, existing.as_ref().unwrap_or(&sample), &sample)?;
+        // No answer is lost to a run that was there before.
+        if !context.common.dry_run && project.state_dir().is_dir() {
+            drop(Lock::take(project).map_err(Failure::from)?);
+        }
+        let keys = "Up: the question before. Ctrl-C: leave, nothing is changed.";
+        ui.note(ui.err().style(DIM, keys));
+    }
+    let mut found: Option<(Axes, Found)> = None;
+    let (axes, settings, preview) = dialogue.run(|| {
+        let axes = axes::ask(args, &given, existing.as_ref(), context, &dialogue)?;
+        let files = files(axes);
+        let found_now = match found.take() {
+            // One step back is no reason to look for the tools again.
+            Some((for_axes, found)) if for_axes == axes => found,
+            _ => preflight::run(axes, args, existing.as_ref().unwrap_or(&sample), context)?,
+        };
+        let (_, found) = found.insert((axes, found_now));
+        preflight::consent(found, context, &dialogue)?;
+        let settings = settle::run(axes, args, &given, &files, context, &dialogue)?;
+        let preview = Preview::of(&settings, &files, found.is_private)?;
+        if !context.common.dry_run {
+            review(&preview, &files, context, &dialogue)?;
+        }
+        Ok((axes, settings, preview))
+    })?;
+    let files = files(axes);
+    let tools = found.and_then(|(_, found)| found.tools);
     if context.common.dry_run {
         print_plan(axes, tools.as_ref(), &preview, &files, args.no_deploy, context);
         return Ok(Exit::Done);
-    }
-
-    if preview.is_unchanged() {
-        ui.done(ENV_FILE, "as it should be");
-    } else {
-        for line in preview.diff(&files, ui.err()) {
-            ui.note(line);
-        }
     }
     let lock = Lock::take(project).map_err(Failure::from)?;
     if context.env_file()? != existing {
@@ -88,8 +108,53 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
     // A deployer takes it anew.
     drop(lock);
 
+    ui.blank_line();
     summary::print(&Summary { axes, settings: &settings, preview: &preview, done: done.as_ref() }, context);
     hand_over(axes, args.no_deploy, context)
+}
+
+/// The answers to the last question before anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Review {
+    Write,
+    Edit,
+    Stop,
+}
+
+impl fmt::Display for Review {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Review::Write => "write",
+            Review::Edit => "edit",
+            Review::Stop => "stop",
+        })
+    }
+}
+
+/// Shows the changes, and asks whether to make them.
+fn review(preview: &Preview, files: &Files<'_>, context: &Context<'_>, dialogue: &Dialogue) -> anyhow::Result<()> {
+    let ui = context.ui;
+    ui.blank_line();
+    if preview.is_unchanged() {
+        ui.done(ENV_FILE, "as it should be");
+        return Ok(());
+    }
+    for line in preview.diff(files, ui.err()) {
+        ui.note(line);
+    }
+    ui.blank_line();
+    if !context.is_interactive() {
+        return Ok(());
+    }
+    let choices = [(Review::Write, "write"), (Review::Edit, "edit"), (Review::Stop, "stop")];
+    match dialogue.choose("Write this, edit the answers, or stop?", &choices, Review::Write)? {
+        Review::Write => {
+            ui.blank_line();
+            Ok(())
+        }
+        Review::Edit => dialogue.start_over(),
+        Review::Stop => Err(Failure::interrupted("stopped: nothing was changed").into()),
+    }
 }
 
 /// Prints the plan of a dry run: the file, the commands, and the deploy after them.
@@ -170,6 +235,7 @@ fn hand_over(axes: Axes, no_deploy: bool, context: &Context<'_>) -> anyhow::Resu
         Some(Deployer::Systemd) => {}
     }
     if context.is_interactive() {
+        context.ui.blank_line();
         match prompt::confirm("Go on with deploy-systemd?") {
             Ok(true) => {}
             Ok(false) => return Ok(Exit::Done),

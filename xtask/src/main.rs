@@ -22,6 +22,7 @@ mod typed;
 mod ui;
 mod uninstall;
 mod update;
+mod wrap;
 
 use std::process::ExitCode;
 

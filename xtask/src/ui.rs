@@ -15,8 +15,10 @@ use crate::cli::{Color, Common};
 use crate::exit::{Exit, Failure, Problem};
 use crate::host::Host;
 use crate::interrupt::Deferred;
+use crate::prompt::columns;
 use crate::spinner::Spinner;
 use crate::typed::Caller;
+use crate::wrap::wrap;
 
 /// How many lines of a failed step's output are shown.
 const LAST_LINES: usize = 40;
@@ -25,6 +27,7 @@ const LAST_LINES: usize = 40;
 pub(crate) struct Ui {
     out: Colors,
     err: Colors,
+    stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     verbose: bool,
     /// Known once the project is found.
@@ -41,6 +44,7 @@ impl Ui {
         Ui {
             out: Colors { has_color: decide(host.stdout_has_color) },
             err: Colors { has_color: decide(host.stderr_has_color) },
+            stdout_is_terminal: host.stdout_is_terminal,
             stderr_is_terminal: host.stderr_is_terminal,
             verbose: common.verbose,
             caller: OnceCell::new(),
@@ -62,8 +66,14 @@ impl Ui {
     pub(crate) fn commands(&self, commands: &[(&str, &str)]) {
         let typed: Vec<_> = commands.iter().map(|(command, _)| self.typed(command)).collect();
         let width = typed.iter().map(|command| command.chars().count()).max().unwrap_or_default();
+        let widest = commands.iter().map(|(_, meaning)| meaning.chars().count()).max().unwrap_or_default();
+        let is_wide = self.stdout_is_terminal && 2 + width + 3 + widest > columns();
         for (command, (_, meaning)) in typed.iter().zip(commands) {
-            self.result(format_args!("  {command:<width$}   {meaning}"));
+            if is_wide {
+                self.result(format_args!("  {command}\n      {meaning}"));
+            } else {
+                self.result(format_args!("  {command:<width$}   {meaning}"));
+            }
         }
     }
 
@@ -99,10 +109,27 @@ impl Ui {
         self.err
     }
 
-    /// Prints a line about the progress.
-    #[expect(clippy::unused_self, reason = "printing needs a `Ui`")]
+    /// Prints a line about the progress. On a terminal it breaks between words.
     pub(crate) fn note(&self, line: impl Display) {
+        if !self.stderr_is_terminal {
+            return self.unbroken(line);
+        }
+        for part in wrap(&line.to_string(), columns()) {
+            self.unbroken(part);
+        }
+    }
+
+    /// Prints a line as it is: a command is copied as one line, however long it is.
+    #[expect(clippy::unused_self, reason = "printing needs a `Ui`")]
+    fn unbroken(&self, line: impl Display) {
         let _ = writeln!(io::stderr(), "{line}");
+    }
+
+    /// Separates the parts of a run on a terminal.
+    pub(crate) fn blank_line(&self) {
+        if self.stderr_is_terminal {
+            self.unbroken("");
+        }
     }
 
     pub(crate) fn warning(&self, problem: &Problem) {
@@ -118,7 +145,7 @@ impl Ui {
     fn problem(&self, label: &str, style: Style, problem: &Problem) {
         self.note(format_args!("{} {}", self.err.style(style.bold(), format_args!("{label}:")), problem.message));
         if let Some(hint) = &problem.hint {
-            self.note(format_args!("{} {}", self.err.style(BOLD, "hint:"), self.typed(hint)));
+            self.unbroken(format_args!("{} {}", self.err.style(BOLD, "hint:"), self.typed(hint)));
         }
     }
 
@@ -130,7 +157,7 @@ impl Ui {
     /// Prints a line for a check, and its findings below it.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         for line in report::outcome(&self.typed_outcome(outcome.clone()), 0, self.verbose, self.err) {
-            self.note(line);
+            if line.contains("hint:") { self.unbroken(line) } else { self.note(line) }
         }
     }
 
@@ -197,7 +224,7 @@ impl Ui {
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
         let first = if self.verbose { 0 } else { lines.len().saturating_sub(LAST_LINES) };
         for line in &lines[first..] {
-            self.note(format_args!("     {} {line}", self.err.style(DIM, "|")));
+            self.unbroken(format_args!("     {} {line}", self.err.style(DIM, "|")));
         }
     }
 }

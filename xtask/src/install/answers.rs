@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
-use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, Environment, UnknownWord};
+use detect::{DEPLOY_METHOD, DJANGO_ENV, DeployMethod, ENV_FILE, Environment, UnknownWord};
 use envfile::LineKind;
 use project::{Names, Variable, matrix, secret};
 
@@ -52,8 +52,9 @@ impl Answer {
 pub(super) type Answers = BTreeMap<String, Answer>;
 
 /// Collects the answers. `--set` goes before `--answers`, as the command line goes before files everywhere; an axis
-/// that is given twice must be the same. Values of the matrix are as the matrix compares them.
-pub(super) fn collect(args: &cli::Install, names: &Names) -> anyhow::Result<Answers> {
+/// that is given twice must be the same. Values of the matrix are as the matrix compares them. `known` has the variables of
+/// `.env` and of its sample.
+pub(super) fn collect(args: &cli::Install, names: &Names, known: &[&str]) -> anyhow::Result<Answers> {
     let mut answers = match &args.answers {
         Some(file) => from_file(file)?,
         None => Answers::new(),
@@ -73,9 +74,15 @@ pub(super) fn collect(args: &cli::Install, names: &Names) -> anyhow::Result<Answ
             problems.push(answer.problem(variable, format_args!("is `{name}` in this project ({source})")));
             continue;
         }
-        let Some(known) = names.variable(variable) else { continue };
-        if !known.is_switch() {
-            answer.value = names.named(known).format.canonical(known, &answer.value);
+        let Some(of_matrix) = names.variable(variable) else {
+            if let Some(meant) = misspelled(variable, names, known) {
+                let problem = answer.problem(variable, format_args!("is unknown: did you mean `{meant}`?"));
+                problems.push(problem.hint(format!("if not, add a line `{variable}=` to `{ENV_FILE}` first")));
+            }
+            continue;
+        };
+        if !of_matrix.is_switch() {
+            answer.value = names.named(of_matrix).format.canonical(of_matrix, &answer.value);
             continue;
         }
         match matrix::parse_switch(&answer.value) {
@@ -94,6 +101,27 @@ pub(super) fn collect(args: &cli::Install, names: &Names) -> anyhow::Result<Answ
         }
     }
     if problems.is_empty() { Ok(answers) } else { Err(Failure { exit: Exit::Usage, problems }.into()) }
+}
+
+/// Returns the known variable that is one or two typing errors away from an unknown one.
+fn misspelled<'a>(variable: &str, names: &'a Names, known: &[&'a str]) -> Option<&'a str> {
+    let axes = [DJANGO_ENV, DEPLOY_METHOD];
+    let of_matrix = Variable::ALL.into_iter().filter_map(|variable| names.name(variable));
+    let mut known = axes.into_iter().chain(of_matrix).chain(known.iter().copied());
+    if known.clone().any(|name| name == variable) {
+        return None;
+    }
+    let upper = variable.to_uppercase();
+    let without_digits = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "").trim_end_matches('_').to_owned();
+    // Short names are alike by chance, such as `DB_HOST` and `DB_POST`; numbered ones are meant so.
+    let is_meant = |name: &&str| {
+        if without_digits(name) == without_digits(&upper) {
+            return *name == upper;
+        }
+        let errors = strsim::osa_distance(&upper, name);
+        errors <= if name.len() < 10 { 1 } else { 2 }
+    };
+    known.find(is_meant)
 }
 
 /// The word that was given for an axis.
@@ -157,4 +185,34 @@ fn from_file(path: &Path) -> anyhow::Result<Answers> {
         Some((key.to_owned(), Answer { raw: entry.value.clone(), value: entry.value, origin }))
     });
     Ok(answers.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(variable: &str, expected: Option<&str>) {
+        let names = Names::default();
+        assert_eq!(misspelled(variable, &names, &["DB_HOST", "DATABASE_URL_1"]), expected);
+    }
+
+    #[test]
+    fn typing_errors() {
+        check("DJANGO_ALOWED_HOSTS", Some("DJANGO_ALLOWED_HOSTS"));
+        check("django_allowed_hosts", Some("DJANGO_ALLOWED_HOSTS"));
+        check("DJNAGO_DEBUG", Some("DJANGO_DEBUG"));
+        check("DEPLOY_METHDO", Some("DEPLOY_METHOD"));
+        check("DB_HOTS", Some("DB_HOST"));
+    }
+
+    #[test]
+    fn names_of_their_own() {
+        check("DJANGO_DEBUG", None);
+        check("DATABASE_URL_1", None);
+        check("DATABASE_URL_2", None);
+        check("DATABASE_URL", None);
+        check("DB_PORT", None);
+        check("SENTRY_DSN", None);
+    }
 }

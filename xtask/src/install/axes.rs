@@ -8,7 +8,7 @@ use super::answers::{self, Answers};
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
-use crate::prompt;
+use crate::prompt::Dialogue;
 use crate::typed;
 
 /// A combination of answers to the two questions.
@@ -24,13 +24,14 @@ impl std::fmt::Display for Axes {
     }
 }
 
-/// Asks for both axes, one after the other. The default of a question, and its answer without a terminal, is the option
-/// of the call, else the value of `.env`, else the detected value.
+/// Asks for both axes, one after the other, except for one that the call gives. The default of a question, and its answer
+/// without a terminal, is the value of `.env`, else the detected value.
 pub(super) fn ask(
     args: &cli::Install,
     given: &Answers,
     existing: Option<&EnvFile>,
     context: &Context<'_>,
+    dialogue: &Dialogue,
 ) -> anyhow::Result<Axes> {
     let none = EnvFile::default();
     let env_file = existing.unwrap_or(&none);
@@ -38,34 +39,42 @@ pub(super) fn ask(
     let is_yes = context.common.yes;
     let given_method = method.map(DeployMethod::as_str);
     let again = |words: &str| typed::install(args, is_yes, Some(words), given_method);
-    let environment = settle(env, context, again, || environment(env_file))?;
+    let mut environment = settle(env, context, dialogue, again, || environment(env_file))?;
     let again = |words: &str| typed::install(args, is_yes, Some(environment.as_str()), Some(words));
-    let method = settle(method, context, again, || deploy_method(env_file, &context.probes()))?;
+    let mut chosen_method = settle(method, context, dialogue, again, || deploy_method(env_file, &context.probes()))?;
     if !context.is_interactive() {
-        return Ok(Axes { environment, method });
+        return Ok(Axes { environment, method: chosen_method });
     }
 
-    offer(
-        context,
-        "Which environment is this?",
-        Environment::ALL.iter().map(|environment| match environment {
-            Environment::Dev => (environment.as_str(), "development: tracebacks in the browser, throw-away data"),
-            Environment::Prod => {
-                (environment.as_str(), "production: real users, real data, nothing shown to strangers")
-            }
-        }),
-    );
-    let environment = prompt::choose("Environment:", Environment::ALL, environment)?;
-    offer(
-        context,
-        "How is it deployed?",
-        DeployMethod::ALL.iter().map(|method| match method {
-            DeployMethod::Bare => (method.as_str(), "on this machine: uv, and in prod systemd"),
-            DeployMethod::Docker => (method.as_str(), "in containers: Docker Compose"),
-        }),
-    );
-    let method = prompt::choose("Deployment method:", DeployMethod::ALL, method)?;
-    Ok(Axes { environment, method })
+    if env.is_none() {
+        offer(
+            context,
+            dialogue,
+            "Which environment is this?",
+            Environment::ALL.iter().map(|environment| match environment {
+                Environment::Dev => (environment.as_str(), "development: tracebacks in the browser, throw-away data"),
+                Environment::Prod => {
+                    (environment.as_str(), "production: real users, real data, nothing shown to strangers")
+                }
+            }),
+        );
+        let choices = [(Environment::Dev, "development"), (Environment::Prod, "production")];
+        environment = dialogue.choose("Environment:", &choices, environment)?;
+    }
+    if method.is_none() {
+        offer(
+            context,
+            dialogue,
+            "How is it deployed?",
+            DeployMethod::ALL.iter().map(|method| match method {
+                DeployMethod::Bare => (method.as_str(), "on this machine: uv, and in prod systemd"),
+                DeployMethod::Docker => (method.as_str(), "in containers: Docker Compose"),
+            }),
+        );
+        let choices = [(DeployMethod::Bare, "bare"), (DeployMethod::Docker, "docker")];
+        chosen_method = dialogue.choose("Deployment method:", &choices, chosen_method)?;
+    }
+    Ok(Axes { environment, method: chosen_method })
 }
 
 /// The combination that a `.env` is for.
@@ -78,6 +87,7 @@ pub(super) fn of(file: &EnvFile, context: &Context<'_>) -> Axes {
 fn settle<T: std::fmt::Display>(
     given: Option<T>,
     context: &Context<'_>,
+    dialogue: &Dialogue,
     again: impl Fn(&str) -> String,
     detect: impl FnOnce() -> Detected<T>,
 ) -> anyhow::Result<T> {
@@ -85,7 +95,7 @@ fn settle<T: std::fmt::Display>(
         return Ok(given);
     }
     let detected = detect();
-    if let Some(unanswered) = &detected.unanswered {
+    if let Some(unanswered) = detected.unanswered.as_ref().filter(|_| !dialogue.is_replaying()) {
         context.ui.warning(&Problem::new(format!("{unanswered}; taken for `{}`", detected.value)));
     }
     let Some(rejected) = detected.rejected else { return Ok(detected.value) };
@@ -93,8 +103,17 @@ fn settle<T: std::fmt::Display>(
     Err(Failure::new(Exit::Usage, problem).into())
 }
 
-fn offer<'a>(context: &Context<'_>, question: &str, choices: impl Iterator<Item = (&'a str, &'a str)>) {
+fn offer<'a>(
+    context: &Context<'_>,
+    dialogue: &Dialogue,
+    question: &str,
+    choices: impl Iterator<Item = (&'a str, &'a str)>,
+) {
+    if dialogue.is_replaying() {
+        return;
+    }
     let ui = context.ui;
+    ui.blank_line();
     ui.note(ui.err().style(BOLD, question));
     for (index, (word, meaning)) in choices.enumerate() {
         ui.note(format_args!("  {}) {word:<7} {}", index + 1, ui.err().style(DIM, meaning)));

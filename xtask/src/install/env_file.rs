@@ -7,6 +7,7 @@ use envfile::{Change, EnvFile, Saved};
 use project::Project;
 use project::secret::{self, Secrets};
 
+use super::answers::Answers;
 use super::settle::{Files, Setting};
 use crate::exit::{Exit, Failure, Problem};
 
@@ -77,6 +78,16 @@ impl Preview {
         }
         lines
     }
+}
+
+/// Refuses answers of the call that no line can hold, before anything is asked.
+pub(super) fn check_writable(given: &Answers, file: &EnvFile, sample: &EnvFile) -> anyhow::Result<()> {
+    let failures = given.iter().filter_map(|(variable, answer)| {
+        let error = file.clone().set(variable, &answer.value, Some(sample)).err()?;
+        Some(Problem::new(format!("`{ENV_FILE}`: {error}")))
+    });
+    let problems: Vec<_> = failures.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Usage, problems }.into()) }
 }
 
 /// Writes the settings into the present content of the file.

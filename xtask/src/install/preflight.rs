@@ -18,7 +18,7 @@ use super::axes::Axes;
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
-use crate::prompt;
+use crate::prompt::Dialogue;
 use crate::typed;
 
 /// The timeout of a program that prints its version.
@@ -103,12 +103,18 @@ pub(super) fn run(axes: Axes, args: &cli::Install, env_file: &EnvFile, context: 
             Err(NoUv { reason, .. }) => format!("uv {UV_VERSION} is to be installed ({reason})"),
         };
         context.ui.done("preflight", format_args!("{shown_python}, {shown_uv}"));
-        // A dry run installs nothing that would need consent.
-        if let (Err(NoUv { reason, .. }), false) = (uv, context.common.dry_run) {
-            consent_to_uv(reason, context)?;
-        }
     }
     Ok(Found { tools, is_private })
+}
+
+/// Asks whether a missing uv may be installed. A dry run installs nothing that would need consent.
+pub(super) fn consent(found: &Found, context: &Context<'_>, dialogue: &Dialogue) -> anyhow::Result<()> {
+    match &found.tools {
+        Some(Tools { uv: Err(NoUv { reason, .. }), .. }) if !context.common.dry_run => {
+            consent_to_uv(reason, context, dialogue)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that Git ignores `.env`; emits a warning, and in prod returns a problem if Git tracks it.
@@ -211,13 +217,13 @@ fn can_make_environments(python: &str, stop: &Arc<AtomicBool>) -> bool {
     ask.is_ok_and(|finished| finished.is_success())
 }
 
-fn consent_to_uv(reason: &UvError, context: &Context<'_>) -> anyhow::Result<()> {
+fn consent_to_uv(reason: &UvError, context: &Context<'_>, dialogue: &Dialogue) -> anyhow::Result<()> {
     if !context.is_interactive() {
         return Ok(());
     }
     let dir = context.project.uv_dir();
     let dir = context.project.relative(&dir).display().to_string();
-    if prompt::confirm(&format!("{reason}. Install uv {UV_VERSION} from PyPI into {dir}?"))? {
+    if dialogue.confirm(&format!("{reason}. Install uv {UV_VERSION} from PyPI into {dir}?"), true)? {
         return Ok(());
     }
     let problem = Problem::new(reason.to_string()).hint("cargo xtask install --yes, which installs it here");

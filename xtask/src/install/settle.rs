@@ -6,7 +6,7 @@ use std::fmt;
 
 use detect::{DEPLOY_METHOD, DJANGO_ENV, ENV_FILE, Environment};
 use envfile::EnvFile;
-use project::matrix::{self, Row, rows, unsafe_reason};
+use project::matrix::{self, Policy, Row, rows, unsafe_reason};
 use project::value::unusable_reason;
 use project::{NameSource, Names, Variable, secret};
 
@@ -15,8 +15,9 @@ use super::axes::Axes;
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Problem};
+use crate::prompt::Dialogue;
 use crate::typed;
-use cell::Settled;
+use cell::{Asker, Questions, Settled};
 
 /// A variable and its planned value. No `Debug`: it can be a secret.
 #[derive(Clone)]
@@ -123,6 +124,7 @@ pub(super) fn run(
     given: &Answers,
     files: &Files<'_>,
     context: &Context<'_>,
+    dialogue: &Dialogue,
 ) -> anyhow::Result<Vec<Setting>> {
     let mut settings = vec![
         axis(DJANGO_ENV, axes.environment.as_str(), given, files, context),
@@ -130,9 +132,9 @@ pub(super) fn run(
     ];
     let mut missing = Vec::new();
     let mut problems = Vec::new();
-    for row in rows(files.names, axes.environment, axes.method) {
+    for (row, settled) in cells(axes, given, files, context, dialogue)? {
         let Row { variable, name, .. } = row;
-        match cell::settle(row, given.get(name), axes, files, context)? {
+        match settled {
             Settled::As(value, origin) => {
                 // The line stays as it is where the new combination has the same value.
                 let before = files.value(variable).filter(|_| matches!(origin, Origin::Default | Origin::Forced));
@@ -150,13 +152,7 @@ pub(super) fn run(
                 settings.push(Setting { variable: name.to_owned(), value, origin });
             }
             Settled::Missing => missing.push(row),
-            Settled::Conflict(answer, forced) => {
-                problems.push(answer.problem(name, format_args!("is always {forced} in {axes}")));
-            }
-            Settled::Empty(answer) => {
-                problems.push(answer.problem(name, format_args!("is required in {axes}, and the answer is empty")));
-            }
-            Settled::Unusable(answer, reason) => problems.push(answer.problem(name, reason)),
+            refused => problems.extend(refusal(&refused, name, axes)),
         }
     }
     if !missing.is_empty() {
@@ -171,6 +167,76 @@ pub(super) fn run(
     settings.extend(examples(axes, &settings, files));
     warn(&settings, axes, args, files, context);
     Ok(settings)
+}
+
+/// Settles every row of the matrix. The answers of the call come first: one that cannot be taken is refused before
+/// anything is asked.
+fn cells<'a>(
+    axes: Axes,
+    given: &'a Answers,
+    files: &'a Files<'_>,
+    context: &Context<'_>,
+    dialogue: &Dialogue,
+) -> anyhow::Result<Vec<(Row<'a>, Settled<'a>)>> {
+    let rows: Vec<_> = rows(files.names, axes.environment, axes.method).collect();
+    let is_interactive = context.is_interactive();
+    let mut asker = Asker { dialogue, questions: Questions::None };
+    let mut settled = Vec::new();
+    for row in &rows {
+        let answer = given.get(row.name);
+        settled.push(answer.map(|_| cell::settle(*row, answer, axes, files, context, asker)).transpose()?);
+    }
+    let refusals = rows.iter().zip(&settled);
+    let refusals = refusals.filter_map(|(row, settled)| refusal(settled.as_ref()?, row.name, axes));
+    let problems: Vec<_> = refusals.filter(|_| is_interactive).collect();
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Usage, problems }.into());
+    }
+    if is_interactive {
+        let open = rows.iter().filter(|row| !given.contains_key(row.name));
+        let takes_defaults = open.filter(|row| has_default(row, files)).count() > 1
+            && !dialogue.asks_all()
+            && takes_defaults(axes, files, context, dialogue)?;
+        asker.questions = if takes_defaults { Questions::Needed } else { Questions::All };
+    }
+    let cells = rows.into_iter().zip(settled).map(|(row, settled)| match settled {
+        Some(settled) => Ok((row, settled)),
+        None => Ok((row, cell::settle(row, None, axes, files, context, asker)?)),
+    });
+    cells.collect()
+}
+
+/// Returns whether Enter answers the question for this variable; `false` if there is no question.
+fn has_default(row: &Row<'_>, files: &Files<'_>) -> bool {
+    let has_value = files.chosen_before(row.variable).is_some();
+    match row.policy {
+        Policy::Prompt(_) | Policy::Default(_) | Policy::Optional => true,
+        Policy::OptionalGenerate | Policy::PromptGenerate | Policy::RequiredGenerate => !has_value,
+        Policy::Required => has_value,
+        Policy::Force(_) | Policy::Skip => false,
+    }
+}
+
+fn takes_defaults(axes: Axes, files: &Files<'_>, context: &Context<'_>, dialogue: &Dialogue) -> anyhow::Result<bool> {
+    if !dialogue.is_replaying() {
+        context.ui.blank_line();
+    }
+    let question = if files.existing.is_some() {
+        format!("Keep the values of `{ENV_FILE}`, and use the defaults for {axes}?")
+    } else {
+        format!("Use the defaults for {axes}?")
+    };
+    dialogue.confirm(&question, true)
+}
+
+/// Returns the problem of an answer that cannot be taken.
+fn refusal(settled: &Settled<'_>, name: &str, axes: Axes) -> Option<Problem> {
+    Some(match settled {
+        Settled::Conflict(answer, forced) => answer.problem(name, format_args!("is always {forced} in {axes}")),
+        Settled::Empty(answer) => answer.problem(name, format_args!("is required in {axes}, and the answer is empty")),
+        Settled::Unusable(answer, reason) => answer.problem(name, reason),
+        Settled::As(..) | Settled::Missing => return None,
+    })
 }
 
 fn axis(variable: &str, chosen: &str, given: &Answers, files: &Files<'_>, context: &Context<'_>) -> Setting {
