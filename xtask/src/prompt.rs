@@ -49,6 +49,13 @@ struct State {
     asks_all: bool,
 }
 
+impl State {
+    /// Offers answers when they are asked for again. An empty one has taken what was offered: that stays.
+    fn offer(&mut self, answers: impl IntoIterator<Item = (String, String)>) {
+        self.earlier.extend(answers.into_iter().filter(|(_, answer)| !answer.is_empty()));
+    }
+}
+
 /// The operator goes back to the question before.
 #[derive(Debug)]
 struct Back;
@@ -69,7 +76,8 @@ impl Dialogue {
             match questions() {
                 Err(error) if error.is::<Back>() => {
                     let state = &mut *self.0.borrow_mut();
-                    state.earlier.extend(state.answers.pop());
+                    let last = state.answers.pop();
+                    state.offer(last);
                 }
                 result => return result,
             }
@@ -80,7 +88,8 @@ impl Dialogue {
     pub(crate) fn start_over<T>(&self) -> anyhow::Result<T> {
         let state = &mut *self.0.borrow_mut();
         state.answers.pop();
-        state.earlier.extend(state.answers.drain(..));
+        let answers = std::mem::take(&mut state.answers);
+        state.offer(answers);
         state.asks_all = true;
         Err(Back.into())
     }
@@ -112,6 +121,10 @@ impl Dialogue {
             Left::Interrupted => Failure::interrupted("interrupted: nothing was changed").into(),
             Left::Failed(error) => anyhow::Error::new(error).context("cannot ask on this terminal"),
         })?;
+        if answer.is_empty() && !question.initial.is_empty() {
+            // The operator has erased what was offered.
+            state.earlier.remove(question.message);
+        }
         state.answers.push((question.message.to_owned(), answer.clone()));
         state.used += 1;
         Ok(answer)
@@ -186,6 +199,9 @@ impl Dialogue {
         is_required: bool,
         refused: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<String> {
+        let earlier = self.earlier(message).unwrap_or_default();
+        // A password is not shown again, not even to be edited.
+        let (initial, default) = if shown(&earlier) == earlier { (&*earlier, default) } else { ("", Some(&*earlier)) };
         let help = match default {
             Some(default) if is_required => format!("Enter keeps {}", shown(default)),
             Some(default) => format!("Enter keeps {}, {EMPTY} empties it", shown(default)),
@@ -207,14 +223,8 @@ impl Dialogue {
             Some(default) if matrix::is_empty(text) => shown(default),
             _ => shown(text),
         };
-        let earlier = self.earlier(message).unwrap_or_default();
-        let question = Question {
-            help: &help,
-            shown: &shown,
-            keeps_rejected: true,
-            initial: &earlier,
-            ..Question::new(message, &check)
-        };
+        let question =
+            Question { help: &help, shown: &shown, keeps_rejected: true, initial, ..Question::new(message, &check) };
         let answer = self.ask(&question)?;
         Ok(match default {
             _ if is_emptied(&answer) => String::new(),

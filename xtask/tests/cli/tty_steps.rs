@@ -40,8 +40,16 @@ fn edit_and_stop_after_the_diff() {
     // The answers of the first round are offered in the second one.
     terminal.at("or stop? (write)", "edit\r").at("Environment:", ENTER).at("Deployment method:", ENTER);
     terminal.at("DJANGO_DEBUG: (0)", ENTER).at("Generate one?", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
-    terminal.at("CELERY_BROKER_URL: redis://:hunter2@b/0", ENTER).at("CELERY_TASK_ALWAYS_EAGER:", ENTER);
-    let rest = terminal.at("or stop? (write)", "stop\r").ends(130);
+    // A password is not shown again.
+    terminal.sees("Enter keeps redis://:********@b/0").at("CELERY_BROKER_URL:", ENTER);
+    terminal.at("CELERY_TASK_ALWAYS_EAGER:", ENTER);
+    // Enter has taken what was offered: that is offered again.
+    terminal.sees("+CELERY_BROKER_URL=redis://:********@b/0").at("or stop? (write)", "e\r");
+    terminal.at("Environment:", ENTER).at("Deployment method:", ENTER).at("DJANGO_DEBUG: (0)", ENTER);
+    terminal.at("Generate one?", ENTER).at("DJANGO_ALLOWED_HOSTS:", ENTER);
+    terminal.sees("Enter keeps redis://:********@b/0").at("CELERY_BROKER_URL:", ENTER);
+    let rest = terminal.at("CELERY_TASK_ALWAYS_EAGER:", ENTER).at("or stop? (write)", "stop\r").ends(130);
+    assert!(!rest.contains("hunter2"), "{rest}");
     assert!(rest.contains("stopped: nothing was changed"), "{rest}");
     assert!(!sandbox.has(".env"));
 }
