@@ -121,7 +121,8 @@ pub fn run(
             && let Some(asked) = waiting[index].take()
         {
             on_event(Event::Answered(&asked.checks));
-            outcomes.extend(summary);
+            let is_late = started.elapsed() >= limits.timeout;
+            outcomes.extend(summary.into_iter().map(|it| if is_late { with_more_time(it, limits) } else { it }));
         }
         if stop.load(Ordering::Relaxed) {
             stopped.get_or_insert(Instant::now() + GRACE);
@@ -135,16 +136,22 @@ pub fn run(
             } else {
                 format!("no response in {}", seconds(deadline.allowed()))
             };
-            outcomes.extend(asked.checks.iter().map(|check| unanswered(check, &reason, started.elapsed())));
+            let unanswered = asked.checks.iter().map(|check| unanswered(check, &reason, started.elapsed()));
+            outcomes.extend(unanswered.map(|outcome| with_more_time(outcome, limits)));
         }
-    }
-    // A check that has failed after all of its time may only need more.
-    let needs_time = |it: &&mut Outcome| it.status == Status::Err && it.hint.is_none() && it.elapsed >= limits.timeout;
-    for outcome in outcomes.iter_mut().filter(needs_time) {
-        outcome.hint = Some(format!("cargo xtask health --timeout {}s", 3 * limits.timeout.as_secs().max(1)));
     }
     sort(&mut outcomes);
     outcomes
+}
+
+/// Adds a hint to a check that has failed when its time was over: it may only need more.
+fn with_more_time(mut outcome: Outcome, limits: Limits) -> Outcome {
+    // It was started a moment after the run.
+    let has_waited = 2 * outcome.elapsed >= limits.timeout;
+    if outcome.status == Status::Err && outcome.hint.is_none() && has_waited {
+        outcome.hint = Some(format!("cargo xtask health --timeout {}s", 3 * limits.timeout.as_secs().max(1)));
+    }
+    outcome
 }
 
 /// Checks that are being waited for, until when: a probe that does not keep to its deadline is not waited for.

@@ -192,7 +192,8 @@ fn fixed(config: &Config, name: &str, service: &Service, settings: &Settings) ->
         (has_label(STATE_LABEL), Role::Proxy, RoleSource::Label),
         (has_label(FRONT_LABEL), Role::Web, RoleSource::Label),
         (config.is_job(name), Role::Job, RoleSource::Dependents),
-        (is_proxy(&image), Role::Proxy, RoleSource::Image),
+        // The name of an image that is built here has the name of the project in it.
+        (!config.is_built(name) && is_proxy(&image), Role::Proxy, RoleSource::Image),
         (
             service.build.is_none() && image.first().is_some_and(|first| BACKING.contains(first)),
             Role::Backing,

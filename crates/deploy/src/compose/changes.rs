@@ -8,8 +8,8 @@ use docker::{Container, Health};
 
 use super::client::{Client, QUICK};
 use super::names;
-use super::rotation;
-use super::stack::{Role, Rotation, Service, Stack};
+use super::rotation::{self, Rotation};
+use super::stack::{Role, Service, Stack};
 use crate::failure::{Exit, Failure, Problem};
 
 /// A service that is replaced, and the cause.
@@ -169,7 +169,7 @@ mod tests {
     use std::slice::from_ref;
 
     use super::super::fixture::{self, container};
-    use super::super::stack::Front;
+    use super::super::rotation::Front;
     use super::*;
 
     fn service(role: Role) -> Service {

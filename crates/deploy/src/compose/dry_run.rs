@@ -6,7 +6,8 @@ use docker::Container;
 
 use super::changes::{self, Cause, Change};
 use super::client::{Client, QUICK};
-use super::stack::{Role, Rotation, Stack};
+use super::rotation::Rotation;
+use super::stack::{Role, Stack};
 use super::start_up::migrates_at_start;
 use super::{Compose, data, pulls};
 use crate::event::Event;

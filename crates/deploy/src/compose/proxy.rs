@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use docker::Container;
 
 use super::client::{Client, QUICK};
-use super::stack::Front;
+use super::rotation::Front;
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 

@@ -5,20 +5,53 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use docker::compose::{Config, Service as Declared};
+use docker::roles::FRONT_LABEL;
 use docker::{Container, HOLD_FILE, Health};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::client::{Client, QUICK};
 use super::proxy::Labels;
-use super::stack::{Hold, Role, Rotation, Stack};
+use super::stack::{Role, Stack};
 use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
+
+/// On the web service: as long as this file is there, the proxy hands it no request.
+const HOLD_FILE_LABEL: &str = "xtask.hold-file";
 
 const POLL: Duration = Duration::from_millis(200);
 /// The time in which Traefik heeds the health of a container: more than twice its `providersThrottleDuration`, which is 2 s
 /// unless it is set.
 const NOTICE: Duration = Duration::from_secs(5);
+
+/// The way in which requests reach a web container, and stop reaching it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rotation {
+    /// By the labels of this tool: the container is on the network of a proxy, and has no hold file.
+    Labels(Front),
+    /// By the labels of Traefik, which leaves out containers whose health check fails.
+    HealthCheck(Hold),
+}
+
+/// How containers wait outside of a rotation that goes by health checks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hold {
+    /// The health check that fails while a container is held.
+    pub(super) test: Vec<String>,
+    /// The time that the engine takes at most to call a held container unhealthy.
+    pub(super) time: Duration,
+}
+
+/// The network in front of the web service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Front {
+    /// The network, by the name that the engine has for it.
+    pub(super) network: String,
+    /// The names by which the service is known there.
+    pub(super) aliases: Vec<String>,
+    pub(super) hold_file: String,
+}
 
 /// The way to the rotation.
 pub(super) enum Gate<'a> {
@@ -137,6 +170,37 @@ impl HealthCheck<'_> {
         self.interrupt.pause(NOTICE);
         self.interrupt.check("waiting for the rotation")
     }
+}
+
+/// Returns the rotation of the web service, if it has one.
+pub(super) fn rotation(config: &Config, web: &str) -> Option<Rotation> {
+    let declared = &config.services[web];
+    by_labels(config, web, declared).map(Rotation::Labels).or_else(|| by_traefik(declared).map(Rotation::HealthCheck))
+}
+
+/// Returns how Traefik leaves out containers of a service: it has routes to it, several containers can run, and their health
+/// check can be made to fail.
+fn by_traefik(declared: &Declared) -> Option<Hold> {
+    let is_enabled = declared.labels.get("traefik.enable").is_none_or(|value| value.eq_ignore_ascii_case("true"));
+    let has_route = declared.labels.keys().any(|label| label.starts_with("traefik.http."));
+    let is_single = declared.ports.iter().any(|port| port.published.as_deref().is_some_and(|port| !port.contains('-')));
+    if !is_enabled || !has_route || is_single || declared.read_only {
+        return None;
+    }
+    let health_check = declared.healthcheck.as_ref()?;
+    Some(Hold { test: health_check.held_test()?, time: health_check.time_to_unhealthy() })
+}
+
+fn by_labels(config: &Config, web: &str, declared: &Declared) -> Option<Front> {
+    config.services.values().find(|service| service.labels.contains_key(docker::STATE_LABEL))?;
+    let (front, hold_file) = (declared.labels.get(FRONT_LABEL)?, declared.labels.get(HOLD_FILE_LABEL)?);
+    let membership = declared.networks.get(front)?;
+    let more = membership.as_ref().map(|membership| membership.aliases.clone()).unwrap_or_default();
+    Some(Front {
+        network: config.networks.get(front)?.name.clone(),
+        aliases: [web.to_owned()].into_iter().chain(more).collect(),
+        hold_file: hold_file.clone(),
+    })
 }
 
 /// Returns a Compose file on top of the project's, with which the health check of the web service fails while a container is

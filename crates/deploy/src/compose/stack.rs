@@ -1,17 +1,14 @@
 //! The Compose file's services, and the part that each has in a deploy.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use docker::Container;
 use docker::compose::{Config, Service as Declared, repository};
-use docker::roles::{self, Assigned, FRONT_LABEL, Roles, roles};
+use docker::roles::{self, Assigned, Roles, roles};
 use project::Settings;
 
+use super::rotation::{Rotation, rotation};
 use crate::failure::Problem;
-
-/// On the web service: as long as this file is there, the proxy hands it no request.
-const HOLD_FILE: &str = "xtask.hold-file";
 
 /// The port of gunicorn where the Compose file names none.
 const PORT: u16 = 8000;
@@ -52,34 +49,6 @@ pub(super) enum Role {
     Other,
     /// Owns the port. In place.
     Proxy,
-}
-
-/// The way in which requests reach a web container, and stop reaching it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rotation {
-    /// By the labels of this tool: the container is on the network of a proxy, and has no hold file.
-    Labels(Front),
-    /// By the labels of Traefik, which leaves out containers whose health check fails.
-    HealthCheck(Hold),
-}
-
-/// How containers wait outside of a rotation that goes by health checks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Hold {
-    /// The health check that fails while a container is held.
-    pub(super) test: Vec<String>,
-    /// The time that the engine takes at most to call a held container unhealthy.
-    pub(super) time: Duration,
-}
-
-/// The network in front of the web service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Front {
-    /// The network, by the name that the engine has for it.
-    pub(super) network: String,
-    /// The names by which the service is known there.
-    pub(super) aliases: Vec<String>,
-    pub(super) hold_file: String,
 }
 
 impl Role {
@@ -267,36 +236,6 @@ fn dependencies(config: &Config, service: &str) -> BTreeSet<String> {
     found
 }
 
-fn rotation(config: &Config, web: &str) -> Option<Rotation> {
-    let declared = &config.services[web];
-    by_labels(config, web, declared).map(Rotation::Labels).or_else(|| by_traefik(declared).map(Rotation::HealthCheck))
-}
-
-/// Returns how Traefik leaves out containers of a service: it has routes to it, several containers can run, and their health
-/// check can be made to fail.
-fn by_traefik(declared: &Declared) -> Option<Hold> {
-    let is_enabled = declared.labels.get("traefik.enable").is_none_or(|value| value.eq_ignore_ascii_case("true"));
-    let has_route = declared.labels.keys().any(|label| label.starts_with("traefik.http."));
-    let is_single = declared.ports.iter().any(|port| port.published.as_deref().is_some_and(|port| !port.contains('-')));
-    if !is_enabled || !has_route || is_single || declared.read_only {
-        return None;
-    }
-    let health_check = declared.healthcheck.as_ref()?;
-    Some(Hold { test: health_check.held_test()?, time: health_check.time_to_unhealthy() })
-}
-
-fn by_labels(config: &Config, web: &str, declared: &Declared) -> Option<Front> {
-    config.services.values().find(|service| service.labels.contains_key(docker::STATE_LABEL))?;
-    let (front, hold_file) = (declared.labels.get(FRONT_LABEL)?, declared.labels.get(HOLD_FILE)?);
-    let membership = declared.networks.get(front)?;
-    let more = membership.as_ref().map(|membership| membership.aliases.clone()).unwrap_or_default();
-    Some(Front {
-        network: config.networks.get(front)?.name.clone(),
-        aliases: [web.to_owned()].into_iter().chain(more).collect(),
-        hold_file: hold_file.clone(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,21 +276,24 @@ mod tests {
     #[test]
     fn traefik_has_a_rotation_where_the_health_check_can_be_held() {
         let check = |more: &str, expected: bool| {
-            let service = format!(
-                r#"{{"build": {{}}, "labels": {{"traefik.http.routers.web.rule": "Host(`x`)"}},
-                    "healthcheck": {{"test": ["CMD", "true"]}}{more}}}"#
-            );
+            let mut service: serde_json::Value = serde_json::from_str(
+                r#"{"build": {}, "labels": {"traefik.http.routers.web.rule": "Host(`x`)"},
+                    "healthcheck": {"test": ["CMD", "true"]}}"#,
+            )
+            .expect("JSON");
+            let more: serde_json::Map<_, _> = serde_json::from_str(more).expect("JSON");
+            service.as_object_mut().expect("an object").extend(more.clone());
             let stack = stack(&format!(r#"{{"name": "shop", "services": {{"web": {service}}}}}"#)).expect("a stack");
             let role = &stack.web().expect("web").role;
-            assert_eq!(matches!(role, Role::Web(Some(Rotation::HealthCheck(_)))), expected, "{more}");
+            assert_eq!(matches!(role, Role::Web(Some(Rotation::HealthCheck(_)))), expected, "{more:?}");
         };
-        check("", true);
-        check(r#", "ports": [{"target": 8000, "published": "8000-8001"}]"#, true);
-        check(r#", "ports": [{"target": 8000, "published": "8000"}]"#, false);
-        check(r#", "read_only": true"#, false);
-        check(r#", "healthcheck": {"disable": true}"#, false);
-        check(r#", "labels": {"traefik.enable": "false", "traefik.http.routers.web.rule": "x"}"#, false);
-        check(r#", "labels": {"traefik.enable": "true"}"#, false);
+        check("{}", true);
+        check(r#"{"ports": [{"target": 8000, "published": "8000-8001"}]}"#, true);
+        check(r#"{"ports": [{"target": 8000, "published": "8000"}]}"#, false);
+        check(r#"{"read_only": true}"#, false);
+        check(r#"{"healthcheck": {"disable": true}}"#, false);
+        check(r#"{"labels": {"traefik.enable": "false", "traefik.http.routers.web.rule": "x"}}"#, false);
+        check(r#"{"labels": {"traefik.enable": "true"}}"#, false);
     }
 
     #[test]

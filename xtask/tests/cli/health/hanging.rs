@@ -154,6 +154,9 @@ mode           dev      .env:1
 django
  err   django.check  no response in 10 s from `[ROOT]/.venv/bin/python`
 
+Next steps
+  1. cargo xtask health --project '[ROOT]' --timeout 30s   (django.check)
+
 1 ok, 0 warn, 1 err, 3 skip in [TIME]
 
 "#]],
