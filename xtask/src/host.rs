@@ -56,6 +56,8 @@ impl Host {
         // https://no-color.org: present and not empty.
         let wants_color = !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let stderr_is_terminal = io::stderr().is_terminal();
+        // rustyline cannot edit on these, nor hide a secret.
+        let can_edit = env::var("TERM").is_ok_and(|term| !["dumb", "cons25", "emacs"].contains(&&*term));
         // Without `/proc` the user is unknown, and not root.
         let ids = std::fs::metadata("/proc/self").map_or((u32::MAX, u32::MAX), |own| (own.uid(), own.gid()));
         Host {
@@ -65,7 +67,7 @@ impl Host {
             executable: env::current_exe(),
             manifest_dir: env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             has_terminal: io::stdin().is_terminal() && io::stdout().is_terminal(),
-            can_ask: io::stdin().is_terminal() && stderr_is_terminal,
+            can_ask: io::stdin().is_terminal() && stderr_is_terminal && can_edit,
             stdout_has_color: wants_color && io::stdout().is_terminal(),
             stderr_has_color: wants_color && stderr_is_terminal,
             stdout_is_terminal: io::stdout().is_terminal(),

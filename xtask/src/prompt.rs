@@ -1,10 +1,7 @@
-//! Questions to the operator, on a terminal only. The line editor is our own: of the crates that were compared, those with
-//! the editing keys compile for seconds, and every first `cargo xtask` waits for them.
+//! Questions to the operator, on a terminal only.
 
-mod keys;
-mod line;
+mod editor;
 mod question;
-mod terminal;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,9 +10,9 @@ use std::fmt;
 
 use project::matrix;
 
+pub(crate) use editor::columns;
 pub(crate) use question::use_colors;
 use question::{Left, Question};
-pub(crate) use terminal::columns;
 
 use crate::exit::Failure;
 

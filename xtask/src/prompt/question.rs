@@ -1,13 +1,11 @@
 //! One question: it is drawn, edited, checked, and asked again until its answer can be taken.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use checks::report::{BOLD, Colors, DIM, RED};
 
-use super::keys::Key;
-use super::line::Line;
-use super::terminal::{Terminal, columns};
+use super::editor::{Field, Input, columns, read};
 use crate::wrap::{width, wrap};
 
 /// The narrowest field that is worth typing into; a longer question stands on lines of its own.
@@ -72,75 +70,68 @@ impl<'a> Question<'a> {
     /// Asks until there is an answer that can be taken; returns it without blanks around it.
     pub(super) fn ask(&self, can_go_back: bool) -> Result<String, Left> {
         let colors = Colors { has_color: HAS_COLOR.get().copied().unwrap_or(false) };
-        let terminal = Terminal::open()?;
         for help in wrap(self.help, columns()).filter(|_| !self.help.is_empty()) {
-            terminal.write(&format!("{}\n", colors.style(DIM, help)))?;
+            write(&format!("{}\n", colors.style(DIM, help)))?;
         }
-        let prompt = self.prompt(colors, &terminal)?;
-        let mut line = Line::of(self.initial);
+        let (prompt, shown_prompt) = self.prompt(colors)?;
+        let mut initial = self.initial.to_owned();
         loop {
-            self.draw(&prompt, &line, &terminal)?;
-            let refused = match terminal.key()? {
-                Key::Enter => {
-                    let answer = line.text().trim().to_owned();
-                    match (self.check)(&answer) {
-                        Ok(()) => {
-                            let shown = printable(&(self.shown)(&answer));
-                            terminal.draw(&format!("{prompt}{shown}"), 0)?;
-                            terminal.write("\n")?;
-                            return Ok(answer);
-                        }
-                        Err(reason) => Some(reason),
-                    }
-                }
-                Key::Paste(text) => line.paste(&text).err().map(str::to_owned),
-                Key::EndOfInput if !line.is_empty() => {
-                    line.edit(&Key::EndOfInput);
-                    None
-                }
-                Key::Interrupt | Key::EndOfInput | Key::Escape | Key::Closed => {
-                    terminal.write("\n")?;
-                    return Err(Left::Interrupted);
-                }
-                Key::Back if can_go_back => {
-                    terminal.write("\n")?;
-                    return Err(Left::Back);
-                }
-                key => {
-                    line.edit(&key);
-                    None
-                }
+            let field = Field {
+                prompt: &prompt,
+                shown_prompt: &shown_prompt,
+                initial: &initial,
+                is_hidden: self.is_hidden,
+                can_go_back,
             };
-            if let Some(reason) = refused {
-                terminal.write("\n")?;
-                for reason in wrap(&reason, columns()) {
-                    terminal.write(&format!("{}\n", colors.style(RED, reason)))?;
+            let typed = match read(&field)? {
+                Input::Line(typed) => typed,
+                Input::Back => return Err(Left::Back),
+                Input::Interrupted => return Err(Left::Interrupted),
+            };
+            // A paste has the line breaks of its text.
+            let answer = typed.trim().to_owned();
+            let several = answer.contains(['\n', '\r']).then(|| SEVERAL_LINES.to_owned());
+            match several.map_or_else(|| (self.check)(&answer), Err) {
+                Ok(()) => {
+                    let rows = (width(&prompt) + width(&typed)) / columns() + 1;
+                    let shown = printable(&(self.shown)(&answer));
+                    // Where the answer was typed, its final form stays.
+                    write(&format!("\x1b[{rows}A\r\x1b[J{shown_prompt}{shown}\n"))?;
+                    return Ok(answer);
                 }
-                if !self.keeps_rejected {
-                    line = Line::default();
+                Err(reason) => {
+                    for reason in wrap(&reason, columns()) {
+                        write(&format!("{}\n", colors.style(RED, reason)))?;
+                    }
+                    initial = if self.keeps_rejected && !answer.contains('\n') { answer } else { String::new() };
                 }
             }
         }
     }
 
-    /// Returns the beginning of the line. A question that leaves too little of it is written above.
-    fn prompt(&self, colors: Colors, terminal: &Terminal) -> io::Result<String> {
+    /// Returns the beginning of the line, plain and with colours. A question that leaves too little of it is written above.
+    fn prompt(&self, colors: Colors) -> io::Result<(String, String)> {
         let message = format!("? {}", self.message);
         let default = if self.default.is_empty() { String::new() } else { format!("({}) ", printable(self.default)) };
         if width(&message) + width(&default) + 1 + NARROWEST_FIELD <= columns() {
-            return Ok(format!("{} {}", colors.style(BOLD, message), colors.style(DIM, default)));
+            let shown = format!("{} {}", colors.style(BOLD, &message), colors.style(DIM, &default));
+            return Ok((format!("{message} {default}"), shown));
         }
         for part in wrap(&message, columns()) {
-            terminal.write(&format!("{}\n", colors.style(BOLD, part)))?;
+            write(&format!("{}\n", colors.style(BOLD, part)))?;
         }
-        Ok(colors.style(DIM, default))
+        let shown = colors.style(DIM, &default);
+        Ok((default, shown))
     }
+}
 
-    fn draw(&self, prompt: &str, line: &Line, terminal: &Terminal) -> io::Result<()> {
-        let before = width(prompt);
-        let (shown, cursor) = line.window(columns().saturating_sub(before), self.is_hidden);
-        terminal.draw(&format!("{prompt}{shown}"), before + cursor)
-    }
+/// Refuses a pasted text: one answer is one line.
+const SEVERAL_LINES: &str = "the pasted text has several lines, and an answer is one line";
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stderr = io::stderr();
+    stderr.write_all(text.as_bytes())?;
+    stderr.flush()
 }
 
 /// A value of a file can have lines, and characters that move the cursor.

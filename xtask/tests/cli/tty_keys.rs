@@ -63,7 +63,7 @@ fn hidden_secrets_are_edited_with_the_same_keys() {
     let sandbox = Sandbox::project().shims(&["uv", "python", "docker"]);
     let mut terminal = Terminal::run(&sandbox, "install --env dev --method docker --no-deploy");
     terminal.asks_all().at("DJANGO_DEBUG:", ENTER).at("Generate one?", "n\r");
-    let keys = format!("界é界{CTRL_H}{LEFT}x\u{1b}[200~pasted\r\u{1b}[201~{CTRL_E}y");
+    let keys = format!("界é界{CTRL_H}{LEFT}x\u{1b}[200~pasted\u{1b}[201~{CTRL_E}y");
     terminal.at("DJANGO_SECRET_KEY:", &keys).at("", ENTER);
     terminal.at("DJANGO_ALLOWED_HOSTS:", ENTER).writes().ends(0);
     check_value(&sandbox, "DJANGO_SECRET_KEY", Some("界xpastedéy"));
@@ -75,7 +75,7 @@ fn pasted_lines() {
     let sandbox = Sandbox::project();
     let mut terminal = Terminal::run(&sandbox, "install --env prod --method bare");
     terminal.at("Generate one?", ENTER);
-    terminal.at("DJANGO_ALLOWED_HOSTS:", "\u{1b}[200~a.org\nb.org\u{1b}[201~");
+    terminal.at("DJANGO_ALLOWED_HOSTS:", "\u{1b}[200~a.org\nb.org\u{1b}[201~\r");
     terminal.at("the pasted text has several lines", "\u{1b}[200~a.org\r\n\u{1b}[201~").at("a.org", ENTER);
     terminal.at("CELERY_BROKER_URL:", "redis://b/0\r").writes().at("deploy-systemd?", "n\r").ends(0);
     check_value(&sandbox, "DJANGO_ALLOWED_HOSTS", Some("a.org"));
