@@ -109,7 +109,13 @@ pub(crate) fn run(args: &cli::Install, context: &Context<'_>) -> anyhow::Result<
     drop(lock);
 
     ui.blank_line();
-    summary::print(&Summary { axes, settings: &settings, preview: &preview, done: done.as_ref() }, context);
+    let is_deployed_next = match deployer(axes, args.no_deploy) {
+        Some(Deployer::Docker) => true,
+        Some(Deployer::Systemd) => !context.is_interactive(),
+        None => false,
+    };
+    let (settings, preview, done) = (&settings, &preview, done.as_ref());
+    summary::print(&Summary { axes, settings, preview, done, is_deployed_next }, context);
     hand_over(axes, args.no_deploy, context)
 }
 

@@ -10,7 +10,7 @@ use checks::group::core::{self, interpreter};
 use checks::group::django;
 use checks::{Outcome, Repair, ServiceContext, Status};
 use detect::{DeployMethod, Environment};
-use envfile::{EnvFile, Reader};
+use envfile::EnvFile;
 use project::secret::Secrets;
 use project::{Project, Uv, find_uv, variables};
 use subprocess::{Deadline, quoted};
@@ -46,10 +46,6 @@ pub(super) struct InstallContext<'a> {
 pub(super) struct Done {
     /// Whether anything had to be done.
     pub(super) is_changed: bool,
-    /// How uv is started.
-    pub(super) uv: Uv,
-    /// The program that reads `.env` when the service is started by hand.
-    pub(super) env_reader: EnvReader,
 }
 
 /// Returns the commands as they would be typed in the service folder. A run leaves out those that are up to date, and
@@ -136,27 +132,6 @@ fn with_advice(error: &anyhow::Error) -> anyhow::Error {
     failure.into()
 }
 
-/// The program that reads `.env` for a service that is started by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EnvReader {
-    /// The settings of the service.
-    Service,
-    /// uv, which reads like dotenvy: as the verification does, for this file.
-    Uv,
-    /// The command of python-dotenv, for a file that dotenvy reads differently.
-    PythonDotenv,
-}
-
-impl EnvReader {
-    fn of(service_reads: bool, env_file: &EnvFile) -> Self {
-        if service_reads {
-            return EnvReader::Service;
-        }
-        let is_alike = env_file.disagreements(&[Reader::PythonDotenv, Reader::Dotenvy]).is_empty();
-        if is_alike { EnvReader::Uv } else { EnvReader::PythonDotenv }
-    }
-}
-
 /// Brings the virtual environment, the database and the static files to where they should be, and verifies it.
 pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> {
     let InstallContext { project, ui, environment, tools, secrets, deferred, .. } = *install_context;
@@ -217,10 +192,7 @@ pub(super) fn run(install_context: &InstallContext<'_>) -> anyhow::Result<Done> 
     }
     let failed = outcomes.iter().filter(|outcome| outcome.status == Status::Err).count();
     match answer.settings {
-        Some(settings) if failed == 0 => {
-            let env_reader = EnvReader::of(settings.reads_env_file, install_context.env_file);
-            Ok(Done { is_changed, uv, env_reader })
-        }
+        Some(_) if failed == 0 => Ok(Done { is_changed }),
         _ => {
             let problem = Problem::new(format!("the installation is not healthy: {failed} failed, see above"))
                 .hint("fix it, and run this again: finished steps are skipped");

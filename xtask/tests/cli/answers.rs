@@ -61,14 +61,10 @@ dev+bare in [ROOT]
     DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
     CELERY_BROKER_URL                              not set
     CELERY_TASK_ALWAYS_EAGER  1                    default
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://127.0.0.1:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
 
 "#]],
         str![[r#"
@@ -195,14 +191,10 @@ dev+bare in [ROOT]
     DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
     CELERY_BROKER_URL         redis://localhost/0  as answered
     CELERY_TASK_ALWAYS_EAGER  1                    default
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://127.0.0.1:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
 
 "#]])
         .stderr_eq(str![[r#"
@@ -260,10 +252,10 @@ prod+bare in [ROOT]
     CELERY_BROKER_URL         redis://:********@db:6379/0  as answered
     CELERY_TASK_ALWAYS_EAGER  0                            always so here
     EXTRA                     two words                    as answered
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask deploy-systemd --project '[ROOT]'   deploy it
+  cargo xtask health --project '[ROOT]'           check the health, and show how to fix problems
 
 "#]])
         .stderr_eq(str![[r#"

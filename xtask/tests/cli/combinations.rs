@@ -246,10 +246,10 @@ prod+docker in [ROOT]
     CELERY_TASK_ALWAYS_EAGER  0            always so here
     POSTGRES_PASSWORD                      empty: an example in the sample
     CACHE_URL                              empty: an example in the sample
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask deploy-docker --project '[ROOT]'   deploy it
+  cargo xtask health --project '[ROOT]'          check the health, and show how to fix problems
 
 "#]], str![[r#"
 warning: `.env`: left empty, since the sample has only an example: `POSTGRES_PASSWORD`, `CACHE_URL`

@@ -81,14 +81,10 @@ dev+bare in [ROOT]
     DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
     CELERY_BROKER_URL                              not set
     CELERY_TASK_ALWAYS_EAGER  1                    default
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://127.0.0.1:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
 
 "#]],
         str![[r#"
@@ -127,14 +123,10 @@ dev+bare in [ROOT]: nothing had to be changed
     DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  kept
     CELERY_BROKER_URL                              not set
     CELERY_TASK_ALWAYS_EAGER  1                    kept
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://127.0.0.1:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
 
 "#]],
         str![[r#"
@@ -239,10 +231,10 @@ prod+docker in [ROOT]
     DJANGO_ALLOWED_HOSTS      example.org  as answered
     CELERY_BROKER_URL                      Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0            always so here
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask deploy-docker --project '[ROOT]'   deploy it
+  cargo xtask health --project '[ROOT]'          check the health, and show how to fix problems
 
 "#]],
         str![[r#"
@@ -275,14 +267,10 @@ dev+bare in [ROOT]
     DJANGO_ALLOWED_HOSTS      example.org  kept
     CELERY_BROKER_URL                      not set
     CELERY_TASK_ALWAYS_EAGER  1            default
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://127.0.0.1:8000/, or: curl http://127.0.0.1:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://127.0.0.1:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
 
 "#]],
         str![[r#"

@@ -78,10 +78,10 @@ dev+docker in [ROOT]
     DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
+
+Next steps
+  cargo xtask deploy-docker --project '[ROOT]'   deploy it
+  cargo xtask health --project '[ROOT]'          check the health, and show how to fix problems
 
 "#]], str![[r#"
 warning: the Docker engine does not respond: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
@@ -170,10 +170,6 @@ dev+docker in [ROOT]
     DJANGO_ALLOWED_HOSTS      localhost,127.0.0.1  default
     CELERY_BROKER_URL                              Compose provides it
     CELERY_TASK_ALWAYS_EAGER  0                    always so here
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
 "#]],
         str![[r#"

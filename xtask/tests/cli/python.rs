@@ -302,9 +302,16 @@ mode           dev      .env:1
 "#]],
         str![],
     );
-    let output = sandbox.xtask("install --yes").output().expect("it runs");
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(printed.contains("\n  UV_PROJECT_ENVIRONMENT=venvs/shop uv run manage.py runserver\n"), "{printed}");
+    sandbox.xtask("install --yes").assert().code(0);
+    sandbox.check(
+        "run --dry-run",
+        0,
+        str![[r#"
+cd '[ROOT]' && '[ROOT]/venvs/shop/bin/python' manage.py runserver 'localhost:8000'
+
+"#]],
+        str![],
+    );
     sandbox.check(
         "install --yes --dry-run",
         0,

@@ -91,7 +91,10 @@ would fast-forward the checkout, then: cargo xtask install --project '[ROOT]' --
         str![[""]],
     );
     assert_eq!(checkout.head(), "1");
-    sandbox.check("update", 0, str![[r#"
+    sandbox.check(
+        "update",
+        0,
+        str![[r#"
 2 new commits in `origin/master`
   [..] add new
   [..] add shop/migrations/0002_more.py
@@ -105,16 +108,13 @@ dev+bare in [ROOT]: nothing had to be changed
     DJANGO_ALLOWED_HOSTS      localhost  kept
     CELERY_BROKER_URL                    not set
     CELERY_TASK_ALWAYS_EAGER  1          kept
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://localhost:8000/, or: curl http://localhost:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
-"#]], str![[r#"
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://localhost:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
+
+"#]],
+        str![[r#"
   ok   checkout  [..] "add new"
   ok   preflight  python3 is 3.12.1, uv 9.9.9
   ok   .env  as it should be
@@ -124,7 +124,8 @@ Go on from here:
   ok   django.migrations  all applied
   ok   django.database  answers
 
-"#]]);
+"#]],
+    );
     assert_eq!(checkout.head(), "add new");
     assert!(!sandbox.has(".git/xtask-update"));
     sandbox.xtask("update --check").assert().code(0);
@@ -171,7 +172,10 @@ fn an_update_that_was_killed_is_completed() {
     checkout.push("new");
     git(checkout.sandbox.root(), &["pull", "--quiet", "--ff-only"]);
     checkout.sandbox.write(".git/xtask-update", before);
-    checkout.sandbox.check("update", 0, str![[r#"
+    checkout.sandbox.check(
+        "update",
+        0,
+        str![[r#"
 dev+bare in [ROOT]: nothing had to be changed
   .env: unchanged
     DJANGO_ENV                dev        kept
@@ -181,16 +185,13 @@ dev+bare in [ROOT]: nothing had to be changed
     DJANGO_ALLOWED_HOSTS      localhost  kept
     CELERY_BROKER_URL                    not set
     CELERY_TASK_ALWAYS_EAGER  1          kept
-Start it:
-  uv run manage.py runserver
-Look at it:
-  http://localhost:8000/, or: curl http://localhost:8000/
-Go on from here:
-  cargo xtask health --project '[ROOT]'                                        check the health, and show how to fix problems
-  cargo xtask detect --project '[ROOT]'                                        show the axes of this checkout, and their sources
-  cargo xtask install --project '[ROOT]' --env dev|prod --method bare|docker   another combination
 
-"#]], str![[r#"
+Next steps
+  cargo xtask run --project '[ROOT]'      start the development server: http://localhost:8000/
+  cargo xtask health --project '[ROOT]'   check the health, and show how to fix problems
+
+"#]],
+        str![[r#"
 an earlier update from [..] "1" was not finished: it is completed
   ok   checkout  [..] "add new"
   ok   preflight  python3 is 3.12.1, uv 9.9.9
@@ -201,7 +202,8 @@ an earlier update from [..] "1" was not finished: it is completed
   ok   django.migrations  all applied
   ok   django.database  answers
 
-"#]]);
+"#]],
+    );
     assert!(!checkout.sandbox.has(".git/xtask-update"));
 }
 

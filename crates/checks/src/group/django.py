@@ -16,11 +16,9 @@ is_database_told = threading.Event()
 def tell_settings():
     from django.conf import settings
 
-    readers = {"dotenv", "environ", "environs", "decouple", "dotenvs"}
     answer(
         settings={
             "static_root": str(settings.STATIC_ROOT) if settings.STATIC_ROOT else None,
-            "reads_env_file": not readers.isdisjoint(sys.modules),
             "arrived": arrived(settings),
         }
     )

@@ -224,11 +224,7 @@ mod tests {
             check: Some(Vec::new()),
             database: Some(Database { error: None, file: None, denied: None }),
             migrations: Some(Migrations { error: None, pending: Vec::new() }),
-            settings: Some(Settings {
-                static_root: None,
-                reads_env_file: true,
-                arrived: [("DJANGO_DEBUG".to_owned(), true)].into(),
-            }),
+            settings: Some(Settings { static_root: None, arrived: [("DJANGO_DEBUG".to_owned(), true)].into() }),
             ..Answer::default()
         }
     }
@@ -248,7 +244,7 @@ mod tests {
     #[test]
     fn variables_without_effect_are_named() {
         let arrived = [("DJANGO_DEBUG".to_owned(), true), ("DJANGO_SECRET_KEY".to_owned(), false)].into();
-        let settings = Settings { static_root: None, reads_env_file: true, arrived };
+        let settings = Settings { static_root: None, arrived };
         check(
             &Answer { settings: Some(settings), ..healthy() },
             &[

@@ -27,8 +27,6 @@ pub struct Answer {
 pub struct Settings {
     /// Where `collectstatic` puts its files, if that is configured.
     pub static_root: Option<String>,
-    /// Whether the settings load `.env` themselves: a package that parses such files is imported.
-    pub reads_env_file: bool,
     /// For each variable of the matrix that is set, whether the settings have its value.
     #[serde(default)]
     pub arrived: BTreeMap<String, bool>,
