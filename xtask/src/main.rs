@@ -1,5 +1,6 @@
 //! `cargo xtask`: installs and looks after the service of a checkout, on its two axes.
 
+mod backup;
 mod cli;
 mod context;
 mod deploy;
@@ -13,6 +14,7 @@ mod logs;
 mod manage;
 mod manage_py;
 mod prompt;
+mod restore;
 mod run;
 mod service;
 mod spinner;
@@ -62,6 +64,8 @@ fn run(cli: &Cli, host: &Host, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::run(args, &context),
         Command::Logs(args) => logs::run(args, &context),
         Command::Stop => stop_start::stop(&context),
+        Command::Backup(args) => backup::run(args, &context),
+        Command::Restore(args) => restore::run(args, &context),
         Command::Uninstall(args) => uninstall::run(args, &context),
         Command::Start(args) => stop_start::start(args, &context),
         Command::DeployDocker(args) => deploy::docker(&args.options(), args.format, &context),

@@ -18,23 +18,21 @@ use crate::exit::{Exit, Failure, Problem};
 use crate::interrupt::Deferred;
 
 pub(crate) fn run(args: &cli::Manage, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+    start(&invocation(&args.command, context.host.has_terminal, context)?, context)
+}
+
+/// Returns a command of `manage.py` in the place where the service runs.
+pub(crate) fn invocation(args: &[OsString], has_terminal: bool, context: &Context<'_>) -> anyhow::Result<Invocation> {
     let file = context.env_file()?.unwrap_or_default();
     let axes = axes(&file, context)?;
     let secrets = Secrets::of([&file]).and(context.host.facts.secrets.iter().cloned());
-    let call = ManageCall {
-        project: &context.project,
-        secrets: &secrets,
-        args: &args.command,
-        has_terminal: context.host.has_terminal,
-        can_ask: context.host.can_ask,
-        uid: context.host.uid,
-    };
-    let invocation = match axes {
-        (_, DeployMethod::Docker) => compose::manage(&call)?,
-        (Environment::Prod, DeployMethod::Bare) if is_unit_installed(context)? => systemd::manage(&call)?,
-        (_, DeployMethod::Bare) => in_checkout(&args.command, &file, context)?,
-    };
-    start(&invocation, context)
+    let (project, host) = (&context.project, context.host);
+    let call = ManageCall { project, secrets: &secrets, args, has_terminal, can_ask: host.can_ask, uid: host.uid };
+    match axes {
+        (_, DeployMethod::Docker) => compose::manage(&call),
+        (Environment::Prod, DeployMethod::Bare) if is_unit_installed(context)? => systemd::manage(&call),
+        (_, DeployMethod::Bare) => in_checkout(args, &file, context),
+    }
 }
 
 /// Returns both axes. A command may change data, and does not run in a place that `.env` does not name.

@@ -5,6 +5,7 @@
 //! a [`Verdict`]. It neither prints, prompts nor reads the process environment.
 
 mod backend;
+pub mod backup;
 pub mod compose;
 mod context;
 mod data_files;

@@ -3,7 +3,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, PipeReader, PipeWriter, Read, pipe};
+use std::io::{self, PipeReader, Read, pipe};
+use std::os::fd::IntoRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -139,7 +140,7 @@ impl Command {
 
 impl Command {
     /// Returns the program with its arguments and its environment, in a process group of its own.
-    pub(crate) fn expression(&self, stdout: PipeWriter, stderr: PipeWriter) -> duct::Expression {
+    pub(crate) fn expression(&self, stdout: impl IntoRawFd, stderr: impl IntoRawFd) -> duct::Expression {
         let expression = duct::cmd(&self.program, &self.args).stdout_file(stdout).stderr_file(stderr).unchecked();
         self.placed(expression.before_spawn(|command| {
             command.process_group(0);

@@ -13,6 +13,7 @@ mod percent;
 pub mod redis;
 mod shell;
 mod socket;
+mod transfer;
 
 pub use command::{Command, CommandError, Finished, is_interruption};
 pub use deadline::{Deadline, seconds};

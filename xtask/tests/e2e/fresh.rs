@@ -51,6 +51,50 @@ pub(crate) fn serves() {
     let (status, page) = server.get("/");
     assert_eq!(status, 200);
     assert!(page.contains("<svg"), "{page}");
+    drop(server);
+    backs_up(&checkout);
+}
+
+/// A backup is restored, and that is undone; a file that is no backup, or a damaged one, changes nothing.
+fn backs_up(checkout: &Checkout) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let count = || {
+        let code = "from monitoring.models import Sample; print(Sample.objects.count())";
+        answer(&checkout.manage(["shell", "-v0", "-c", code]), "").0.trim().to_owned()
+    };
+    let backup = file("one.tar.gz");
+    let (output, code) = checkout.run(["backup", &backup]);
+    assert_eq!((output.contains("1 database or file"), code), (true, 0), "{output}");
+    assert_eq!(checkout.run(["backup", &backup]).1, 2, "it overwrites no file");
+    assert_eq!(checkout.run(["--dry-run", "backup"]).1, 0);
+    let before = count();
+    assert_eq!(checkout.manage(["take_sample"]).stdout_null().run().map(|it| it.status.success()).ok(), Some(true));
+    let after = count();
+    assert_ne!(before, after);
+
+    let bytes = fs::read(&backup).expect("readable");
+    let hostile = "import io, sys, tarfile\n\
+                   with tarfile.open(sys.argv[1], 'w:gz') as archive: archive.addfile(tarfile.TarInfo('media/../../x'), io.BytesIO())";
+    cmd!("python3", "-c", hostile, file("hostile.tar.gz")).run().expect("Python runs");
+    let mut flipped = bytes.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0xff;
+    fs::write(file("flipped.tar.gz"), flipped).expect("written");
+    fs::write(file("short.tar.gz"), &bytes[..middle]).expect("written");
+    fs::write(file("text.tar.gz"), "no archive").expect("written");
+    for name in ["hostile", "flipped", "short", "text"] {
+        let (output, code) = checkout.run(["restore", "--replace-data", &file(&format!("{name}.tar.gz"))]);
+        assert_eq!((code, count()), (3, after.clone()), "{name}: {output}");
+    }
+    assert_eq!(checkout.run(["restore", "--yes", &backup]).1, 3, "it needs consent");
+
+    let (output, code) = checkout.run(["restore", "--replace-data", &backup]);
+    assert_eq!((code, count()), (0, before), "{output}");
+    let undo = fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.path());
+    let undo = undo.into_iter().find(|path| path.to_string_lossy().contains("before-restore")).expect("the way back");
+    let (output, code) = checkout.run(["restore", "--replace-data", &undo.display().to_string()]);
+    assert_eq!((code, count()), (0, after), "{output}");
 }
 
 /// The same checkout goes through all four combinations, and back.

@@ -42,6 +42,7 @@ pub(crate) fn from_nothing() {
     tls::logins(&stack);
     manages(&stack);
     operates(&stack);
+    backs_up(&stack);
 
     // A container that was run from the image by hand has its labels, and is no part of the stack.
     let image = format!("{}-app", stack.name);
@@ -175,6 +176,22 @@ fn operates(stack: &Stack) {
     assert_eq!(code, 0, "{output}");
     assert_eq!((stack.serving().as_str(), stack.containers().len()), ("release 1", before.len()));
     contains_all(&ask("start").0, &["it ran already, and serves"]);
+}
+
+/// A backup of a running service is restored.
+fn backs_up(stack: &Stack) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let backup = folder.path().join("backup.tar.gz").display().to_string();
+    let before = stack.tasks();
+    let (output, code) = finish(&stack.xtask(["backup", &backup]));
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(stack.site.ask("POST", "/samples").expect("an answer").status, 202);
+    stack.ends_with_tasks(before + 1);
+    let (output, code) = finish(&stack.xtask(["restore", "--replace-data", &backup]));
+    assert_eq!(code, 0, "{output}");
+    assert_eq!((stack.serving().as_str(), stack.tasks()), ("release 1", before));
+    assert_eq!(stack.site.ask("POST", "/samples").expect("an answer").status, 202);
+    stack.ends_with_tasks(before + 1);
 }
 
 /// The health of a worker that runs, one that does not, and one that cannot.

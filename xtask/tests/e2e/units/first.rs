@@ -23,6 +23,7 @@ pub(crate) fn from_nothing() {
 
     manages(&server);
     operates(&server);
+    backs_up(&server);
 
     let before = server.state();
     let output = server.deployed("");
@@ -141,6 +142,21 @@ fn operates(server: &Server) {
     assert_eq!(server.machine.script(units), before);
     assert_eq!(server.serving(), "release 1");
     contains_all(&ask("start").0, &["it ran already, and serves"]);
+}
+
+/// A backup of a running service is restored, with its owner and mode.
+fn backs_up(server: &Server) {
+    let ask = |args: &str| server.run_as("dev", args);
+    let owner = || server.machine.script("stat -c '%a %U:%G' /var/lib/server-monitoring/db.sqlite3");
+    let (tasks, before) = (server.tasks(), owner());
+    let (output, code) = ask("backup /tmp/backup.tar.gz");
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(server.machine.script("stat -c '%a %U' /tmp/backup.tar.gz"), "600 dev\n");
+    assert_eq!(server.site.ask("POST", "/samples").expect("an answer").status, 202);
+    server.ends_with_tasks(tasks + 1);
+    let (output, code) = ask("restore --replace-data /tmp/backup.tar.gz");
+    assert_eq!(code, 0, "{output}");
+    assert_eq!((server.serving().as_str(), server.tasks(), owner()), ("release 1", tasks, before));
 }
 
 /// The log of sudo has the commands of the plan, and no others.
