@@ -1,5 +1,6 @@
 //! This repository as a newcomer finds it.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
