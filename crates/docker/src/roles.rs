@@ -179,7 +179,7 @@ fn fixed(config: &Config, name: &str, service: &Service, settings: &Settings) ->
     let setting = named(settings).find(|(_, named)| *named == name).map(|(setting, _)| setting);
     let has_label = |label| service.labels.contains_key(label);
     let is_named = |names: &[&str]| names.contains(&name);
-    let image = image_words(service);
+    let image = image_words(config, service);
     let is_proxy = |words: &[&str]| words.iter().any(|word| PROXIES.contains(word));
     let name_words: Vec<&str> = name.split(['-', '_']).collect();
     let celery = celery(&words);
@@ -192,8 +192,7 @@ fn fixed(config: &Config, name: &str, service: &Service, settings: &Settings) ->
         (has_label(STATE_LABEL), Role::Proxy, RoleSource::Label),
         (has_label(FRONT_LABEL), Role::Web, RoleSource::Label),
         (config.is_job(name), Role::Job, RoleSource::Dependents),
-        // The name of an image that is built here has the name of the project in it.
-        (!config.is_built(name) && is_proxy(&image), Role::Proxy, RoleSource::Image),
+        (is_proxy(&image), Role::Proxy, RoleSource::Image),
         (
             service.build.is_none() && image.first().is_some_and(|first| BACKING.contains(first)),
             Role::Backing,
@@ -269,10 +268,12 @@ fn command_words(service: &Service) -> Vec<&str> {
 }
 
 /// Returns the words in the name of an image, without its registry, owner, tag and digest.
-fn image_words(service: &Service) -> Vec<&str> {
+fn image_words<'s>(config: &Config, service: &'s Service) -> Vec<&'s str> {
     let image = service.image.as_deref().unwrap_or_default();
     let last = image.rsplit('/').next().unwrap_or_default();
     let name = last.split([':', '@']).next().unwrap_or_default();
+    // That of the Compose project reveals nothing about the program: a project can be named after its proxy.
+    let name = name.strip_prefix(&*config.name).filter(|rest| rest.starts_with(['-', '_'])).unwrap_or(name);
     name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect()
 }
 

@@ -52,6 +52,15 @@ fn settings_come_first() {
 }
 
 #[test]
+fn the_name_of_the_project_is_no_image() {
+    let services = r#""web": {"build": {}, "image": "my-nginx-app"}, "edge": {"image": "my-nginx-nginx"}"#;
+    let config: Config =
+        serde_json::from_str(&format!(r#"{{"name": "my-nginx", "services": {{{services}}}}}"#)).expect("JSON");
+    let roles = roles(&config, &Settings::default());
+    assert_eq!((roles.of("web").role, roles.of("edge").role), (Role::Web, Role::Proxy));
+}
+
+#[test]
 fn labels_come_before_names() {
     check(
         r#""site": {"labels": {"xtask.front": "f"}}, "edge": {"labels": {"xtask.state": "u"}}, "web": {"build": {}}"#,
