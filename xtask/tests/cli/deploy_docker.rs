@@ -32,7 +32,7 @@ Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)
 "#]],
         str![[r#"
 warning: `celery` has 10 s to finish its tasks when it is replaced: longer ones are cut
-hint: set `stop_grace_period` in the Compose file, or `drain-timeout`: see README.md
+hint: set `stop_grace_period` in the Compose file, or `drain-timeout`: see docs/deploy-docker.md
 
 "#]],
     );
@@ -41,7 +41,7 @@ hint: set `stop_grace_period` in the Compose file, or `drain-timeout`: see READM
 {"event":"started","schema":1,"command":"deploy-docker"}
 {"event":"waiting","title":"preflight"}
 {"event":"plan","title":"Plan for `shop` in [ROOT] (Docker 28.0.0, Compose 2.26.1)","steps":["build shop-app:latest, shop-proxy:latest; a service with a new image is replaced as well","pull redis:7, which is not on the engine","copy the database (SQLite) and apply pending migrations, if any service is replaced","start redis (backing service by its image): it has no container yet","start web (web service by its label): it has no container yet","start celery (worker by its name): it has no container yet","start proxy (proxy by its label): it has no container yet","watch the new containers for 5 s; roll back if one is unhealthy, otherwise remove the old ones"],"commands":[]}
-{"event":"warning","message":"`celery` has 10 s to finish its tasks when it is replaced: longer ones are cut","hint":"set `stop_grace_period` in the Compose file, or `drain-timeout`: see README.md"}
+{"event":"warning","message":"`celery` has 10 s to finish its tasks when it is replaced: longer ones are cut","hint":"set `stop_grace_period` in the Compose file, or `drain-timeout`: see docs/deploy-docker.md"}
 {"event":"verdict","exit_code":0,"outcome":"planned","release":null,"rollback_to":null,"is_rolled_back":false,"database_copy":null,"addresses":[],"problems":[],"duration":[DURATION]}
 
 "#]], str![""]);

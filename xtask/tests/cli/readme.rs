@@ -1,4 +1,4 @@
-//! The README's tables and usage lines, compared with the code.
+//! The tables, usage lines and links of the documentation, compared with the code.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,29 @@ use project::matrix::{self, Policy, Row};
 
 use crate::sandbox::Sandbox;
 
-const README: &str = include_str!("../../../README.md");
+/// The documents, by their paths from the root.
+const DOCUMENTS: [(&str, &str); 10] = [
+    ("README.md", include_str!("../../../README.md")),
+    ("docs/deploy-docker.md", include_str!("../../../docs/deploy-docker.md")),
+    ("docs/deploy-systemd.md", include_str!("../../../docs/deploy-systemd.md")),
+    ("docs/detect.md", include_str!("../../../docs/detect.md")),
+    ("docs/exit-codes.md", include_str!("../../../docs/exit-codes.md")),
+    ("docs/figures.md", include_str!("../../../docs/figures.md")),
+    ("docs/health.md", include_str!("../../../docs/health.md")),
+    ("docs/install.md", include_str!("../../../docs/install.md")),
+    ("docs/operating.md", include_str!("../../../docs/operating.md")),
+    ("docs/other-projects.md", include_str!("../../../docs/other-projects.md")),
+];
+
+/// Returns the lines of all documents.
+fn lines() -> impl Iterator<Item = &'static str> {
+    DOCUMENTS.iter().flat_map(|(_, text)| text.lines())
+}
 
 /// Returns the cells of the table below a header line that begins with `header`.
 #[track_caller]
 fn table(header: &str) -> Vec<Vec<&'static str>> {
-    let rows: Vec<_> = README
-        .lines()
+    let rows: Vec<_> = lines()
         .skip_while(|line| !line.starts_with(header))
         .skip(2)
         .take_while(|line| line.starts_with('|'))
@@ -116,12 +132,32 @@ fn options(text: &str) -> BTreeSet<String> {
 fn every_option_is_in_a_usage_line() {
     // They are the same for all commands, and not repeated in each usage line.
     let common = ["--help", "--color", "--verbose", "--dry-run", "--yes", "--project"].map(str::to_owned);
-    for command in ["install", "health", "deploy-docker", "deploy-systemd"] {
-        let (_, section) = README.split_once(&format!("\n## `{command}`\n")).expect("a section");
-        let usage: Vec<&str> =
-            section.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with("    ")).collect();
-        let usage = usage.join("\n");
-        assert!(usage.contains(&format!("cargo xtask {command} ")), "no usage line: {usage}");
+    let commands = [
+        "install",
+        "health",
+        "deploy-docker",
+        "deploy-systemd",
+        "run",
+        "manage",
+        "status",
+        "logs",
+        "stop",
+        "start",
+        "backup",
+        "restore",
+        "update",
+        "uninstall",
+    ];
+    for command in commands {
+        let begin = format!("    cargo xtask {command}");
+        let is_usage =
+            |line: &&str| line.strip_prefix(&begin).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        // README.md has examples.
+        let manual = DOCUMENTS[1..].iter().flat_map(|(_, text)| text.lines());
+        let mut usage = manual.skip_while(|line| !is_usage(line));
+        let first = usage.next().unwrap_or_else(|| panic!("no usage line of `{command}`"));
+        // Further lines of it are indented more.
+        let usage = [first].into_iter().chain(usage.take_while(|line| line.starts_with("     "))).collect::<String>();
         let output = Sandbox::empty().xtask(&format!("{command} --help")).assert().code(0);
         let help = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
         // The options stand at the beginning of a line of the help, the texts below them.
@@ -133,5 +169,20 @@ fn every_option_is_in_a_usage_line() {
             listed.remove(option);
         }
         assert_eq!(listed, known, "{command}");
+    }
+}
+
+#[test]
+fn links_lead_to_files() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (path, text) in DOCUMENTS {
+        let folder = root.join(path).parent().expect("a folder").to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.starts_with("https://") {
+                continue;
+            }
+            assert!(folder.join(file).exists(), "{path}: {link}");
+        }
     }
 }

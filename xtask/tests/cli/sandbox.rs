@@ -117,6 +117,11 @@ impl Sandbox {
         self.sandboxed(command.arg("--project").arg(self.root()))
     }
 
+    /// A call as a user types it in the project's folder.
+    pub(crate) fn here(&self, args: &str) -> Command {
+        self.sandboxed(Command::new(env!("CARGO_BIN_EXE_xtask")).args(args.split_whitespace()))
+    }
+
     /// The same with `--project` before the other arguments, for a command that passes them on.
     pub(crate) fn before(&self, args: &str) -> Command {
         let command = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("--project").arg(self.root());

@@ -117,10 +117,10 @@ pub(super) fn known_in_advance(
         if service.role == Role::Worker && !has_time {
             let message =
                 format!("`{}` has 10 s to finish its tasks when it is replaced: longer ones are cut", service.name);
-            problems.push(
-                Problem::new(message)
-                    .hint("set `stop_grace_period` in the Compose file, or `drain-timeout`: see README.md"),
-            );
+            problems
+                .push(Problem::new(message).hint(
+                    "set `stop_grace_period` in the Compose file, or `drain-timeout`: see docs/deploy-docker.md",
+                ));
         }
     }
     problems
@@ -149,7 +149,7 @@ fn outages(stack: &Stack, changes: &[Change]) -> Vec<Problem> {
             let (message, hint) = match change.service.role {
                 Role::Web(_) if stack.services.iter().any(|service| service.role == Role::Proxy) => (
                     format!("`{name}` is replaced in place, which costs an outage: no labels describe how the proxy adds it to the rotation and removes it"),
-                    Some("see README.md on the labels `xtask.front`, `xtask.hold-file` and `xtask.state`"),
+                    Some("see docs/deploy-docker.md on the labels `xtask.front`, `xtask.hold-file` and `xtask.state`"),
                 ),
                 Role::Web(_) => (
                     format!("`{name}` is replaced in place, which costs an outage: it publishes the port itself, and only one container can do that"),

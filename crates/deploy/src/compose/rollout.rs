@@ -286,7 +286,9 @@ fn cut_by_kill(container: &Container, time: Duration) -> Option<(String, String)
 
 /// Returns the hint for a service that has too little time to finish its requests or tasks.
 pub(super) fn longer_time(service: &str) -> String {
-    format!("set a longer `stop_grace_period` for `{service}` in the Compose file, or `drain-timeout`: see README.md")
+    format!(
+        "set a longer `stop_grace_period` for `{service}` in the Compose file, or `drain-timeout`: see docs/other-projects.md"
+    )
 }
 
 /// Checks that new containers have the image of the release: another process can give its name to another image between

@@ -86,8 +86,9 @@ impl Stack {
     pub(super) fn of(config: Config, settings: &Settings) -> Result<Self, Problem> {
         let roles = roles(&config, settings);
         if let Some(problem) = &roles.problem {
-            return Err(Problem::new(problem)
-                .hint("name the service that handles requests with the setting `web-service`: see README.md"));
+            return Err(Problem::new(problem).hint(
+                "name the service that handles requests with the setting `web-service`: see docs/other-projects.md",
+            ));
         }
         let built = config.services.iter().filter(|(_, service)| service.build.is_some());
         if let Some(image) = built.map(|(name, _)| config.image(name)).find(|image| image.contains('@')) {

@@ -196,7 +196,8 @@ impl Systemd<'_> {
                  were cut",
                 time.unwrap_or_default()
             );
-            let hint = format!("set a longer `TimeoutStopSec` in `{service}`, or `drain-timeout`: see README.md");
+            let hint =
+                format!("set a longer `TimeoutStopSec` in `{service}`, or `drain-timeout`: see docs/other-projects.md");
             self.cut.add(message, hint, &self.context.events);
         }
     }

@@ -8,7 +8,7 @@ use crate::record::Record;
 /// The result of a deploy.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The exit code of the command, as the table in the README has them.
+    /// The exit code of the command, as the table in docs/exit-codes.md has them.
     pub exit: Exit,
     /// The problems; none for [`Exit::Done`].
     pub problems: Vec<Problem>,

@@ -4,6 +4,7 @@ use snapbox::str;
 
 use super::{WELL, healthy};
 use crate::sandbox::Sandbox;
+use crate::uv::SETTLED;
 
 #[test]
 fn help() {
@@ -226,4 +227,14 @@ error: cannot write `no/such/report.txt`: No such file or directory (os error 2)
 
 "#]],
     );
+}
+
+/// The picture of README.md.
+#[test]
+fn a_report_on_a_terminal() {
+    let sandbox = Sandbox::project().relink(".venv", "venv-behind").file(".env", format!("{SETTLED}GREETING=a b\n"));
+    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(sandbox.root().join(".env"), owner_only).expect("ours");
+    let report = sandbox.here("health --color always").assert().code(1);
+    report.stdout_eq(snapbox::file!["../../../../docs/health.svg": TermSvg]);
 }
