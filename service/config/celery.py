@@ -1,10 +1,11 @@
 """The Celery application of the worker: `celery --app config worker`."""
 
+import logging
 import os
 import socket
 from pathlib import Path
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.signals import (
     heartbeat_sent,
     worker_init,
@@ -12,6 +13,9 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -61,3 +65,35 @@ def stopping(**kwargs):
 def end_of_life(**kwargs):
     if ALIVE_FILE:
         Path(ALIVE_FILE).unlink(missing_ok=True)
+
+
+class SampleSchedule(bootsteps.StartStopStep):
+    """Enqueues a sample at regular intervals.
+
+    On the worker's own timer, as beat would be a process of its own, of which two must never run.
+    Any number of workers may do this: a sample that is not due is not taken.
+    """
+
+    requires = {"celery.worker.components:Timer"}
+    entry = None
+
+    def start(self, worker):
+        interval = app.conf.get("SAMPLE_INTERVAL")
+        if interval and not app.conf.task_always_eager:
+            self.entry = worker.timer.call_repeatedly(interval, self.enqueue, (interval,))
+
+    def stop(self, worker):
+        if self.entry:
+            self.entry.cancel()
+
+    def enqueue(self, interval):
+        from monitoring.tasks import take_due_sample
+
+        try:
+            # Without a worker that is free, the next one is soon enough.
+            take_due_sample.apply_async(expires=interval)
+        except OperationalError as error:
+            logger.warning("cannot enqueue a sample: %s", error)
+
+
+app.steps["worker"].add(SampleSchedule)

@@ -25,6 +25,9 @@ KEY_LENGTH = 50
 KEY_DISTINCT_CHARACTERS = 5
 INSECURE_PREFIX = "django-insecure-"
 
+# Digits of a number: as seconds or days, more is a mistake.
+NUMBER_LENGTH = 6
+
 # What Python and HAProxy parse alike: neither a netmask nor a zone.
 NETWORK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]+)?")
 
@@ -64,6 +67,15 @@ class Environment:
         if value not in FLAGS:
             raise ImproperlyConfigured(f"`{name}`: unknown value `{value}`, expected `1` or `0`")
         return FLAGS[value]
+
+    def number(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        # `int` alone would take signs, underscores and digits of other scripts.
+        if not (value.isascii() and value.isdigit() and len(value) <= NUMBER_LENGTH):
+            raise ImproperlyConfigured(
+                f"`{name}`: `{value}` is not a whole number from 0 to {'9' * NUMBER_LENGTH}"
+            )
+        return int(value)
 
     def words(self, name: str) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()]

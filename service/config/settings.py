@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 from pathlib import Path
 
 from config.environment import DEV, PROD, Environment, read_environment
@@ -21,6 +22,15 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # Lets a script in, in prod, beside the staff login. Empty: login only.
 MONITORING_TOKEN = env.text("MONITORING_TOKEN")
 
+# The name of this machine on the page and in the database.
+HOST_NAME = env.text("HOST_NAME") or socket.gethostname()
+
+# Seconds between the samples that no one asks for, by the worker or `runserver`; 0 takes none.
+SAMPLE_INTERVAL = env.number("SAMPLE_INTERVAL", default=60)
+
+# Each of these deletes the samples that are older; 0 keeps all.
+SAMPLE_RETENTION_DAYS = env.number("SAMPLE_RETENTION_DAYS", default=30)
+
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # In dev they have been collected where gunicorn serves: in an image.
 SERVES_STATIC_FILES = PRODUCTION or STATIC_ROOT.is_dir()
@@ -34,8 +44,8 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "monitoring",  # Before `staticfiles`: both have a `runserver`, and ours extends the other.
     "django.contrib.staticfiles",
-    "monitoring",
 ]
 
 MIDDLEWARE = [

@@ -12,17 +12,16 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
+from tests.processes import PATIENCE, running, stop, wait_until
 from tests.variables import PROD, TOKEN, process_environment
-
-# How long anything may take to happen, in seconds. Only a failing test waits that long.
-PATIENCE = 30
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,11 +80,17 @@ class Service:
             return response.status, response.read()
 
     def row_count(self):
-        database = sqlite3.connect(self._folder / "db.sqlite3")
-        try:
-            return database.execute("SELECT count(*) FROM monitoring_sample").fetchone()[0]
-        finally:
-            database.close()
+        return self._query("SELECT count(*) FROM monitoring_sample")[0][0]
+
+    def gaps(self):
+        """The seconds between the samples."""
+        rows = self._query("SELECT taken_at FROM monitoring_sample ORDER BY taken_at")
+        times = [datetime.fromisoformat(taken_at) for (taken_at,) in rows]
+        return [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+
+    def _query(self, query):
+        with closing(sqlite3.connect(self._folder / "db.sqlite3")) as database:
+            return database.execute(query).fetchall()
 
     def _redis_answers(self):
         with socket.socket(socket.AF_UNIX) as client:
@@ -100,32 +105,6 @@ class Service:
             "env": self._environment,
             "stdout": subprocess.DEVNULL,
         }
-
-
-@contextmanager
-def running(*command, **options):
-    process = subprocess.Popen(command, **options)
-    try:
-        yield process
-    finally:
-        stop(process)
-
-
-def stop(process):
-    process.send_signal(signal.SIGCONT)
-    process.terminate()
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def wait_until(happened):
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, f"{happened.__name__} did not come true"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -180,6 +159,20 @@ def test_worker_with_a_broker_shows_that_it_is_alive(service):
     wait_until(alive_file_is_there)
     stop(worker)
     assert not service.alive_file.exists()
+
+
+def test_workers_take_samples_that_no_one_asks_for(service):
+    service.start_redis()
+    workers = [service.start_worker(SAMPLE_INTERVAL="1") for _ in range(2)]
+
+    def two_rows_are_there():
+        return service.row_count() >= 2
+
+    wait_until(two_rows_are_there)
+    for worker in workers:
+        stop(worker)
+    # However many workers ask, a sample is taken once an interval.
+    assert all(gap >= 0.75 for gap in service.gaps())
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])

@@ -1,8 +1,15 @@
 """`manage.py` in processes of its own: its output for an operator or the installer."""
 
-import pytest
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 
-from tests.variables import PROD
+import pytest
+from django.conf import settings
+
+from tests.processes import running, wait_until
+from tests.variables import PROD, process_environment
 
 
 def test_check_in_dev(manage):
@@ -93,3 +100,45 @@ def test_take_sample_without_broker(manage):
         1,
         "CommandError: the broker does not answer: see `CELERY_BROKER_URL`\n",
     )
+
+
+def rows(path):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT host FROM monitoring_sample").fetchall()
+
+
+def test_first_migration_shows_the_host(manage, tmp_path):
+    each_minute = {"SAMPLE_INTERVAL": "60", "HOST_NAME": "machine-7"}
+    assert manage("migrate", **each_minute).returncode == 0
+    assert rows(tmp_path / "db.sqlite3") == [("machine-7",)]
+    # And back: there is no table to fill any more.
+    done = manage("migrate", "monitoring", "zero", **each_minute)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_interval_that_is_no_number_is_refused(manage):
+    done = manage("check", SAMPLE_INTERVAL="1m")
+    assert done.returncode == 1
+    message = "ImproperlyConfigured: `SAMPLE_INTERVAL`: `1m` is not a whole number from 0 to 999999"
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("reload", ["--noreload", ""])
+def test_development_server_takes_samples(tmp_path, reload):
+    path = tmp_path / "db.sqlite3"
+    variables = {"DATABASE_PATH": str(path), "HOST_NAME": "machine-7", "SAMPLE_INTERVAL": "0"}
+    options = {"cwd": settings.BASE_DIR, "stdout": subprocess.DEVNULL}
+
+    def environment(**changes):
+        return process_environment({**variables, **changes})
+
+    migrate = [sys.executable, "manage.py", "migrate"]
+    subprocess.run(migrate, env=environment(), check=True, **options)
+    command = [sys.executable, "manage.py", "runserver", *reload.split(), "127.0.0.1:0"]
+
+    def two_samples_are_there():
+        return len(rows(path)) >= 2
+
+    with running(*command, env=environment(SAMPLE_INTERVAL="1"), **options):
+        wait_until(two_samples_are_there)
+    assert set(rows(path)) == {("machine-7",)}

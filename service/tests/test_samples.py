@@ -1,14 +1,18 @@
 """From asking for a sample to the row."""
 
 import socket
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from monitoring import tasks
 from monitoring.models import Sample
-from monitoring.tasks import take_sample
+from monitoring.tasks import take_due_sample, take_sample
 from tests.variables import TOKEN
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +24,81 @@ def test_eager_task_stores_this_host():
     assert sample.host == socket.gethostname()
     for percent in (sample.cpu_percent, sample.memory_percent, sample.disk_percent):
         assert 0 <= percent <= 100
+
+
+@pytest.fixture
+def each_minute(settings):
+    settings.SAMPLE_INTERVAL = 60
+    settings.SAMPLE_RETENTION_DAYS = 30
+
+
+@pytest.fixture
+def store_sample():
+    def store(age, host=None):
+        figures = dict.fromkeys(("cpu_percent", "memory_percent", "disk_percent"), 1)
+        taken_at = timezone.now() - age
+        return Sample.objects.create(host=host or settings.HOST_NAME, taken_at=taken_at, **figures)
+
+    return store
+
+
+def test_host_has_the_name_that_is_set(settings):
+    settings.HOST_NAME = "machine-7"
+    take_sample.delay()
+    assert Sample.objects.get().host == "machine-7"
+
+
+@pytest.mark.usefixtures("each_minute")
+class TestOnSchedule:
+    @pytest.mark.parametrize(("seconds", "taken"), [(1, 0), (40, 0), (50, 1), (60, 1), (1000, 1)])
+    def test_sample_is_taken_once_an_interval(self, store_sample, seconds, taken):
+        store_sample(timedelta(seconds=seconds))
+        take_due_sample.delay()
+        assert Sample.objects.count() == 1 + taken
+
+    def test_sample_of_another_host_does_not_count(self, store_sample):
+        store_sample(timedelta(0), host="other")
+        take_due_sample.delay()
+        assert set(Sample.objects.values_list("host", flat=True)) == {"other", settings.HOST_NAME}
+
+    def test_worker_that_measured_at_the_same_time_is_the_only_one(self, store_sample, monkeypatch):
+        measure = tasks.measure
+
+        def measure_while_another_does():
+            store_sample(timedelta(0))
+            return measure()
+
+        monkeypatch.setattr(tasks, "measure", measure_while_another_does)
+        take_due_sample.delay()
+        assert Sample.objects.count() == 1
+
+    @pytest.mark.parametrize(("days", "left"), [(30, 2), (1, 1), (0, 3)])
+    def test_old_samples_are_deleted(self, settings, store_sample, days, left):
+        settings.SAMPLE_RETENTION_DAYS = days
+        store_sample(timedelta(days=400), host="gone")
+        store_sample(timedelta(days=29))
+        take_due_sample.delay()
+        assert Sample.objects.count() == left
+
+    def test_sample_that_is_asked_for_deletes_nothing(self, store_sample):
+        store_sample(timedelta(days=400))
+        take_sample.delay()
+        assert Sample.objects.count() == 2
+
+    def test_first_migration_takes_a_sample(self):
+        for _ in range(2):
+            call_command("migrate", verbosity=0)
+            assert Sample.objects.count() == 1
+
+    def test_migration_does_not_fail_with_the_first_sample(self, monkeypatch, caplog):
+        monkeypatch.setattr(tasks, "measure", lambda: 1 / 0)
+        call_command("migrate", verbosity=0)
+        assert "no first sample is taken: ZeroDivisionError" in caplog.text
+
+
+def test_without_an_interval_a_migration_takes_no_sample():
+    call_command("migrate", verbosity=0)
+    assert not Sample.objects.exists()
 
 
 def test_command_takes_a_sample(capsys):

@@ -10,12 +10,16 @@ VARIABLES = (
     "DJANGO_DEBUG",
     "DJANGO_ENV",
     "DJANGO_SECRET_KEY",
+    "HOST_NAME",
     "MONITORING_TOKEN",
+    "SAMPLE_INTERVAL",
+    "SAMPLE_RETENTION_DAYS",
     "TRUSTED_PROXIES",
 )
 
 # Passed to a process, keeps a developer's `.env` out: the environment wins, and empty is unset.
-UNSET = dict.fromkeys(VARIABLES, "")
+# The only samples are those that a test asks for.
+UNSET = {**dict.fromkeys(VARIABLES, ""), "SAMPLE_INTERVAL": "0"}
 
 GOOD_KEY = "4th-test-key-which-is-long-enough-and-varied-enough-0123456789"
 TOKEN = "token-of-the-tests"

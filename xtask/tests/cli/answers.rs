@@ -274,7 +274,7 @@ warning: systemd does not run here: `deploy-systemd` will need it
   20 +CELERY_TASK_ALWAYS_EAGER=0
      -CELERY_BROKER_URL=
   23 +CELERY_BROKER_URL=redis://:********@db:6379/0
-  36 +EXTRA='two words'
+  38 +EXTRA='two words'
   ok   core.lock  `.venv` is in step with `uv.lock`
   ok   django.check  no issues
   ok   django.settings  1 value as in `.env`

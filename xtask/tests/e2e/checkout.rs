@@ -77,7 +77,11 @@ impl Checkout {
         self.edit(tasks, "CPU_INTERVAL = 0.2", "CPU_INTERVAL = 0.001");
         // Each sample begins with the id of its task, by which it is counted. Celery delivers a task
         // at least once: Celery 5.7 loses the result of one in some thousands when a worker stops, and runs it again.
-        self.edit(tasks, "host=socket.gethostname()", "host=f\"{take_sample.request.id} {socket.gethostname()}\"");
+        let host = "host=f\"{take_sample.request.id} {take_sample.request.hostname}\"";
+        self.edit(tasks, "(\n        host=settings.HOST_NAME,", &format!("(\n        {host},"));
+        // The only samples are those that a case asks for.
+        let interval = "\"SAMPLE_INTERVAL\", default=";
+        self.edit("service/config/settings.py", &format!("{interval}60"), &format!("{interval}0"));
         // A worker that stops waiting for a busy Redis reconnects, and a request fails.
         self.edit("service/config/settings.py", "BROKER_TIMEOUT = 2\n", "BROKER_TIMEOUT = 60\n");
     }
