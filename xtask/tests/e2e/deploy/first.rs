@@ -38,7 +38,9 @@ pub(crate) fn from_nothing() {
     assert_eq!(stack.site.ask("POST", "/samples").expect("an answer").status, 202);
     stack.ends_with_tasks(1);
     let host = stack.python("from monitoring.models import Sample; print(Sample.objects.get().host.split()[1])");
-    assert!(stack.id("celery").starts_with(&host), "not the worker, but {host} has made the row");
+    // The worker has made the row, and has the name of the machine.
+    assert_eq!(host, format!("celery@{}", docker(&["info", "--format", "{{.Name}}"]).trim()));
+    assert_eq!(stack.python("from django.conf import settings; print('celery@' + settings.HOST_NAME)"), host);
     tls::logins(&stack);
     manages(&stack);
     operates(&stack);
@@ -131,9 +133,9 @@ fn updates(stack: &Stack) {
 
 /// A command of `manage.py` runs in the container of the web service.
 fn manages(stack: &Stack) {
-    let code = "import os, socket, sys; print(socket.gethostname(), *sys.stdin, flush=True); os._exit(7)";
-    let expected = format!("{} input\n", &stack.id("web")[..12]);
-    assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), "input"), (expected, 7));
+    docker(&["exec", &stack.id("web"), "sh", "-c", "echo here >/tmp/marker"]);
+    let code = "import os, sys; print(open('/tmp/marker').read().strip(), *sys.stdin, flush=True); os._exit(7)";
+    assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), "input"), ("here input\n".to_owned(), 7));
     let (output, code) = finish(&stack.xtask(["run"]));
     assert_eq!(code, 0, "{output}");
     contains_all(&output, &["ok   docker.service.web", "ok   docker.http"]);
