@@ -3,6 +3,7 @@
 import logging
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render, resolve_url
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 # Two hours of samples, one a minute.
 SAMPLES_SHOWN = 120
+
+TAKEN = "A sample was taken."
+REQUESTED = "A sample was requested. It appears here in a moment."
 
 
 @require_safe
@@ -51,13 +55,20 @@ def enqueue(request):
 
     from monitoring.tasks import take_sample
 
+    # The page's button was pressed: the answer is the page again, with a sentence.
+    is_browser = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
     try:
         task = take_sample.delay()
     except OperationalError as error:
         logger.warning("cannot enqueue a task: %s", error)
+        if is_browser:
+            messages.error(request, "No sample was taken: the task queue does not answer.")
+            return redirect("dashboard")
         return JsonResponse({"error": "the broker does not answer"}, status=503)
-    if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
-        return redirect("dashboard")  # The page's button was pressed.
+    if is_browser:
+        is_taken = settings.CELERY_TASK_ALWAYS_EAGER
+        messages.success(request, TAKEN if is_taken else REQUESTED)
+        return redirect("dashboard")
     return JsonResponse({"task": task.id}, status=202)
 
 

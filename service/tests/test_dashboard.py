@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.staticfiles import finders
 
 from monitoring.charts import charts_by_host
 from monitoring.models import Sample
@@ -22,14 +23,14 @@ def test_one_sample(client, take_samples):
     page = client.get("/").content.decode()
     assert page.count("<svg") == 3
     assert "CPU of web-1: 12.3 % now, between 12.3 % and 12.3 %" in page
-    assert "1 sample," in page
+    assert "1 sample since 2026-01-01 00:00," in page
 
 
 def test_many_samples(client, take_samples):
     take_samples(*range(0, 100, 10))
     page = client.get("/").content.decode()
     assert page.count("<svg") == page.count("<title>") - 1 == 3
-    assert "10 samples," in page
+    assert "10 samples since 2026-01-01 00:00," in page
     cpu = re.search(r'<polyline class="line" points="([^"]*)"', page)[1]
     assert cpu.startswith("0,80 33.3,72 ")
     assert cpu.endswith(" 300,8")
@@ -37,7 +38,7 @@ def test_many_samples(client, take_samples):
 
 def test_only_the_latest_samples_are_drawn(client, take_samples):
     take_samples(*[1] * 130)
-    assert "120 samples," in client.get("/").content.decode()
+    assert "120 samples since " in client.get("/").content.decode()
 
 
 def test_name_of_a_host_is_escaped(client, take_samples):
@@ -45,10 +46,23 @@ def test_name_of_a_host_is_escaped(client, take_samples):
     assert "<script>" not in client.get("/").content.decode()
 
 
-def test_page_needs_no_script_and_no_second_request(client, take_samples):
+def test_only_script_is_the_refresh_of_this_site(client, take_samples):
     take_samples(1, 2)
     page = client.get("/").content.decode()
-    assert not re.search(r"<script|<img|https?://|\bsrc=|url\(", page)
+    assert re.findall(r"<script[^>]*>", page) == [
+        '<script src="/static/monitoring/refresh.js" defer>'
+    ]
+    assert finders.find("monitoring/refresh.js")
+    assert not re.search(r"<img|https?://|url\(|\son\w+=", page)
+
+
+def test_page_without_script_refreshes_as_a_whole(client):
+    page = client.get("/").content.decode()
+    assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page
+
+
+def test_admin_is_linked(client):
+    assert '<a href="/admin/">' in client.get("/").content.decode()
 
 
 def test_head(client):

@@ -118,6 +118,8 @@ def test_button_of_the_page_leads_back_to_it(client):
     response = client.post("/samples", headers={"accept": "text/html,application/xml;q=0.9,*/*"})
     assert (response.status_code, response["Location"]) == (302, "/")
     assert Sample.objects.count() == 1
+    assert "A sample was taken." in client.get("/").content.decode()
+    assert "A sample was taken." not in client.get("/").content.decode()
 
 
 def test_only_post(client):
@@ -129,6 +131,14 @@ def test_post_without_broker(client, dead_broker):
     response = client.post("/samples")
     assert response.status_code == 503
     assert response.json() == {"error": "the broker does not answer"}
+
+
+def test_button_without_broker_leads_back_to_the_page_with_a_sentence(client, dead_broker):
+    response = client.post("/samples", headers={"accept": "text/html,*/*;q=0.8"}, follow=True)
+    assert response.redirect_chain == [("/", 302)]
+    page = response.content.decode()
+    assert '<p class="message error"' in page
+    assert "No sample was taken: the task queue does not answer." in page
 
 
 @pytest.mark.usefixtures("production")
