@@ -19,6 +19,8 @@ pub(crate) enum Engine {
     Debootstrap,
     /// A registry of the case's own.
     Registry,
+    /// With its driver, for tests.
+    Chromium,
 }
 
 impl Engine {
@@ -33,6 +35,7 @@ impl Engine {
             Engine::Debootstrap => {
                 (cmd!("debootstrap", "--version"), "debootstrap is not installed, and root is needed for it")
             }
+            Engine::Chromium => (cmd!("chromedriver", "--version"), "chromium and chromium-driver are not installed"),
             Engine::Registry => (cmd!("docker-registry", "--version"), "docker-registry is not installed"),
         };
         let output = command.stdout_null().stderr_null().unchecked().run();

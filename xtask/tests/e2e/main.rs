@@ -14,6 +14,7 @@ mod health;
 mod load;
 mod machine;
 mod original;
+mod page;
 mod port;
 mod reports;
 mod server;
@@ -67,6 +68,11 @@ fn main() -> ExitCode {
             health::reports_without_permission,
         ),
         trial("tests_of_the_service", &[Engine::Git, Engine::Python, Engine::Redis], fresh::tests_of_the_service),
+        trial(
+            "page_is_readable_in_a_browser",
+            &[Engine::Git, Engine::Python, Engine::Chromium],
+            page::readable_in_every_form,
+        ),
         trial("foreign_checkout_to_running_service", &[Engine::Python], foreign::serves),
         trial("reports_are_valid_against_their_schemas", &[Engine::Git, Engine::Python], reports::valid),
         trial("running_containers_are_detected", COMPOSE, docker::detected),

@@ -40,6 +40,11 @@ impl Server {
         self.request("GET", path)
     }
 
+    /// Returns the address of the page.
+    pub(crate) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
     /// Status and body.
     pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
