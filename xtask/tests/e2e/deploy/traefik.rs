@@ -46,6 +46,10 @@ pub(crate) fn rolls_without_our_labels() {
     let compose = stack.checkout.read("deploy/docker/compose.yaml");
     let compose = replaced(&compose, "  proxy:\n", "  web:\n", PROXY);
     let compose = replaced(&compose, "    labels:\n", "  celery:\n", LABELS);
+    // It decides how long a container takes to leave the rotation.
+    let health_check = "interval: 5s\n      timeout: 3s\n      retries: 3";
+    assert!(compose.contains(health_check), "{compose}");
+    let compose = compose.replace(health_check, "interval: 1s\n      timeout: 3s\n      retries: 2");
     stack.checkout.write("deploy/docker/compose.yaml", &compose);
     stack.checkout.write("deploy/docker/proxy/Dockerfile", DOCKERFILE);
     stack.deployed(QUICK);
