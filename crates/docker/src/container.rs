@@ -92,7 +92,7 @@ pub enum Health {
     },
 }
 
-/// While this file is in a container, the health check that [`held_test`] has made fails.
+/// While this file is in a container, the health check that [`HealthCheck::held_test`](crate::HealthCheck::held_test) has made fails.
 pub const HOLD_FILE: &str = "/.xtask-hold";
 /// The output of the health check then.
 pub(crate) const HOLD_MARK: &str = "xtask: held out of the rotation";
