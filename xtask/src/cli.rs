@@ -323,6 +323,47 @@ mod tests {
 
     use super::*;
 
+    /// Every command that a document shows parses. One with a placeholder (`…`, `[…]`, `a|b`, a word in capitals) is no command.
+    #[test]
+    fn documented_commands_parse() {
+        use clap::Parser;
+        let documents = [
+            include_str!("../../README.md"),
+            include_str!("../../docs/deploy-docker.md"),
+            include_str!("../../docs/deploy-systemd.md"),
+            include_str!("../../docs/detect.md"),
+            include_str!("../../docs/health.md"),
+            include_str!("../../docs/install.md"),
+            include_str!("../../docs/operating.md"),
+            include_str!("../../docs/other-projects.md"),
+            include_str!("../../service/README.md"),
+        ];
+        let is_placeholder =
+            |word: &str| word.contains(['…', '[', '|', '<']) || word.chars().all(|c| c.is_ascii_uppercase());
+        let mut count = 0;
+        for line in documents.iter().flat_map(|text| text.lines()) {
+            for command in line.split("cargo xtask ").skip(1) {
+                let end = command.find(['`', '#', '>', '&', ';', ',', '(']).unwrap_or(command.len());
+                let words: Vec<&str> = command[..end].split_whitespace().collect();
+                if words.is_empty() || words.iter().any(|word| is_placeholder(word)) {
+                    continue;
+                }
+                // In a sentence the command ends where no word of it follows.
+                let is_shown = line.contains(&format!("`cargo xtask {}`", words.join(" "))) || line.starts_with("    ");
+                if is_shown {
+                    let parsed = Cli::try_parse_from(["cargo xtask"].iter().chain(&words));
+                    assert!(
+                        parsed.is_ok(),
+                        "{line}: {}",
+                        parsed.err().map(|error| error.to_string()).unwrap_or_default()
+                    );
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 15, "{count} commands");
+    }
+
     #[test]
     fn the_grammar_is_consistent() {
         Cli::command().debug_assert();

@@ -38,6 +38,9 @@ pub(crate) fn run(args: &cli::Logs, context: &Context<'_>) -> anyhow::Result<Exi
         context.ui.result(&log.invocation);
         return Ok(Exit::Done);
     }
+    for line in &log.removed {
+        context.ui.result(line);
+    }
     let mut stdout = io::stdout();
     // A reader that closes the pipe (`| head`) wants no more.
     let print = |line: &str| writeln!(stdout, "{}", log.secrets.redact(line)).is_ok();

@@ -38,7 +38,7 @@ pub use self::options::Options;
 pub use self::uninstall::uninstall;
 
 use self::changes::Change;
-use self::client::Client;
+use self::client::{Client, QUICK};
 use self::foreign::Foreign;
 use self::images::Overlay;
 use self::lock::Lock;
@@ -51,7 +51,8 @@ use crate::failure::{Exit, Failure, Problem};
 use crate::interrupt::Interrupt;
 use crate::record::{Record, Records, Status, no_previous_release, previous};
 use crate::source;
-use subprocess::quoted;
+use project::{Variable, value};
+use subprocess::{Deadline, quoted};
 
 /// The backend, after its preflight.
 pub struct Compose<'a> {
@@ -233,10 +234,17 @@ impl<'a> Backend<'a> for Compose<'a> {
         let containers = self.client.containers(self.stack.name())?;
         let ports = containers.into_iter().flat_map(|it| it.host_ports).filter(|port| *port != 0);
         let ports: Vec<String> = ports.map(|port| port.to_string()).collect();
-        Ok(vec![match ports.as_slice() {
-            [] => "no port is published".to_owned(),
-            ports => format!("published on port {}", ports.join(", ")),
-        }])
+        let environment = self.stack.web().map(|web| &self.stack.declared(web).environment);
+        let value = |name: &str| Some(environment?.get(name)?.as_str()?.to_owned());
+        let hosts = self.context.project.names.value(Variable::AllowedHosts, value).unwrap_or_default();
+        Ok(match (ports.as_slice(), value::local_name(&hosts)) {
+            ([], _) => vec!["no port is published".to_owned()],
+            // On another machine it is that one's.
+            (ports, Some(name)) if docker::host(&Deadline::within(QUICK)).is_none() => {
+                ports.iter().map(|port| format!("http://{name}:{port}/")).collect()
+            }
+            (ports, _) => vec![format!("published on port {}", ports.join(", "))],
+        })
     }
 
     fn command(&self, rollback: bool) -> String {

@@ -23,6 +23,8 @@ pub struct LogRequest {
 pub struct Log {
     /// The command.
     pub invocation: Invocation,
+    /// The lines of containers that were removed, which come first.
+    pub removed: Vec<String>,
     /// The secrets that must be redacted in its output.
     pub secrets: Secrets,
 }

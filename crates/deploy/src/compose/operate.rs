@@ -1,7 +1,7 @@
 //! Operating a stack between its deploys: its releases, its log, and stopping and starting it.
 
 use std::ffi::OsString;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use envfile::EnvFile;
 use project::secret::Secrets;
@@ -9,6 +9,7 @@ use project::text::listed;
 
 use super::Compose;
 use super::client::{Client, ENVIRONMENT};
+use super::volumes::KeptLog;
 use super::{lock, preflight};
 use crate::backend::Backend;
 use crate::context::Context;
@@ -54,7 +55,26 @@ pub fn log(request: &LogRequest, own_env_file: &EnvFile, context: &Context<'_>) 
     let variables = ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let invocation = Invocation { dir: Some(context.project.root.clone()), variables, ..Invocation::new(words) };
     let secrets = Secrets::of([own_env_file]).and(config.secrets());
-    Ok(Log { invocation, secrets: secrets.and(context.host_facts.secrets.iter().cloned()) })
+    let removed = removed(request, &client.volumes(&config.name).kept_logs()?, &config.name);
+    Ok(Log { invocation, removed, secrets: secrets.and(context.host_facts.secrets.iter().cloned()) })
+}
+
+/// Returns the lines of removed containers, as Compose prints those of the others.
+fn removed(request: &LogRequest, logs: &[KeptLog], compose_project: &str) -> Vec<String> {
+    let since = request.since.map(|since| humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string());
+    let is_wanted = |log: &&KeptLog| request.services.is_empty() || request.services.contains(&log.service);
+    let mut lines = Vec::new();
+    for log in logs.iter().filter(is_wanted) {
+        let name = log.container.strip_prefix(&format!("{compose_project}-")).unwrap_or(&log.container);
+        let recent = log.lines.iter().filter(|line| since.as_ref().is_none_or(|since| line.as_str() >= since.as_str()));
+        let recent: Vec<_> = recent.collect();
+        let first = request.lines.map_or(0, |lines| recent.len().saturating_sub(lines as usize));
+        lines.extend(recent[first..].iter().map(|line| {
+            let text = line.split_once(' ').map_or("", |(_, text)| text);
+            format!("{name} (removed)  | {text}")
+        }));
+    }
+    lines
 }
 
 /// Stops the containers of the stack, each within its grace period. They stay, with their data.

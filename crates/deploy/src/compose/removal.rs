@@ -8,6 +8,7 @@ use project::text::{counted, listed};
 use super::client::QUICK;
 use super::rollout::{Rollout, longer_time};
 use super::stack::{Role, Service};
+use super::volumes::KeptLog;
 use crate::backend::Cause;
 use crate::failure::{Exit, Failure, Problem};
 use crate::record::{Record, ServiceSnapshot};
@@ -23,6 +24,8 @@ enum Urgency {
     Recovery,
 }
 
+/// The number of lines of a removed container's log that are read, as an argument.
+const KEPT_LOG: &str = "200";
 /// The least time that a drained container has to exit.
 const EXIT: Duration = Duration::from_secs(5);
 
@@ -46,10 +49,14 @@ struct PutBack<'a> {
 impl<'a> Rollout<'a> {
     /// Removes the previous containers: they are drained, stopped and removed.
     pub(super) fn remove_previous(&self, before: &[ServiceSnapshot]) -> anyhow::Result<()> {
+        let mut are_earlier_logs_kept = true;
         for replaced in before {
             let containers = self.client.inspect(replaced.containers.iter().map(|old| old.id.as_str()))?;
             if containers.is_empty() {
                 continue;
+            }
+            if std::mem::take(&mut are_earlier_logs_kept) {
+                self.client.volumes(self.stack.name()).remove_logs()?;
             }
             self.stage(&format!("{}: the previous container is stopped and removed", replaced.service), || {
                 containers.iter().try_for_each(|container| self.end(container, Urgency::Patient))
@@ -95,12 +102,30 @@ impl<'a> Rollout<'a> {
                 Urgency::FailedDeploy => self.stop(container, time_to_stop)?,
             }
         }
+        if urgency == Urgency::Patient {
+            self.keep_log(container);
+        }
         // Anonymous volumes are removed with a container that failed in this deploy. A container that has served, or
         // may have, keeps its volumes.
         let volumes: &[&str] = if urgency == Urgency::FailedDeploy { &["--volumes"] } else { &[] };
         self.client
             .docker(["rm", "--force"].into_iter().chain(volumes.iter().copied()).chain([&*container.id]), QUICK)?;
         Ok(())
+    }
+
+    /// Keeps the end of the log of a container that is removed, for `logs`. It is no reason to fail.
+    fn keep_log(&self, container: &Container) {
+        let args = ["logs", "--timestamps", "--tail", KEPT_LOG, &container.id];
+        let Ok(finished) = self.client.ask(&args, b"", QUICK) else { return };
+        // The two outputs of the container, in the order of their times.
+        let printed = [finished.stdout(), finished.stderr()].concat();
+        let mut lines: Vec<&str> = printed.lines().collect();
+        lines.sort_by_key(|line| line.split(' ').next());
+        let log = self.client.secrets.redact(&lines.join("\n"));
+        let kept = KeptLog::of(&container.service, &container.name, &log);
+        if let Err(error) = self.client.volumes(self.stack.name()).keep_log(&kept) {
+            self.events.note(format!("the log of {container} is not kept: {error:#}"));
+        }
     }
 
     /// Restores the previous containers, by comparing the snapshot of the record with the present containers. Can be

@@ -4,6 +4,7 @@
 
 use anyhow::Context as _;
 use docker::{RECORD_LABEL as RECORD, RELEASE_LABEL as RELEASE};
+use serde::{Deserialize, Serialize};
 
 use super::client::{Client, QUICK};
 use crate::failure::Exit;
@@ -15,6 +16,8 @@ const HISTORY: &str = "xtask.history";
 const LINES: &str = "xtask.lines";
 /// The number of lines that one volume has: the labels of a volume are an argument of one command.
 const LINES_OF_A_VOLUME: usize = 100;
+/// The label of a volume with the log of a removed container; its value is the Compose project.
+const LOG: &str = "xtask.log";
 /// The number of times that a command is tried that a signal ends.
 const ATTEMPTS: usize = 5;
 
@@ -30,6 +33,33 @@ pub(super) struct Volumes<'a> {
 pub(super) struct Volume {
     pub(super) name: String,
     pub(super) value: String,
+}
+
+/// The last lines of the log of a removed container, with secrets redacted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptLog {
+    pub(super) service: String,
+    pub(super) container: String,
+    /// Each begins with its time, as RFC 3339 writes it.
+    pub(super) lines: Vec<String>,
+}
+
+/// The number of lines that are kept, and of bytes: the labels of a volume are an argument of one command.
+const KEPT_LINES: usize = 200;
+const KEPT_BYTES: usize = 60_000;
+
+impl KeptLog {
+    /// Returns the end of a log, as `docker logs --timestamps` prints it.
+    pub(super) fn of(service: &str, container: &str, log: &str) -> Self {
+        let mut size = 0;
+        let last = log.lines().rev().take(KEPT_LINES).take_while(|line| {
+            size += line.len();
+            size <= KEPT_BYTES
+        });
+        let mut lines: Vec<String> = last.map(str::to_owned).collect();
+        lines.reverse();
+        KeptLog { service: service.to_owned(), container: container.to_owned(), lines }
+    }
 }
 
 impl Volumes<'_> {
@@ -93,9 +123,29 @@ impl Volumes<'_> {
         Ok(chapters)
     }
 
-    /// Returns the volumes with the records and the history, which have no data of the service.
+    /// Returns the volumes with records, history and logs, which have no data of the service.
     pub(super) fn state(&self) -> anyhow::Result<Vec<Volume>> {
-        Ok([self.list(RELEASE, RECORD)?, self.list(HISTORY, LINES)?].into_iter().flatten().collect())
+        let all = [self.list(RELEASE, RECORD)?, self.list(HISTORY, LINES)?, self.list(LOG, LINES)?];
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// Keeps the last lines of the log of a container that is removed.
+    pub(super) fn keep_log(&self, log: &KeptLog) -> anyhow::Result<()> {
+        let name = format!("xtask-log.{}.{}", self.compose_project, log.container);
+        let json = serde_json::to_string(log)?;
+        self.remove(&name)?;
+        self.create(&name, &[(LOG, &self.compose_project), (LINES, &json)])
+    }
+
+    /// Returns the logs of removed containers.
+    pub(super) fn kept_logs(&self) -> anyhow::Result<Vec<KeptLog>> {
+        let volumes = self.list(LOG, LINES)?;
+        Ok(volumes.iter().filter_map(|volume| serde_json::from_str(&volume.value).ok()).collect())
+    }
+
+    /// Removes the logs of the containers of an earlier release.
+    pub(super) fn remove_logs(&self) -> anyhow::Result<()> {
+        self.remove_all(&self.list(LOG, LINES)?)
     }
 
     /// Removes them.
@@ -176,5 +226,19 @@ impl Storage for Volumes<'_> {
         self.create(&name, &[(HISTORY, &self.compose_project), (LINES, &json)])
             .context("cannot write the history to the engine")?;
         self.remove_all(replaced.map(|(_, _, volume)| volume))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_kept() {
+        let lines: Vec<String> = (0..1000).map(|number| format!("2026-12-01T10:00:00Z line {number}")).collect();
+        let kept = KeptLog::of("web", "shop-web-1", &lines.join("\n"));
+        assert_eq!((kept.lines.len(), kept.lines[0].as_str()), (KEPT_LINES, "2026-12-01T10:00:00Z line 800"));
+        let wide = format!("{}\nlast\n", "x".repeat(2 * KEPT_BYTES));
+        assert_eq!(KeptLog::of("web", "shop-web-1", &wide).lines, ["last"]);
     }
 }

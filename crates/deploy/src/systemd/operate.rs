@@ -71,7 +71,7 @@ pub fn log(request: &LogRequest, own_env_file: &EnvFile, context: &Context<'_>) 
     let sudo: &[&str] = if context.uid == 0 { &[] } else { &["sudo", "-n", "--"] };
     let words = sudo.iter().map(|word| (*word).to_owned()).chain(words).map(OsString::from);
     let secrets = secrets.and(context.host_facts.secrets.iter().cloned());
-    Ok(Log { invocation: Invocation::new(words), secrets })
+    Ok(Log { invocation: Invocation::new(words), removed: Vec::new(), secrets })
 }
 
 /// Stops the units of the service, each within its `TimeoutStopSec`: sockets, timers and paths with the services, so that

@@ -121,6 +121,8 @@ fn updates(stack: &Stack) {
     assert_eq!(code, 0, "{output}");
     contains_all(&output, &["1 new commit in `origin/main`", "deploying commit "]);
     assert_eq!(stack.serving(), "release 4");
+    // The log of the container from before the update is kept.
+    contains_all(&finish(&stack.xtask(["logs", "web"])).0, &["(removed)  | "]);
     contains_all(&finish(&stack.xtask(["status"])).0, &["\"pushed\"", "at the same commit"]);
     let drift = |status: &str| contains_all(&stack.health("--only docker.drift", 0), &[status]);
     drift("ok   docker.drift  release ");
