@@ -11,6 +11,7 @@ mod engine;
 mod foreign;
 mod fresh;
 mod health;
+mod hints;
 mod load;
 mod machine;
 mod original;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         trial("failing_step_shows_its_output_without_secrets", &[Engine::Git, Engine::Python], fresh::failing_step),
         trial("health_fix_repairs_without_loss", &[Engine::Git, Engine::Python], health::fixes),
         trial("health_asks_django_once", &[Engine::Git, Engine::Python], health::asks_django_once),
+        trial("hints_fix_what_they_report", &[Engine::Git, Engine::Python], hints::fix_what_they_report),
         trial("health_knows_git_hooks", &[Engine::Git, Engine::Python], health::knows_hooks),
         trial(
             "health_reports_without_permission",

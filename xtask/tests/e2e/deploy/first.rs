@@ -176,6 +176,7 @@ fn operates(stack: &Stack) {
     assert!(stack.site.ask("GET", "/healthz").is_err());
     contains_all(&ask("stop").0, &["nothing runs"]);
     contains_all(&ask("status").0, &["err   docker.http"]);
+    contains_all(&stack.health("", 1), &["  1. cargo xtask start"]);
     let (output, code) = ask("start");
     assert_eq!(code, 0, "{output}");
     assert_eq!((stack.serving().as_str(), stack.containers().len()), ("release 1", before.len()));
