@@ -69,7 +69,8 @@ pub(crate) fn from_nothing() {
     stack.compose(&["stop", "web"]);
     let code =
         "import os; from monitoring.models import Sample; print(Sample.objects.count(), flush=True); os._exit(7)";
-    assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), ""), ("1\n".to_owned(), 7));
+    // The first sample, and the one after the restore.
+    assert_eq!(answer(&stack.manage(["shell", "-v0", "-c", code]), ""), ("2\n".to_owned(), 7));
     assert_eq!(finish(&stack.xtask(["run"])).1, 1);
     updates(&stack);
     uninstalled(&stack);
