@@ -7,8 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use deploy::Invocation;
 use deploy::backup::{self, Mode, Part, Parts, Report};
 use project::text::counted;
+use subprocess::{Deadline, Finished};
 use tempfile::NamedTempFile;
 
 use crate::cli;
@@ -60,8 +62,7 @@ pub(crate) fn make(path: &Path, stop: &AtomicBool, context: &Context<'_>) -> any
     ui_step("backup", context, || {
         let invocation = manage_py::invocation(&backup::args(Mode::BackUp, service(context)), false, context)?;
         let output = file.as_file().try_clone().with_context(cannot_write)?;
-        let finished = invocation.command().transfer(None, output, stop);
-        let finished = finished.map_err(|error| Failure::unfinished("manage.py shell", &error))?;
+        let finished = transfer(&invocation, None, output, stop)?;
         result(finished.stderr(), finished.is_success(), context)
     })?;
     strip_printed(file.as_file()).with_context(cannot_write)?;
@@ -83,12 +84,22 @@ pub(crate) fn ask(mode: Mode, input: Option<File>, stop: &AtomicBool, context: &
     let invocation = manage_py::invocation(&backup::args(mode, service(context)), false, context)?;
     let mut output = tempfile::tempfile().context("cannot write a temporary file")?;
     let copy = output.try_clone().context("cannot write a temporary file")?;
-    let finished = invocation.command().transfer(input, copy, stop);
-    let finished = finished.map_err(|error| Failure::unfinished("manage.py shell", &error))?;
+    let finished = transfer(&invocation, input, copy, stop)?;
     let mut printed = Vec::new();
     output.rewind().and_then(|()| output.read_to_end(&mut printed)).context("cannot read a temporary file")?;
     let printed = [&*String::from_utf8_lossy(&printed), finished.stderr()].join("\n");
     result(&printed, finished.is_success(), context)
+}
+
+/// Runs the script to its end, or stops what it has started.
+fn transfer(invocation: &Invocation, input: Option<File>, output: File, stop: &AtomicBool) -> anyhow::Result<Finished> {
+    invocation.command().transfer(input, output, stop).map_err(|error| {
+        if let Some(stop) = &invocation.stop {
+            // One that has ended in the meantime is unknown.
+            let _ = stop.run(&Deadline::within(manage_py::STOP_TIMEOUT));
+        }
+        Failure::unfinished("manage.py shell", &error).into()
+    })
 }
 
 /// Returns the result in the output of the script.

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &cli::Logs, context: &Context<'_>) -> anyhow::Result<Exi
         return Ok(Exit::Done);
     }
     for line in &log.removed {
-        context.ui.result(line);
+        context.ui.result(log.secrets.redact(line));
     }
     let mut stdout = io::stdout();
     // A reader that closes the pipe (`| head`) wants no more.

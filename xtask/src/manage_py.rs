@@ -99,7 +99,7 @@ pub(crate) fn start(invocation: &Invocation, context: &Context<'_>) -> anyhow::R
 }
 
 /// The time that a command has to stop: more than systemd gives it.
-const STOP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(120);
+pub(crate) const STOP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Returns the exit code of a shell for a status: that of the program, or 128 and the number of the signal.
 pub(crate) fn code(status: ExitStatus) -> ExitCode {

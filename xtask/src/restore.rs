@@ -1,6 +1,7 @@
 //! `cargo xtask restore`: the data of a backup instead of the present data, which is kept in a backup of its own.
 
 use std::fs::File;
+use std::io::Seek;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -94,21 +95,19 @@ struct Restore<'a> {
 impl Restore<'_> {
     fn run(&self, file: &File, deferred: &Deferred) -> anyhow::Result<Report> {
         self.stop(deferred)?;
-        let report = self.replace(file, &deferred.flag());
-        if report.is_ok() {
-            deferred.check("restore")?;
-        }
-        let report = report?;
+        let report = self.replace(file)?;
+        deferred.check("restore")?;
         self.start(deferred)?;
         Ok(report)
     }
 
-    fn replace(&self, file: &File, stop: &AtomicBool) -> anyhow::Result<Report> {
-        use std::io::Seek;
+    /// Replaces the data. A signal does not end the script: it would go on where the service runs, beside the one that puts the
+    /// data back.
+    fn replace(&self, file: &File) -> anyhow::Result<Report> {
         ui_step("data replaced", self.context, || {
             let mut input = file.try_clone()?;
             input.rewind()?;
-            ask(Mode::Restore, Some(input), stop, self.context)
+            ask(Mode::Restore, Some(input), &AtomicBool::new(false), self.context)
         })
     }
 
@@ -146,9 +145,8 @@ impl Restore<'_> {
         let is_interrupted = Exit::of(error) == Exit::Interrupted;
         let put_back = || -> anyhow::Result<()> {
             let deferred = Deferred::begin()?;
-            let never = AtomicBool::new(false);
             self.stop(&deferred)?;
-            self.replace(&open(undo)?, &never)?;
+            self.replace(&open(undo)?)?;
             self.start(&deferred)
         };
         match put_back() {

@@ -24,8 +24,9 @@ use unicode_width::UnicodeWidthStr;
 const SAME_KEY: u16 = 100;
 /// The width of a terminal that does not report one.
 const COLUMNS: usize = 80;
-/// The control keys that have a meaning in a shell and none at a prompt. Ctrl-Z would leave a prompt behind.
-const IGNORED: [char; 14] = ['G', 'I', 'L', 'N', 'O', 'Q', 'R', 'S', 'V', 'X', 'Z', '@', ']', '_'];
+/// The control keys that have a meaning in a shell and none at a prompt. Ctrl-Z would leave a prompt behind, and Ctrl-Y show a
+/// secret that was erased in the question before.
+const IGNORED: [char; 15] = ['G', 'I', 'L', 'N', 'O', 'Q', 'R', 'S', 'V', 'X', 'Y', 'Z', '@', ']', '_'];
 
 /// A line of input, or another end of the question.
 pub(super) enum Input {

@@ -159,7 +159,7 @@ const ONE_SERVICE: &str = "services: {web: {image: web, ports: [8000]}}\n";
 pub(crate) fn without_an_answer() {
     let checkout = deployed(ONE_SERVICE);
     let ask = |args: &str, docker_host: &str| {
-        let args = ["health"].into_iter().chain(args.split_whitespace());
+        let args = ["health", "-v"].into_iter().chain(args.split_whitespace());
         let command = checkout.xtask(args).env("DOCKER_HOST", docker_host).stdout_capture().stderr_capture();
         let output = command.unchecked().run().expect("it starts");
         assert_eq!(output.status.code(), Some(1));

@@ -47,7 +47,16 @@ pub fn uninstall(options: &Options, context: &Context<'_>) -> anyhow::Result<Uni
     let stopped: Vec<&String> = stopped.iter().filter(made_of_these).collect();
     if !stopped.is_empty() {
         operate::stop_units(&stopped.iter().map(|name| (*name).clone()).collect::<Vec<_>>(), &units, &root, context)?;
-        context.events.step("systemctl disable", || root.run(&Step::new("systemctl disable --quiet --", &stopped)))?;
+        // Others are started by these, and have no links.
+        let is_enabled = |name: &&&String| {
+            units.shown.iter().any(|it| it.name == ***name && it.get("UnitFileState").starts_with("enabled"))
+        };
+        let enabled: Vec<_> = stopped.iter().filter(is_enabled).collect();
+        if !enabled.is_empty() {
+            context
+                .events
+                .step("systemctl disable", || root.run(&Step::new("systemctl disable --quiet --", enabled)))?;
+        }
     }
     context.events.step("units, releases and env file", || root.run_all(&steps(&found, &layout)))?;
     // A unit that has failed is remembered; one that has not is no error.

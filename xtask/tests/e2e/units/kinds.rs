@@ -119,7 +119,7 @@ pub(crate) fn of_every_kind() {
     server.edit_web("raise SystemExit(5)\n", "");
 
     // A health check of the deployed checkout misses no virtual environment.
-    let (output, _) = server.run_as("dev", "health --only core,django");
+    let (output, _) = server.run_as("dev", "health -v --only core,django");
     contains_all(&output, &["skip   core.venv", "skip   django.check", "`/opt/shop` serves a release"]);
 
     refused(&server);
