@@ -138,7 +138,8 @@ pub(crate) fn reports_without_permission() {
         let binary = format!("{}:/usr/local/bin/xtask:ro", env!("CARGO_BIN_EXE_xtask"));
         let project = format!("{}:/srv/app:ro", checkout.root.display());
         let args = ["run", "--rm", "--network", "none", "-v", &binary, "-v", &project];
-        let args = args.iter().chain(options).chain(&[IMAGE, "xtask", "health", "-v", "--project", "/srv/app"]).copied();
+        let args =
+            args.iter().chain(options).chain(&[IMAGE, "xtask", "health", "-v", "--project", "/srv/app"]).copied();
         let output = cmd("docker", args).stderr_to_stdout().stdout_capture().unchecked().run().expect("docker starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(1), "{text}");
